@@ -1,0 +1,29 @@
+"""The mean-field theory of multilayer neural networks, made executable.
+
+A network is the mean-field system on an ensemble of neurons: see `neuronal.dynamics`.
+"""
+
+from . import activations, distributions, embeddings, losses, schedules
+from .errors import DivergenceError, InvalidInput
+from .network import Network
+from .problem import Problem
+from .solve import solve
+from .train import train
+from .trajectory import Trajectory
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DivergenceError",
+    "InvalidInput",
+    "Network",
+    "Problem",
+    "Trajectory",
+    "activations",
+    "distributions",
+    "embeddings",
+    "losses",
+    "schedules",
+    "solve",
+    "train",
+]

@@ -1,0 +1,20 @@
+"""Laws of $(X, Y)$ and of X: finite data, synthetic regression, Gaussian classes."""
+
+from .base import Distribution
+from .empirical import Empirical
+from .inputs import Biased, Gaussian, Inputs, Sphere, Uniform, with_bias
+from .mixture import GaussianMixture
+from .regression import Regression
+
+__all__ = [
+    "Biased",
+    "Distribution",
+    "Empirical",
+    "Gaussian",
+    "GaussianMixture",
+    "Inputs",
+    "Regression",
+    "Sphere",
+    "Uniform",
+    "with_bias",
+]

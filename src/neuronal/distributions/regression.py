@@ -1,0 +1,94 @@
+"""Synthetic regression: $y = f(x) + \\text{noise}$, with known Bayes risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from .. import quadrature
+from ..errors import require
+from ..losses import Loss, ResidualLoss, Squared
+from ..network import columns
+from .base import Distribution
+from .inputs import Inputs
+
+_NOISE_NODES = 9
+_RISK_NODES = 200
+
+
+class Regression(Distribution):
+    r"""$Y = f(X) + \sigma \zeta$, $\zeta$ standard normal in every output.
+
+    Args:
+        target: f, a JAX-traceable map of `x (m, d)` to `(m,)` or `(m, k)`.
+        inputs: the law of X (`neuronal.distributions.Uniform`, ...).
+        noise: $\sigma$.
+
+    Raises:
+        InvalidInput: a target of another shape, negative noise.
+    """
+
+    target: Callable[[Array], Array] = eqx.field(static=True)
+    inputs: Inputs
+    noise: float = eqx.field(static=True)
+
+    def __init__(self, target: Callable[[Array], Array], inputs: Inputs, noise: float = 0.0):
+        require(callable(target), "target: takes a callable of x (m, d)")
+        require(isinstance(inputs, Inputs), "inputs: takes a law of neuronal.distributions")
+        require(noise >= 0, f"noise: takes a number >= 0, got {noise}")
+        self.target, self.inputs, self.noise = target, inputs, float(noise)
+        shape = jax.eval_shape(target, jax.ShapeDtypeStruct((3, inputs.dim), float)).shape
+        require(
+            len(shape) in (1, 2) and shape[0] == 3,
+            f"target: takes x (m, {inputs.dim}) to (m,) or (m, k), got {shape} for m = 3",
+        )
+
+    @property
+    def input_dim(self) -> int:
+        return self.inputs.dim
+
+    def mean(self, x: Float[Array, "m d"]) -> Float[Array, "m k"]:
+        """The noiseless target f(x)."""
+        y = jnp.asarray(self.target(x))
+        return y[:, None] if y.ndim == 1 else y
+
+    def sample(self, key: PRNGKeyArray, m: int) -> tuple[Array, Array]:
+        for_x, for_noise = jax.random.split(key)
+        x = self.inputs.sample(for_x, m)
+        y = self.mean(x)
+        return x, y + self.noise * jax.random.normal(for_noise, y.shape, y.dtype)
+
+    def quadrature(self, m: int) -> tuple[Array, Array, Array]:
+        """Nodes in x; with noise in one output, times 9 Gauss nodes of the noise.
+
+        With noise in several outputs, each node of x carries nodes of the noise that are
+        Sobol points in the outputs' dimension.
+        """
+        x, weights = self.inputs.quadrature(m)
+        y = columns("target", self.mean(x))
+        if self.noise == 0:
+            return x, y, weights
+        rule = "gauss-hermite" if y.shape[1] == 1 else "sobol"
+        count = _NOISE_NODES if y.shape[1] == 1 else 16
+        zeta, p = quadrature.gaussian(rule, count, y.shape[1], jax.random.key(1))
+        noisy = y[:, None, :] + self.noise * zeta[None]
+        return (
+            jnp.repeat(x, count, axis=0),
+            noisy.reshape(-1, y.shape[1]),
+            (weights[:, None] * p[None]).reshape(-1),
+        )
+
+    def bayes_risk(self, loss: Loss) -> float | None:
+        r"""The least risk of a loss of the residual; it is that of the noise alone."""
+        if not isinstance(loss, ResidualLoss):
+            return None
+        outputs = jax.eval_shape(self.mean, jax.ShapeDtypeStruct((1, self.input_dim), float)).shape[1]
+        if isinstance(loss, Squared):
+            return 0.5 * self.noise**2 * outputs
+        # One output at a time: these losses are sums over outputs.
+        zeta, p = quadrature.gaussian("gauss-hermite", _RISK_NODES, 1, jax.random.key(0))
+        return outputs * float(loss.infimum(self.noise * zeta[None], p[None])[0])

@@ -1,0 +1,105 @@
+r"""Equations (1) and (2): the passes and the velocity, written once.
+
+A network is the mean-field system on a weighted ensemble: $\mathbb{E}_{C_i}[f] =
+\sum_j p_i(j) f(j)$. With $p_i = 1/n_i$ this module computes equation (1), the network of
+widths $n_i$; with the nodes and weights of a quadrature rule on $(\Omega_i, P_i)$, equation
+(2), the limit. SGD (`neuronal.train`), the ODE (`neuronal.solve`) and everything else drive
+these functions. Index i of the paper is position i - 1 of a Python sequence.
+
+Shapes: `x (m, d)`, $H_i$ and $\Delta^H_i$ `(m, n_i)`, `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)`,
+`w_L (n_{L-1}, k)`, measures `p_i (n_i,)` for the L - 1 hidden layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .activations import Activation
+from .kernels import average_incoming, average_outgoing, outer
+from .losses import Loss
+
+Weights = tuple[Float[Array, "..."], ...]
+Measures = tuple[Float[Array, "_"], ...]
+Layers = list[Float[Array, "m _"]]
+
+
+def forward(
+    weights: Weights,
+    measures: Measures,
+    activations: Sequence[Activation],
+    x: Float[Array, "m d"],
+) -> tuple[Layers, Layers, Layers]:
+    r"""Forward pass of equations (1) and (2).
+
+    Returns:
+        $H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ of all L layers; $\hat y =
+        \varphi_L(H_L)$ is the last of the second list.
+    """
+    preactivations: Layers = [x @ weights[0].T]  # H_1 = <w_1, x>
+    values: Layers = []
+    slopes: Layers = []
+    for i, activation in enumerate(activations):
+        if i > 0:  # H_i = E_{C_{i-1}}[w_i phi_{i-1}(H_{i-1})]
+            preactivations.append(average_incoming(weights[i], measures[i - 1], values[-1]))
+        value, slope = activation.value_and_derivative(preactivations[-1])
+        values.append(value)
+        slopes.append(slope)
+    return preactivations, values, slopes
+
+
+def backward(
+    weights: Weights,
+    measures: Measures,
+    slopes: Layers,
+    loss_gradient: Float[Array, "m k"],
+) -> Layers:
+    r"""Backward pass: the sensitivities $\Delta^H_i$ of all L layers.
+
+    Args:
+        slopes: $\varphi_i'(H_i)$ from `forward`.
+        loss_gradient: $\partial_2\mathcal{L}(y, \hat y)$, times a weight a sample if wanted:
+            the pass is linear in it.
+    """
+    sensitivities: Layers = [loss_gradient * slopes[-1]]  # Delta_L; no average over outputs
+    for i in range(len(weights) - 1, 0, -1):
+        last = i == len(weights) - 1
+        measure = jnp.ones(weights[i].shape[1], weights[i].dtype) if last else measures[i]
+        # Delta_{i-1} = E_{C_i}[Delta_i w_i] phi'_{i-1}
+        average = average_outgoing(weights[i], measure, sensitivities[0])
+        sensitivities.insert(0, average * slopes[i - 1])
+    return sensitivities
+
+
+def velocity(
+    weights: Weights,
+    measures: Measures,
+    activations: Sequence[Activation],
+    loss: Loss,
+    rates: Sequence[Float[Array, ""]],
+    x: Float[Array, "m d"],
+    y: Float[Array, "m k"],
+    sample_weights: Float[Array, "m"],
+) -> tuple[Weights, Float[Array, "m k"]]:
+    r"""Right-hand side of the MF ODE: $-\xi_i\,\mathbb{E}_Z[\Delta^w_i]$ for every layer.
+
+    Args:
+        rates: $\xi_i$ at the present time, times any factor common to the caller's step.
+        sample_weights: the law of $Z$ on the samples given; sum 1.
+
+    Returns:
+        the velocities, shaped as the weights, and the prediction $\hat y$.
+    """
+    _, values, slopes = forward(weights, measures, activations, x)
+    prediction = values[-1]
+    gradient = loss.gradient(y, prediction) * sample_weights[:, None]
+    sensitivities = backward(weights, measures, slopes, gradient)
+    # Delta^w_1 = Delta^H_1 x,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
+    first = -outer(sensitivities[0] * rates[0], x)
+    others = [
+        -outer(value, sensitivity * rate)
+        for value, sensitivity, rate in zip(values, sensitivities[1:], rates[1:], strict=False)
+    ]
+    return (first, *others), prediction

@@ -1,0 +1,122 @@
+r"""Neuronal embeddings $(\Omega, P, \{w_i^0\})$: where neurons come from.
+
+An embedding states the latents $c_i$ of each hidden layer, their law, and the functions
+$w_i^0(c_{i-1}, c_i)$. Sampling n latents a layer gives a network of width n; the nodes and
+weights of a quadrature rule give the limit. Latents are drawn one random key a neuron, so the
+first n neurons of a wider network with the same key are the same neurons.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from .. import quadrature
+from ..activations import Activation
+from ..errors import require
+from ..network import Network
+
+Latents = PyTree[Array]
+
+
+class AbstractEmbedding(eqx.Module):
+    """What every embedding offers; a subclass states latents and initial weights.
+
+    Attributes:
+        input_dim: d.
+        output_dim: k.
+        activations: of all L layers.
+    """
+
+    input_dim: eqx.AbstractVar[int]
+    output_dim: eqx.AbstractVar[int]
+    activations: eqx.AbstractVar[tuple[Activation, ...]]
+
+    @property
+    def depth(self) -> int:
+        """L, the number of layers of weights."""
+        return len(self.activations)
+
+    @abc.abstractmethod
+    def draw(self, layer: int, key: PRNGKeyArray) -> Latents:
+        """The latents of one neuron of hidden layer `layer` (1..L-1)."""
+
+    @abc.abstractmethod
+    def nodes(
+        self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        """Latents and weights of a quadrature rule on $(\\Omega_i, P_i)$."""
+
+    @abc.abstractmethod
+    def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
+        """$w_1^0, ..., w_L^0$ on latents of the L - 1 hidden layers."""
+
+    def latents(self, layer: int, width: int, key: PRNGKeyArray) -> Latents:
+        """Independent latents of `width` neurons; a prefix of those of any larger width."""
+        layer_key = jax.random.fold_in(quadrature.key_of(key), layer)
+        keys = jax.vmap(lambda j: jax.random.fold_in(layer_key, j))(jnp.arange(width))
+        return jax.vmap(lambda k: self.draw(layer, k))(keys)
+
+    def sample(self, widths: int | Sequence[int], key: PRNGKeyArray) -> Network:
+        """A network of independent neurons, of one width or one a hidden layer.
+
+        Raises:
+            InvalidInput: a width below 1, or not L - 1 of them.
+        """
+        widths = hidden_sizes("widths", widths, self.depth)
+        latents = [self.latents(i, n, key) for i, n in enumerate(widths, start=1)]
+        return Network(self.initial_weights(latents), self.activations)
+
+    def quadrature(
+        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+    ) -> Network:
+        """The limit on the nodes and weights of a rule (`neuronal.quadrature`).
+
+        Args:
+            nodes: how many a hidden layer, one number or one a layer.
+            rule: ``sobol``, ``monte-carlo`` or ``gauss-hermite``.
+            key: of the scrambling or the draws; equal keys give equal nodes.
+        """
+        counts = hidden_sizes("nodes", nodes, self.depth)
+        key = quadrature.key_of(key)
+        pairs = [
+            self.nodes(i, n, rule, jax.random.fold_in(key, i))
+            for i, n in enumerate(counts, start=1)
+        ]
+        weights = self.initial_weights([latents for latents, _ in pairs])
+        return Network(weights, self.activations, [measure for _, measure in pairs])
+
+
+def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
+    """`sizes` as one positive integer a hidden layer, else `InvalidInput`."""
+    given: tuple[Any, ...] = (
+        (sizes,) * (depth - 1) if jnp.ndim(sizes) == 0 else tuple(sizes)  # type: ignore[arg-type]
+    )
+    require(
+        len(given) == depth - 1,
+        f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
+    )
+    for n in given:
+        require(int(n) == n and n >= 1, f"{name}: takes integers >= 1, got {n!r}")
+    return tuple(map(int, given))
+
+
+def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
+    """Raise `InvalidInput` unless the three are possible."""
+    for name, value, least in (
+        ("input_dim", input_dim, 1),
+        ("depth", depth, 2),
+        ("output_dim", output_dim, 1),
+    ):
+        require(int(value) == value and value >= least, f"{name}: takes {least} or more, got {value!r}")
+
+
+def over_pairs(function: Callable[[Any, Any], Array], c: Latents, c_next: Latents) -> Array:
+    """The matrix of `function(c[j], c_next[l])` over all pairs."""
+    return jax.vmap(lambda a: jax.vmap(lambda b: function(a, b))(c_next))(c)

@@ -1,0 +1,182 @@
+r"""A correlated initialisation that is bidirectionally diverse (Assumption 1.2).
+
+Latents: $c_1 = (u, \beta_1)$, $c_i = (\alpha_i, \beta_i)$ for $2 \le i \le L-1$, all
+coordinates standard normal; $w_1^0 = s u$, $w_L^0(c_{L-1}, j) = \beta_{L-1,j}$, and between
+
+$$w_i^0(c, c') = g_i \sum_{k \le K} s_k [\alpha'_k \psi_k(c) + \beta_k \chi_k(c')],$$
+
+$\alpha'$ from $c'$, $\beta$ from $c$, with bounded features $\psi_k$, $\chi_k$ of dense span
+(`neuronal.embeddings.features`) and summable $s_k$. As the rank $K \to \infty$ the embedding is
+bidirectionally diverse (the proof is in the documentation, "Theory"); a finite rank is its
+truncation. By Stein's lemma $H_i = \sum_k \alpha_{i,k} f_{i,k}(x)$ at $t = 0$ with $f_{i+1,k}
+\approx g\,\mathbb{E}[\varphi'] f_{i,k}$: the signal crosses layers as through the identity,
+both ways, and the critical gain keeps its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from .. import activations as activations_
+from .. import quadrature
+from ..activations import Activation
+from ..errors import require
+from . import features
+from .base import AbstractEmbedding, Latents, dimensions
+
+FLAT_RANK = 16
+"""Coefficients s_k are 1 up to here, then fall as k**-2: summable, and no layer attenuates
+one of the first signals more than another."""
+
+
+class Bidirectional(AbstractEmbedding):
+    r"""The bidirectionally diverse embedding.
+
+    Args:
+        input_dim, depth, output_dim: d, L and k.
+        activation: of the hidden layers; `last_activation` is $\varphi_L$.
+        rank: K, at which the sums are cut.
+        gain: ``critical``, or $g_i$ as one number or one a middle layer (L - 2 of them).
+            The critical gain keeps the spread of $H_i$ over inputs at `spread` in every
+            layer; it is computed on the limit and so belongs to no width.
+        input_scale: s, the standard deviation of the first layer's weights;
+            $1/\sqrt{d}$ times 1.5 if left out.
+        spread: root mean square over neurons of the standard deviation of $H_i$ over inputs.
+        inputs: `(m, d)`, on which the critical gain measures spread; standard normal inputs
+            if left out. Give the problem's own where they lie far from those.
+
+    Raises:
+        InvalidInput: impossible dimensions, gains or scales.
+    """
+
+    input_dim: int = eqx.field(static=True)
+    output_dim: int = eqx.field(static=True)
+    activations: tuple[Activation, ...] = eqx.field(static=True)
+    rank: int = eqx.field(static=True)
+    input_scale: float = eqx.field(static=True)
+    gains: tuple[float, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        input_dim: int,
+        depth: int,
+        output_dim: int = 1,
+        activation: str | Activation = activations_.tanh,
+        rank: int = 16,
+        gain: str | float | Sequence[float] = "critical",
+        input_scale: float | None = None,
+        spread: float = 0.5,
+        inputs: ArrayLike | None = None,
+        last_activation: str | Activation = activations_.identity,
+    ):
+        dimensions(input_dim, depth, output_dim)
+        require(int(rank) == rank and rank >= 1, f"rank: takes 1 or more, got {rank!r}")
+        self.input_dim, self.output_dim, self.rank = int(input_dim), int(output_dim), int(rank)
+        self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.input_scale = 1.5 / math.sqrt(input_dim) if input_scale is None else float(input_scale)
+        require(self.input_scale > 0, f"input_scale: takes a positive number, got {input_scale}")
+        if isinstance(gain, str):
+            require(gain == "critical", f"gain: takes 'critical' or numbers, got {gain!r}")
+            require(spread > 0, f"spread: takes a positive number, got {spread}")
+            self.gains = self._critical_gains(float(spread), inputs)
+        else:
+            given = (gain,) * (depth - 2) if isinstance(gain, int | float) else tuple(gain)
+            require(
+                len(given) == depth - 2 and all(math.isfinite(g) and g > 0 for g in given),
+                f"gain: takes one positive number, or one a middle layer ({depth - 2})",
+            )
+            self.gains = tuple(map(float, given))
+
+    @property
+    def coefficients(self) -> Float[np.ndarray, "K"]:
+        """$s_1, ..., s_K$."""
+        return np.minimum(1.0, (FLAT_RANK / np.arange(1, self.rank + 1)) ** 2)
+
+    def draw(self, layer: int, key: PRNGKeyArray) -> Latents:
+        return jax.random.normal(key, (sum(self._split(layer)),))
+
+    def nodes(
+        self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        return quadrature.gaussian(rule, nodes, sum(self._split(layer)), key)
+
+    def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
+        weights = [self._parts(1, latents[0])[0] * self.input_scale]
+        for i in range(2, self.depth):
+            u, v = self.factors(i, latents[i - 2], latents[i - 1])
+            weights.append(u @ v.T)
+        weights.append(self._parts(self.depth - 1, latents[-1])[1])
+        return weights
+
+    def factors(
+        self, layer: int, c: Float[Array, "n D"], c_next: Float[Array, "n_out D2"]
+    ) -> tuple[Float[Array, "n r"], Float[Array, "n_out r"]]:
+        """U and V with $w_i^0$ = U V^T, r = 2K, for a middle layer (2..L-1)."""
+        scale = jnp.asarray(self.gains[layer - 2] * self.coefficients, c.dtype)
+        beta = self._parts(layer - 1, c)[1]
+        alpha, beta_next = self._parts(layer, c_next)
+        chi = features.coordinatewise(beta_next, alpha, self.rank)
+        u = jnp.concatenate([self._psi(layer - 1, c) * scale, beta * scale], axis=1)
+        return u, jnp.concatenate([alpha, chi], axis=1)
+
+    def _split(self, layer: int) -> tuple[int, int]:
+        """Coordinates of the first part (u or alpha) and of beta in a latent of that layer."""
+        first = self.input_dim if layer == 1 else self.rank
+        return first, self.output_dim if layer == self.depth - 1 else self.rank
+
+    def _parts(self, layer: int, c: Array) -> tuple[Array, Array]:
+        first = self._split(layer)[0]
+        return c[:, :first], c[:, first:]
+
+    def _psi(self, layer: int, c: Array) -> Array:
+        """Features of the incoming side, of latents of `layer`."""
+        first, beta = self._parts(layer, c)
+        if layer == 1:
+            return features.directional(first, self.rank)
+        return features.coordinatewise(first, beta, self.rank)
+
+    def _critical_gains(
+        self, spread: float, inputs: ArrayLike | None, nodes: int = 4096, most: int = 256
+    ) -> tuple[float, ...]:
+        """Gains that give every middle layer that spread, on the limit at t = 0.
+
+        There H_i = sum_k alpha_{i,k} f_{i,k}(x) exactly (beta_{i-1} is independent of
+        H_{i-1}), so the spread's square is g^2 sum_k Var_x f_{i,k}, layer after layer.
+        """
+        if self.depth == 2:
+            return ()
+        key = jax.random.key(0)
+        if inputs is None:
+            x = quadrature.gaussian("sobol", most, self.input_dim, key)[0]
+        else:
+            x = jnp.asarray(inputs, float)
+            require(
+                x.ndim == 2 and x.shape[1] == self.input_dim,
+                f"inputs: takes shape (m, {self.input_dim}), got {x.shape}",
+            )
+            x = x[:: max(1, len(x) // most)]
+            spreads = float(jnp.max(jnp.std(x, axis=0)))
+            require(spreads > 0, "inputs: are all equal; the critical gain needs a spread")
+        coefficients = jnp.asarray(self.coefficients, x.dtype)
+        signal = None
+        gains: list[float] = []
+        for i in range(1, self.depth - 1):
+            c, p = self.nodes(i, nodes, "sobol", jax.random.fold_in(key, i))
+            first = self._parts(i, c)[0]
+            h = (first * self.input_scale) @ x.T if signal is None else first @ signal.T
+            f = self.activations[i - 1](h).T @ (self._psi(i, c) * p[:, None]) * coefficients
+            total = float(jnp.sqrt(jnp.sum(jnp.var(f, axis=0))))
+            require(
+                math.isfinite(total) and total > 1e-12,
+                f"gain: no signal reaches layer {i + 1}; give the gains as numbers",
+            )
+            gains.append(spread / total)
+            signal = f * gains[-1]
+        return tuple(gains)

@@ -1,0 +1,93 @@
+"""An embedding from the user's own samplers and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from .. import activations as activations_
+from .. import quadrature
+from ..activations import Activation
+from ..errors import InvalidInput, require
+from .base import AbstractEmbedding, Latents, over_pairs
+
+
+class Embedding(AbstractEmbedding):
+    r"""$(\Omega, P, \{w_i^0\})$ from callables.
+
+    Args:
+        samplers: one a hidden layer: either an integer D, for latents $N(0, I_D)$ (all
+            quadrature rules work), or a callable `key -> latents` of one neuron, any pytree
+            (then the only rule is ``monte-carlo``).
+        functions: L of them: `w_1(c_1) -> (d,)`, `w_i(c_{i-1}, c_i) -> scalar` for
+            i = 2..L-1, and `w_L(c_{L-1}) -> (k,)` or a scalar; each takes the latents of one
+            neuron a layer, and JAX maps it over all pairs.
+        activation: of the hidden layers; `last_activation` is $\varphi_L$.
+
+    Raises:
+        InvalidInput: numbers of samplers and functions that do not fit, or functions that
+            return other shapes.
+    """
+
+    input_dim: int = eqx.field(static=True)
+    output_dim: int = eqx.field(static=True)
+    activations: tuple[Activation, ...] = eqx.field(static=True)
+    samplers: tuple[int | Callable[[PRNGKeyArray], Latents], ...] = eqx.field(static=True)
+    functions: tuple[Callable[..., Array], ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        samplers: Sequence[int | Callable[[PRNGKeyArray], Latents]],
+        functions: Sequence[Callable[..., Array]],
+        activation: str | Activation = activations_.tanh,
+        last_activation: str | Activation = activations_.identity,
+    ):
+        self.samplers, self.functions = tuple(samplers), tuple(functions)
+        depth = len(self.functions)
+        require(depth >= 2, f"functions: takes one a layer, L >= 2, got {depth}")
+        require(
+            len(self.samplers) == depth - 1,
+            f"samplers: takes one a hidden layer ({depth - 1}), got {len(self.samplers)}",
+        )
+        self.activations = activations_.per_layer(activation, last_activation, depth)
+        one = [jax.eval_shape(lambda k, i=i: self.draw(i, k), jax.random.key(0)) for i in range(1, depth)]
+        shapes = [jax.eval_shape(self.functions[0], one[0]).shape]
+        shapes += [
+            jax.eval_shape(self.functions[i], one[i - 1], one[i]).shape for i in range(1, depth - 1)
+        ]
+        shapes += [jax.eval_shape(self.functions[-1], one[-1]).shape]
+        require(len(shapes[0]) == 1, f"functions[0]: w_1(c_1) returns (d,), got {shapes[0]}")
+        for i, shape in enumerate(shapes[1:-1], start=1):
+            require(shape == (), f"functions[{i}]: w(c, c') returns a scalar, got shape {shape}")
+        require(len(shapes[-1]) <= 1, f"functions[{depth - 1}]: returns (k,), got {shapes[-1]}")
+        self.input_dim = shapes[0][0]
+        self.output_dim = shapes[-1][0] if shapes[-1] else 1
+
+    def draw(self, layer: int, key: PRNGKeyArray) -> Latents:
+        sampler = self.samplers[layer - 1]
+        return sampler(key) if callable(sampler) else jax.random.normal(key, (sampler,))
+
+    def nodes(
+        self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        sampler = self.samplers[layer - 1]
+        if not callable(sampler):
+            return quadrature.gaussian(rule, nodes, sampler, key)
+        if rule != "monte-carlo":
+            raise InvalidInput(
+                f"rule: layer {layer} has a sampler of its own, which only monte-carlo can use; "
+                "give the latents' dimension (an integer) for Gaussian latents"
+            )
+        return self.latents(layer, nodes, key), jnp.full(nodes, 1 / nodes)
+
+    def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
+        weights = [jax.vmap(self.functions[0])(latents[0])]
+        for i in range(1, self.depth - 1):
+            weights.append(over_pairs(self.functions[i], latents[i - 1], latents[i]))
+        last = jax.vmap(self.functions[-1])(latents[-1])
+        weights.append(last.reshape(last.shape[0], self.output_dim))
+        return weights

@@ -1,0 +1,91 @@
+r"""Bounded features $\psi_k$, $\chi_k$ of latents whose span is dense in $L^2(P_i)$.
+
+The k-th feature does not depend on the rank at which a series is cut, and uses finitely many
+coordinates. Three of four carry signal: $\tanh$ of a direction of `u` (first layer) or of
+one coordinate (later layers), scaled so that $\mathbb{E}[z \psi(z)] = 1$. Every fourth, and
+all those beyond the coordinates there are, are cosines of random frequency and phase over all
+of a growing prefix of coordinates: these alone have dense span as the rank grows, since the
+trigonometric functions do.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy import integrate, stats
+
+MIX_EVERY = 4
+
+
+@lru_cache(maxsize=1)
+def tanh_overlap() -> float:
+    r"""$\mathbb{E}[z \tanh z]$ for a standard normal z, 0.6057."""
+    return 2 * integrate.quad(lambda z: z * np.tanh(z) * stats.norm.pdf(z), 0, 12)[0]
+
+
+def carriers_and_mixers(rank: int, coordinates: int | None) -> list[int | None]:
+    """For each of `rank` features the coordinate that it carries, or None if it mixes."""
+    slots: list[int | None] = []
+    carried = 0
+    for k in range(rank):
+        mixes = (k + 1) % MIX_EVERY == 0 or (coordinates is not None and carried >= coordinates)
+        slots.append(None if mixes else carried)
+        carried += not mixes
+    return slots
+
+
+def directional(u: Float[Array, "n d"], rank: int) -> Float[Array, "n rank"]:
+    r"""Features of the first layer's standardised weight `u`: $\tanh\langle\omega_k, u\rangle$."""
+    dim = u.shape[1]
+    slots = carriers_and_mixers(rank, None)
+    columns = [
+        jnp.tanh(u @ _direction(slot, dim).astype(u.dtype)) / tanh_overlap()
+        if slot is not None
+        else _cosine(u, k)
+        for k, slot in enumerate(slots)
+    ]
+    return jnp.stack(columns, axis=1)
+
+
+def coordinatewise(
+    carried: Float[Array, "n a"], others: Float[Array, "n b"], rank: int
+) -> Float[Array, "n rank"]:
+    r"""Features of a latent: $\tanh(\text{carried}_k)$ first, cosines of all coordinates between."""
+    # Interleaved, so that a prefix holds coordinates of both kinds.
+    shared = min(carried.shape[1], others.shape[1])
+    pairs = jnp.stack([carried[:, :shared], others[:, :shared]], axis=2)
+    everything = jnp.concatenate(
+        [pairs.reshape(len(carried), -1), carried[:, shared:], others[:, shared:]], axis=1
+    )
+    columns = [
+        jnp.tanh(carried[:, slot]) / tanh_overlap() if slot is not None else _cosine(everything, k)
+        for k, slot in enumerate(carriers_and_mixers(rank, carried.shape[1]))
+    ]
+    return jnp.stack(columns, axis=1)
+
+
+def _cosine(c: Float[Array, "n D"], k: int) -> Float[Array, "n"]:
+    """sqrt(2) cos(<omega, c> + phase) on the first coordinates of c, omega and phase from k."""
+    rng = np.random.default_rng([k, 1])
+    prefix = min(c.shape[1], 2 + k)
+    # Frequencies of every size, so that their set is dense; most are of order one.
+    omega = rng.normal(size=2 + k)[:prefix] * np.exp(0.5 * rng.normal()) / np.sqrt(prefix)
+    return np.sqrt(2) * jnp.cos(c[:, :prefix] @ jnp.asarray(omega, c.dtype) + rng.uniform(0, 2 * np.pi))
+
+
+@lru_cache(maxsize=4096)
+def _frame(block: int, dim: int) -> Float[np.ndarray, "dim dim"]:
+    """The `block`-th random orthonormal frame; the first is the coordinate axes."""
+    if block == 0:
+        return np.eye(dim)
+    q, r = np.linalg.qr(np.random.default_rng([block, dim]).normal(size=(dim, dim)))
+    return q * np.sign(np.diag(r))
+
+
+def _direction(slot: int, dim: int) -> Float[np.ndarray, "dim"]:
+    block, axis = divmod(slot, dim)
+    # Later frames look at higher frequencies of u.
+    return _frame(block, dim)[:, axis] * (1 + block / 2)

@@ -1,0 +1,137 @@
+r"""Independent initial weights, and their limit in its exact, collapsed form.
+
+The latents are counters: $w_i^0(c, c')$ is a random number keyed by both latents, so any
+two neurons of any network have their weight, and the same latents the same one.
+
+*The limit.* For averages over neurons an independent weight is its mean: $\mathbb{E}_{C}[
+w_i^0(C, c') f(C)] = \mu_i \mathbb{E}[f]$. So $H_2(\cdot, c_2)$ and $\Delta^H_2(\cdot, c_2)$
+are the same for all $c_2$ unless the layer sees $w_L^0$, $w_i(t) - w_i(0)$ does not depend on
+the neurons, and the limit closes on: the law of $w_1^0$ in layer 1, the law of $w_L^0$ in
+layer L-1, and one node in each layer between ([NP20], first seen in [AOY19]). `IID.quadrature`
+returns exactly that system. At L = 2 the two laws meet in one layer, at L = 3 no layer lies
+between. With mean zero and $\varphi(0) = 0$, L >= 4, it never moves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from .. import activations as activations_
+from .. import quadrature
+from ..activations import Activation
+from ..errors import require
+from ..network import Network
+from .base import AbstractEmbedding, Latents, dimensions, hidden_sizes
+
+
+class IID(AbstractEmbedding):
+    r"""Weights $w_i^0 \sim N(\mu_i, \sigma_i^2)$, independent.
+
+    Args:
+        input_dim, depth, output_dim: d, L and k.
+        activation: of the hidden layers; `last_activation` is $\varphi_L$.
+        mean: $\mu$ of layers 2..L (the first is centred), or one number a layer.
+        std: $\sigma$ of all layers, or one number a layer.
+
+    Raises:
+        InvalidInput: impossible dimensions, or not L numbers.
+    """
+
+    input_dim: int = eqx.field(static=True)
+    output_dim: int = eqx.field(static=True)
+    activations: tuple[Activation, ...] = eqx.field(static=True)
+    means: tuple[float, ...] = eqx.field(static=True)
+    stds: tuple[float, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        input_dim: int,
+        depth: int,
+        output_dim: int = 1,
+        activation: str | Activation = activations_.tanh,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        last_activation: str | Activation = activations_.identity,
+    ):
+        dimensions(input_dim, depth, output_dim)
+        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
+        self.activations = activations_.per_layer(activation, last_activation, depth)
+        first_mean: tuple[float, ...] = (0.0,)
+        self.means = (
+            first_mean + (float(mean),) * (depth - 1)
+            if isinstance(mean, int | float)
+            else tuple(map(float, mean))
+        )
+        self.stds = (
+            (float(std),) * depth if isinstance(std, int | float) else tuple(map(float, std))
+        )
+        for name, values in (("mean", self.means), ("std", self.stds)):
+            require(len(values) == depth, f"{name}: takes one number, or one a layer ({depth})")
+            require(all(map(math.isfinite, values)), f"{name}: takes finite numbers, got {values}")
+        require(min(self.stds) >= 0, f"std: takes numbers >= 0, got {self.stds}")
+
+    def draw(self, layer: int, key: PRNGKeyArray) -> Latents:
+        """Two words: the neuron's counter, from which its weights are made."""
+        return jax.random.bits(key, (2,), jnp.uint32)
+
+    def nodes(
+        self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        r"""Weights of $w_1^0$ at layer 1 and of $w_L^0$ at layer L - 1, else one empty node."""
+        dim = (self.input_dim if layer == 1 else 0) + (
+            self.output_dim if layer == self.depth - 1 else 0
+        )
+        if dim == 0:
+            return jnp.zeros((1, 0)), jnp.ones(1)
+        return quadrature.gaussian(rule, nodes, dim, key)
+
+    def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
+        weights = [self._pairs(0, latents[0], jnp.arange(self.input_dim))]
+        for i in range(1, self.depth - 1):
+            weights.append(self._pairs(i, latents[i - 1], latents[i]))
+        weights.append(self._pairs(self.depth - 1, latents[-1], jnp.arange(self.output_dim)))
+        return weights
+
+    def quadrature(
+        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+    ) -> Network:
+        """The exact limit: nodes in the first and the last hidden layer, one node between.
+
+        Numbers given for the layers between are not used.
+        """
+        counts = hidden_sizes("nodes", nodes, self.depth)
+        key = quadrature.key_of(key)
+        pairs = [
+            self.nodes(i, n, rule, jax.random.fold_in(key, i))
+            for i, n in enumerate(counts, start=1)
+        ]
+        sizes = [len(measure) for _, measure in pairs]
+        first = pairs[0][0][:, : self.input_dim] * self.stds[0] + self.means[0]
+        last = pairs[-1][0][:, -self.output_dim :] * self.stds[-1] + self.means[-1]
+        between = [
+            jnp.full((n, n_out), mean)
+            for n, n_out, mean in zip(sizes, sizes[1:], self.means[1:], strict=False)
+        ]
+        return Network([first, *between, last], self.activations, [p for _, p in pairs])
+
+    def _pairs(self, layer: int, c: Array, c_next: Array) -> Array:
+        return _keyed_normal(c, c_next, layer) * self.stds[layer] + self.means[layer]
+
+
+@eqx.filter_jit
+def _keyed_normal(c: Array, c_next: Array, layer: int) -> Array:
+    """A standard normal a pair of counters, from Threefry keyed by both and by the layer."""
+    tails = c_next if c_next.ndim == 2 else jnp.stack([c_next] * 2, -1).astype(jnp.uint32)
+
+    def pair(head: Array, tail: Array) -> Array:
+        key = jax.random.fold_in(jax.random.fold_in(head, tail[0]), tail[1])
+        return jax.random.normal(key)
+
+    heads = jax.vmap(lambda w: jax.random.fold_in(jax.random.wrap_key_data(w), layer))(c)
+    return jax.vmap(lambda head: jax.vmap(lambda tail: pair(head, tail))(tails))(heads)

@@ -1,0 +1,181 @@
+"""A network, finite or the limit's: neurons, their measure, their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from . import activations as activations_
+from . import dynamics
+from .activations import Activation
+from .errors import require
+from .losses import Loss
+
+
+class Network(eqx.Module):
+    r"""An L-layer network on a weighted ensemble of neurons, equations (1) and (2).
+
+    Attributes:
+        weights: `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)` for i = 2..L-1, `w_L (n_{L-1}, k)`.
+        measures: weights `p_i (n_i,)` of the neurons of the L - 1 hidden layers, each of
+            sum 1; $1/n_i$ (an ordinary network of width $n_i$) if left out.
+        activations: $\varphi_1, \dots, \varphi_L$, or one for the hidden layers, in which
+            case $\varphi_L$ is the identity.
+
+    Raises:
+        InvalidInput: fewer than two layers, shapes that do not chain, a width of 0, NaN,
+            measures that are negative or do not sum to 1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> net = nr.Network([rng.normal(size=(64, 2)), rng.normal(size=(64, 1))], nr.activations.tanh)
+        >>> net(np.zeros((5, 2))).shape
+        (5, 1)
+
+        ```
+    """
+
+    weights: dynamics.Weights
+    measures: dynamics.Measures
+    activations: tuple[Activation, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        weights: Sequence[ArrayLike],
+        activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
+        measures: Sequence[ArrayLike] | None = None,
+    ):
+        given = tuple(_array(f"weights[{i}]", w, 2) for i, w in enumerate(weights))
+        depth = len(given)
+        require(depth >= 2, f"weights: takes L >= 2 layers, got {depth}")
+        for i, w in enumerate(given):
+            require(min(w.shape) > 0, f"weights[{i}]: a width of 0, shape {w.shape}")
+        hidden = [given[0].shape[0]]
+        for i, w in enumerate(given[1:], start=1):
+            require(
+                w.shape[0] == hidden[-1],
+                f"weights[{i}]: shape {w.shape} does not follow a layer of {hidden[-1]} neurons; "
+                "w_1 is (n_1, d), w_i (n_{i-1}, n_i), w_L (n_{L-1}, k)",
+            )
+            hidden.append(w.shape[1])
+        self.weights = given
+        if isinstance(activations, str | Activation):
+            self.activations = activations_.per_layer(activations, "identity", depth)
+        else:
+            self.activations = tuple(map(activations_.get, activations))
+        require(
+            len(self.activations) == depth,
+            f"activations: takes one a layer ({depth}), got {len(self.activations)}",
+        )
+        self.measures = _measures(measures, hidden[:-1], given[0].dtype)
+
+    @property
+    def depth(self) -> int:
+        """L, the number of layers of weights."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons of the L - 1 hidden layers."""
+        return tuple(w.shape[0] for w in self.weights[1:])
+
+    @property
+    def input_dim(self) -> int:
+        """d, the coordinates of an input."""
+        return self.weights[0].shape[1]
+
+    @property
+    def output_dim(self) -> int:
+        """k, the number of outputs."""
+        return self.weights[-1].shape[1]
+
+    def with_weights(self, weights: dynamics.Weights) -> Network:
+        """The same neurons and activations with other weights of the same shapes."""
+        return eqx.tree_at(lambda network: network.weights, self, weights)
+
+    def __call__(self, x: ArrayLike) -> Float[Array, "m k"]:
+        r"""The prediction $\hat y(x)$."""
+        return _predict(self, self._inputs(x))
+
+    def preactivations(self, x: ArrayLike) -> list[Float[Array, "m n_i"]]:
+        """$H_1, ..., H_L$ at inputs `x (m, d)`."""
+        return _preactivations(self, self._inputs(x))
+
+    def sensitivities(self, x: ArrayLike, y: ArrayLike, loss: Loss) -> list[Float[Array, "m n_i"]]:
+        r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
+        x = self._inputs(x)
+        targets = columns("y", y)
+        require(
+            targets.shape[0] == x.shape[0], f"y: {len(targets)} targets for {len(x)} inputs"
+        )
+        loss.check(targets, self.output_dim)
+        return _sensitivities(self, x, targets, loss)
+
+    def _inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
+        x = jnp.asarray(x, self.weights[0].dtype)
+        require(
+            x.ndim == 2 and x.shape[1] == self.input_dim,
+            f"x: takes shape (m, {self.input_dim}), got {x.shape}",
+        )
+        return x
+
+
+@eqx.filter_jit
+def _predict(network: Network, x: Array) -> Array:
+    return dynamics.forward(network.weights, network.measures, network.activations, x)[1][-1]
+
+
+@eqx.filter_jit
+def _preactivations(network: Network, x: Array) -> dynamics.Layers:
+    return dynamics.forward(network.weights, network.measures, network.activations, x)[0]
+
+
+@eqx.filter_jit
+def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics.Layers:
+    _, values, slopes = dynamics.forward(network.weights, network.measures, network.activations, x)
+    gradient = loss.gradient(y, values[-1])
+    return dynamics.backward(network.weights, network.measures, slopes, gradient)
+
+
+def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
+    """`y (m,)` or `(m, k)` as a finite array `(m, k)`, else `InvalidInput`."""
+    y = jnp.asarray(y)
+    return _array(name, y[:, None] if y.ndim == 1 else y, 2)
+
+
+def _array(name: str, value: ArrayLike, ndim: int) -> Array:
+    try:
+        array = jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
+    except (TypeError, ValueError) as error:
+        require(False, f"{name}: not an array of numbers ({error})")
+        raise
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")
+    require(bool(jnp.all(jnp.isfinite(array))), f"{name}: holds NaN or infinite values")
+    return array
+
+
+def _measures(
+    measures: Sequence[ArrayLike] | None, widths: Sequence[int], dtype: np.dtype
+) -> dynamics.Measures:
+    if measures is None:
+        return tuple(jnp.full(n, 1 / n, dtype) for n in widths)
+    require(
+        len(measures) == len(widths),
+        f"measures: takes one a hidden layer ({len(widths)}), got {len(measures)}",
+    )
+    arrays = []
+    for i, (given, n) in enumerate(zip(measures, widths, strict=True)):
+        p = _array(f"measures[{i}]", given, 1).astype(dtype)
+        require(p.shape == (n,), f"measures[{i}]: takes shape ({n},), got {p.shape}")
+        require(bool(jnp.all(p >= 0)), f"measures[{i}]: holds negative weights")
+        require(abs(float(p.sum()) - 1) < 1e-4, f"measures[{i}]: sums to {float(p.sum())}, not 1")
+        arrays.append(p)
+    return tuple(arrays)

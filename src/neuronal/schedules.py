@@ -1,0 +1,160 @@
+r"""Learning-rate schedules $\xi_i(t)$ of MF time $t$.
+
+A schedule is any callable of MF time that JAX can trace; it returns a non-negative number.
+Those here state the bound and the Lipschitz constant that Assumption 1.1 asks for.
+`depth_balanced` gives one schedule a layer; the others give one for any layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .errors import require
+
+Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
+Schedules = Schedule | Sequence[Schedule] | None
+
+
+@dataclass(frozen=True)
+class Constant:
+    r"""$\xi(t) = v$."""
+
+    value: float = 1.0
+
+    @property
+    def bound(self) -> float:
+        return self.value
+
+    @property
+    def lipschitz(self) -> float:
+        return 0.0
+
+    def __call__(self, t: Array) -> Array:
+        return jnp.full_like(t, self.value)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    r"""From `value` at $t = 0$ down a half cosine to `final` at `horizon`, constant after."""
+
+    horizon: float
+    value: float = 1.0
+    final: float = 0.0
+
+    @property
+    def bound(self) -> float:
+        return max(self.value, self.final)
+
+    @property
+    def lipschitz(self) -> float:
+        return abs(self.value - self.final) * math.pi / (2 * self.horizon)
+
+    def __call__(self, t: Array) -> Array:
+        wave = jnp.cos(math.pi * jnp.clip(t / self.horizon, 0, 1))
+        return self.final + (self.value - self.final) * (1 + wave) / 2
+
+
+@dataclass(frozen=True)
+class Exponential:
+    r"""$\xi(t) = v\,e^{-t/\tau}$, `time_constant` $\tau$ in MF time."""
+
+    time_constant: float
+    value: float = 1.0
+
+    @property
+    def bound(self) -> float:
+        return self.value
+
+    @property
+    def lipschitz(self) -> float:
+        return self.value / self.time_constant
+
+    def __call__(self, t: Array) -> Array:
+        return self.value * jnp.exp(-t / self.time_constant)
+
+
+@dataclass(frozen=True)
+class Warmup:
+    r"""Rises linearly from 0 to `value` over `horizon`, constant after."""
+
+    horizon: float
+    value: float = 1.0
+
+    @property
+    def bound(self) -> float:
+        return self.value
+
+    @property
+    def lipschitz(self) -> float:
+        return self.value / self.horizon
+
+    def __call__(self, t: Array) -> Array:
+        return self.value * jnp.clip(t / self.horizon, 0, 1)
+
+
+def constant(value: float = 1.0) -> Constant:
+    r"""$\xi(t) = v$ for all t, the default with $v = 1$."""
+    _non_negative("value", value)
+    return Constant(value)
+
+
+def cosine(horizon: float, value: float = 1.0, final: float = 0.0) -> Cosine:
+    """Half a cosine from `value` to `final` over `horizon` (MF time)."""
+    _positive("horizon", horizon), _non_negative("value", value), _non_negative("final", final)
+    return Cosine(horizon, value, final)
+
+
+def exponential(time_constant: float, value: float = 1.0) -> Exponential:
+    """Exponential decay with a time constant in MF time."""
+    _positive("time_constant", time_constant), _non_negative("value", value)
+    return Exponential(time_constant, value)
+
+
+def warmup(horizon: float, value: float = 1.0) -> Warmup:
+    """Linear rise to `value` over `horizon` (MF time)."""
+    _positive("horizon", horizon), _non_negative("value", value)
+    return Warmup(horizon, value)
+
+
+def depth_balanced(depth: int, power: float = 1.0) -> tuple[Constant, ...]:
+    r"""$\xi_i = (L-2)^{-p}$ on the middle layers, 1 on the first and the last.
+
+    Every middle layer moves the function; dividing their rates by their number keeps the
+    total speed, and so the best learning rate, from growing with depth. Theorem 2 asks only
+    for $\xi_L = 1$.
+    """
+    require(depth >= 2, f"depth: takes 2 or more, got {depth}")
+    middle = Constant(float(max(depth - 2, 1)) ** -power)
+    return (Constant(), *(middle,) * (depth - 2), Constant())
+
+
+def per_layer(schedules: Schedules, depth: int) -> tuple[Schedule, ...]:
+    """One schedule a layer from none, one for all, or one a layer.
+
+    Raises:
+        InvalidInput: a sequence of another length than `depth`, or what is not callable.
+    """
+    if schedules is None:
+        schedules = Constant()
+    if callable(schedules):
+        return (schedules,) * depth
+    given = tuple(schedules)
+    require(
+        len(given) == depth,
+        f"schedules: takes one callable, or one a layer ({depth}), got {len(given)}",
+    )
+    require(all(map(callable, given)), "schedules: each must be a callable of MF time")
+    return given
+
+
+def _positive(name: str, value: float) -> None:
+    require(math.isfinite(value) and value > 0, f"{name}: takes a positive number, got {value}")
+
+
+def _non_negative(name: str, value: float) -> None:
+    require(math.isfinite(value) and value >= 0, f"{name}: takes a number >= 0, got {value}")
