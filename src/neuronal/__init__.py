@@ -4,6 +4,7 @@ A network is the mean-field system on an ensemble of neurons: see `neuronal.dyna
 """
 
 from . import activations, distributions, embeddings, losses, schedules
+from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
 from .network import Network
 from .problem import Problem
@@ -14,12 +15,14 @@ from .trajectory import Trajectory
 __version__ = "0.1.0"
 
 __all__ = [
+    "Coupling",
     "DivergenceError",
     "InvalidInput",
     "Network",
     "Problem",
     "Trajectory",
     "activations",
+    "couple",
     "distributions",
     "embeddings",
     "losses",

@@ -28,5 +28,6 @@ def bar(
         TimeRemainingColumn(),
     )
     with Progress(*columns) as shown:
-        task = shown.add_task(label, total=until, completed=since, loss=float("nan"))
+        task = shown.add_task(label, total=until, loss=float("nan"))
+        shown.update(task, completed=since)
         yield lambda t, loss, network: shown.update(task, completed=t, loss=loss)

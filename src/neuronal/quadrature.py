@@ -62,7 +62,7 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
     """A random key from a key or an integer seed."""
     if isinstance(seed, int | np.integer):
         return jax.random.key(int(seed))
-    if jnp.issubdtype(getattr(seed, "dtype", None), jax.dtypes.prng_key):
+    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         return seed
     array = jnp.asarray(seed)
     require(

@@ -105,19 +105,23 @@ def constant(value: float = 1.0) -> Constant:
 
 def cosine(horizon: float, value: float = 1.0, final: float = 0.0) -> Cosine:
     """Half a cosine from `value` to `final` over `horizon` (MF time)."""
-    _positive("horizon", horizon), _non_negative("value", value), _non_negative("final", final)
+    _positive("horizon", horizon)
+    _non_negative("value", value)
+    _non_negative("final", final)
     return Cosine(horizon, value, final)
 
 
 def exponential(time_constant: float, value: float = 1.0) -> Exponential:
     """Exponential decay with a time constant in MF time."""
-    _positive("time_constant", time_constant), _non_negative("value", value)
+    _positive("time_constant", time_constant)
+    _non_negative("value", value)
     return Exponential(time_constant, value)
 
 
 def warmup(horizon: float, value: float = 1.0) -> Warmup:
     """Linear rise to `value` over `horizon` (MF time)."""
-    _positive("horizon", horizon), _non_negative("value", value)
+    _positive("horizon", horizon)
+    _non_negative("value", value)
     return Warmup(horizon, value)
 
 

@@ -177,7 +177,7 @@ def _initial_step(
     first, _ = _controller(network, control).init(
         term, zero, one, network.weights, None, None, solver.func, solver.error_order(term)
     )
-    return first - zero
+    return jnp.asarray(first - zero)
 
 
 @eqx.filter_jit

@@ -1,0 +1,82 @@
+"""What every benchmark shares: the 1-D problem, paired timing, and one table and JSON a claim."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import neuronal as nr
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def target_1d(x):
+    """sin 4x + x cos(9x)/2, of variance 0.489 on [-1, 1]."""
+    return jnp.sin(4 * x[:, 0]) + x[:, 0] * jnp.cos(9 * x[:, 0]) / 2
+
+
+def problem_1d(loss: nr.losses.Loss | None = None) -> nr.Problem:
+    """The 1-D regression of the design, inputs (x, 1)."""
+    laws = nr.distributions
+    law = laws.Regression(target_1d, laws.Biased(laws.Uniform(-1.0, 1.0)))
+    return nr.Problem(law, loss or nr.losses.PseudoHuber(1.0))
+
+
+def paired(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, np.ndarray]:
+    """Times of each run, all in turn in every round, so that drift meets all alike.
+
+    A run returns its own seconds; one round before is not counted (compilation).
+    """
+    for run in runs.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(run())
+    return {name: np.asarray(t) for name, t in times.items()}
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Wall seconds of one call, the device's work included."""
+    began = time.perf_counter()
+    jax.block_until_ready(function())
+    return time.perf_counter() - began
+
+
+def report(name: str, claim: str, rows: Sequence[dict], notes: str = "") -> None:
+    """Print a claim's rows as a table; write them to `results/<name>.json`."""
+    keys = list(rows[0])
+    cells = [[_cell(row.get(key, "")) for key in keys] for row in rows]
+    sizes = [max(len(key), *(len(row[i]) for row in cells)) for i, key in enumerate(keys)]
+    print(f"\n{name}: {claim}")
+    for row in (keys, ["-" * s for s in sizes], *cells):
+        print("| " + " | ".join(c.rjust(s) for c, s in zip(row, sizes, strict=True)) + " |")
+    if notes:
+        print(notes)
+    RESULTS.mkdir(exist_ok=True)
+    record = {"claim": claim, "machine": machine(), "rows": list(rows), "notes": notes}
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")
+
+
+def machine() -> dict:
+    """What ran: processors and versions."""
+    versions = {}
+    for package in ("jax", "diffrax", "numpy", "torch", "scikit-learn"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"cpus": os.cpu_count(), "arch": platform.machine(), "python": platform.python_version(), **versions}
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
