@@ -6,6 +6,7 @@ A network is the mean-field system on an ensemble of neurons: see `neuronal.dyna
 from . import activations, distributions, embeddings, losses, schedules
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
+from .flow import flow, reverse_flow
 from .network import Network
 from .problem import Problem
 from .solve import solve
@@ -25,7 +26,9 @@ __all__ = [
     "couple",
     "distributions",
     "embeddings",
+    "flow",
     "losses",
+    "reverse_flow",
     "schedules",
     "solve",
     "train",

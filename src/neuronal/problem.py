@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,6 +15,14 @@ from .errors import require
 from .losses import Loss
 from .network import Network
 from .schedules import Schedule, Schedules, per_layer
+
+
+class Law(NamedTuple):
+    """The law of Z as $E_Z$ sees it: weighted samples, weights of sum 1."""
+
+    x: Float[Array, "n d"]
+    y: Float[Array, "n k"]
+    weights: Float[Array, "n"]
 
 
 class Problem(eqx.Module):
@@ -44,13 +54,11 @@ class Problem(eqx.Module):
         r"""$\xi_1, \dots, \xi_L$."""
         return per_layer(self.schedules, depth)
 
-    def quadrature(
-        self, m: int, dtype: jnp.dtype | None = None
-    ) -> tuple[Float[Array, "n d"], Float[Array, "n k"], Float[Array, "n"]]:
-        """`x, y, weights` for $E_Z$, all of one dtype."""
+    def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Law:
+        """The law for $E_Z$ on about `m` nodes (a finite law: all of it), of one dtype."""
         x, y, weights = self.distribution.quadrature(m)
         dtype = dtype or jnp.asarray(x).dtype
-        return x.astype(dtype), y.astype(dtype), weights.astype(dtype)
+        return Law(x.astype(dtype), y.astype(dtype), weights.astype(dtype))
 
     def risk(self, network: Network, data_nodes: int = 1024) -> float:
         r"""$\mathcal{L}(W) = E_Z[\mathcal{L}(Y, \hat y(X; W))]$."""

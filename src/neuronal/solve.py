@@ -22,7 +22,7 @@ from . import dynamics
 from .embeddings import AbstractEmbedding
 from .errors import InvalidInput, require
 from .network import Network
-from .problem import Problem, mean_loss
+from .problem import Law, Problem, mean_loss
 from .progress import OnRecord, bar
 from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
 
@@ -84,8 +84,7 @@ def solve(
         require(np.isfinite(step) and step > 0, f"step: takes a positive number, got {step!r}")
     times = record_times(save_at, since, until)
     dtype = network.weights[0].dtype
-    x, y, sample_weights = problem.quadrature(data_nodes, dtype)
-    data = (x, y, sample_weights)
+    data = problem.quadrature(data_nodes, dtype)
     solver = diffrax.Tsit5() if solver is None else solver
     control = _Control(rtol, atol, step, max_steps)
 
@@ -105,7 +104,10 @@ def solve(
         return Segment(w, dt, t0 + float(reached), finite, int(accepted), int(rejected))
 
     driver = Driver(
-        advance, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data))
+        advance,
+        lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data)),
+        problem=problem,
+        law=data,
     )
     how = f"rtol {rtol:g}, atol {atol:g}" if step is None else f"constant step {step:g}"
     report = Report(f"MF ODE, {type(solver).__name__}, {how}, dense kernels", ensemble)
@@ -129,15 +131,13 @@ class _Control(eqx.Module):
     max_steps: int
 
 
-def _term(network: Network, problem: Problem, data: Any, since: Any) -> diffrax.ODETerm:
+def _term(network: Network, problem: Problem, data: Law, since: Any) -> diffrax.ODETerm:
     """The vector field in time since `since`: single precision keeps small steps apart."""
-    x, y, sample_weights = data
-
     def field(t: Array, weights: dynamics.Weights, args: Any) -> dynamics.Weights:
         dtype = weights[0].dtype
         rates = problem.rates((since + t).astype(dtype), network.depth)
         return dynamics.velocity(
-            weights, network.measures, network.activations, problem.loss, rates, x, y, sample_weights
+            weights, network.measures, network.activations, problem.loss, rates, *data
         )[0]
 
     return diffrax.ODETerm(field)  # pyright: ignore[reportArgumentType]
@@ -164,7 +164,7 @@ def _controller(network: Network, control: _Control) -> diffrax.AbstractStepSize
 def _initial_step(
     network: Network,
     problem: Problem,
-    data: Any,
+    data: Law,
     solver: Any,
     control: _Control,
     since: Float[Array, ""],
@@ -184,7 +184,7 @@ def _initial_step(
 def _integrate(
     network: Network,
     problem: Problem,
-    data: Any,
+    data: Law,
     solver: Any,
     control: _Control,
     dt: Float[Array, ""],
@@ -224,7 +224,7 @@ def _integrate(
             proposed = jnp.where(keep & (t_next - t < dt), jnp.maximum(proposed, dt), proposed)
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(w)) for w in (candidate[0], candidate[-1])]))
         # An adaptive controller rejects what is not finite; a constant step cannot.
-        status = jnp.where(keep & ~finite, _DIVERGED, _DONE)
+        status = jnp.where(keep & ~finite, _DIVERGED, _DONE).astype(jnp.int32)
         return (
             jnp.where(keep, t_next, t),
             proposed,

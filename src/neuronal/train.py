@@ -90,7 +90,7 @@ def train(
             f"data: {len(stream.x)} steps of samples, but until / learning_rate is {need}",
         )
         problem.loss.check(stream.y.reshape(-1, stream.y.shape[2]), network.output_dim)
-    x, y, weights = problem.quadrature(data_nodes, network.weights[0].dtype)
+    law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
 
@@ -111,7 +111,7 @@ def train(
 
     driver = Driver(
         advance,
-        lambda w: float(mean_loss(network.with_weights(w), problem.loss, x, y, weights)),
+        lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law)),
         snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
     )
     report = Report(

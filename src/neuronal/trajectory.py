@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 from .dynamics import Weights
 from .errors import DivergenceError, require
 from .network import Network
+from .problem import Law, Problem
 
 STATE_BUDGET = 2**31
 """Bytes of states that a trajectory keeps by default; others are recomputed when asked for."""
@@ -68,12 +69,15 @@ class Driver:
             finite numbers; a function of its arguments alone, so that a run may be taken
             up anywhere. `memory` is what a driver hands itself (a step size), None at first.
         loss: the recorded loss of given weights.
-        snap: the nearest time at which the driver has a state.
+        snap: the latest time up to the one given at which the driver has a state.
+        problem, law: what an ODE solves, and the samples of its $E_Z$.
     """
 
     advance: Callable[[Weights, object, float, float], Segment]
     loss: Callable[[Weights], float]
     snap: Callable[[float], float] = field(default=lambda t: t)
+    problem: Problem | None = None
+    law: Law | None = None
 
 
 class Trajectory:
@@ -84,6 +88,7 @@ class Trajectory:
         loss: the risk $\mathcal{L}(W(t))$ at those times, `(T,)`.
         network: the network at the last of them.
         report: how the run went.
+        problem, law: of a solved run, what was solved and the samples of its $E_Z$.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Trajectory:
         self.network = network
         self.report = report
         self._states = states
+        self.problem, self.law = driver.problem, driver.law
         self._driver = driver
 
     def __repr__(self) -> str:
