@@ -1,0 +1,238 @@
+"""From an experiment's data to the objects of the mathematics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import diffrax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from .. import datasets, losses, schedules
+from ..datasets import Split
+from ..distributions import (
+    Biased,
+    Distribution,
+    Gaussian,
+    GaussianMixture,
+    Inputs,
+    Regression,
+    Sphere,
+    Uniform,
+)
+from ..embeddings import IID, AbstractEmbedding, Bidirectional
+from ..errors import InvalidInput
+from ..losses import CrossEntropy, Logistic, Loss
+from ..problem import Problem
+from ..schedules import Schedules
+from .config import (
+    BidirectionalSystem,
+    BundledProblem,
+    Experiment,
+    InputsSection,
+    MixtureProblem,
+    RegressionProblem,
+    ScheduleSection,
+    TableProblem,
+)
+from .targets import TARGETS
+
+SOLVERS = {
+    "tsit5": diffrax.Tsit5,
+    "dopri5": diffrax.Dopri5,
+    "heun": diffrax.Heun,
+    "euler": diffrax.Euler,
+}
+_GRID = 241
+
+
+@dataclass(frozen=True)
+class System:
+    """A labelled embedding and the problem as it learns it (schedules may depend on depth)."""
+
+    label: str
+    embedding: AbstractEmbedding
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A one-dimensional problem's inputs for plots: `x (g,)`, as the networks see them
+    `inputs (g, d)`, and the noiseless `target (g,)`."""
+
+    x: Float[np.ndarray, "g"]
+    inputs: Float[np.ndarray, "g d"]
+    target: Float[np.ndarray, "g"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """All that a runner needs besides the numbers of the configuration.
+
+    Attributes:
+        systems: at least one.
+        split: of a real data set, else None.
+        grid: of a one-dimensional regression, else None.
+        infimum: the Bayes risk, or the infimum over all functions on finite data; None if
+            it is not known.
+        constant_risk: the least risk of a constant prediction (the variance, where the loss
+            is a square).
+    """
+
+    systems: list[System]
+    split: Split | None
+    grid: Grid | None
+    infimum: float | None
+    constant_risk: float
+
+
+def build(experiment: Experiment) -> Built:
+    """The objects that an experiment names.
+
+    Raises:
+        InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
+    """
+    law, split = _law(experiment)
+    loss = _loss(experiment, split)
+    x, y, weights = law.quadrature(1024)
+    outputs = loss.outputs(jnp.asarray(y)) if isinstance(loss, CrossEntropy) else y.shape[1]
+    systems = []
+    for section in experiment.systems:
+        if isinstance(section, BidirectionalSystem):
+            embedding: AbstractEmbedding = Bidirectional(
+                law.input_dim,
+                section.depth,
+                outputs,
+                activation=section.activation,
+                rank=section.rank,
+                gain=section.gain,
+                input_scale=section.input_scale,
+                spread=section.spread,
+                inputs=law.quadrature(256)[0] if section.gain == "critical" else None,
+                last_activation=section.last_activation,
+            )
+        else:
+            embedding = IID(
+                law.input_dim,
+                section.depth,
+                outputs,
+                activation=section.activation,
+                mean=section.mean,
+                std=section.std,
+                last_activation=section.last_activation,
+            )
+        problem = Problem(law, loss, _schedules(experiment.schedule, section.depth))
+        problem.check(embedding)
+        systems.append(System(section.label, embedding, problem))
+    constant = float(loss.infimum(jnp.asarray(y)[None], jnp.asarray(weights)[None])[0])
+    return Built(systems, split, _grid(law), law.bayes_risk(loss), constant)
+
+
+def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
+    section = experiment.problem
+    if isinstance(section, RegressionProblem):
+        inputs = _inputs(section.inputs)
+        if not section.bias:
+            return Regression(TARGETS[section.target].function, inputs, section.noise), None
+        return Regression(_biased(section.target), Biased(inputs), section.noise), None
+    if isinstance(section, MixtureProblem):
+        law = GaussianMixture(
+            jnp.asarray(section.means),
+            jnp.asarray(section.stds),
+            None if section.labels is None else jnp.asarray(section.labels),
+            None if section.probabilities is None else jnp.asarray(section.probabilities),
+            section.bias,
+        )
+        return law, None
+    if isinstance(section, TableProblem):
+        split = datasets.table(
+            section.path,
+            section.target,
+            section.features,
+            section.task,
+            section.test_size,
+            section.split_seed,
+        )
+        return split.train, split
+    assert isinstance(section, BundledProblem)
+    split = datasets.BUNDLED[section.kind](section.test_size, section.split_seed)
+    return split.train, split
+
+
+def _biased(name: str):
+    """The target as a function of inputs whose last coordinate is the constant one."""
+    function = TARGETS[name].function
+    return lambda x: function(x[:, :-1])
+
+
+def _inputs(section: InputsSection) -> Inputs:
+    if section.law == "uniform":
+        return Uniform(section.low, section.high, section.dim)
+    if section.law == "gaussian":
+        return Gaussian(section.dim, section.mean, section.std)
+    return Sphere(section.dim, section.radius)
+
+
+def _loss(experiment: Experiment, split: Split | None) -> Loss:
+    section = experiment.loss
+    parameters = {} if section.delta is None else {"delta": section.delta}
+    loss = losses.get(section.name, **parameters)
+    if split is not None:
+        classifies = isinstance(loss, CrossEntropy | Logistic)
+        if classifies and split.task == "regression":
+            raise InvalidInput(
+                f"loss.name: {section.name!r} takes classes, and the target of {split.name!r} is a "
+                "number; take squared, pseudo_huber or log_cosh"
+            )
+        if isinstance(loss, Logistic) and len(split.classes) > 2:
+            raise InvalidInput(
+                f"loss.name: 'logistic' takes two classes, {split.name!r} has "
+                f"{len(split.classes)}; take cross_entropy"
+            )
+        if not classifies and split.task == "classification":
+            raise InvalidInput(
+                f"loss.name: {section.name!r} takes a number as target, and {split.name!r} has "
+                "classes; take cross_entropy, or logistic for two"
+            )
+    elif isinstance(experiment.problem, RegressionProblem) and isinstance(
+        loss, CrossEntropy | Logistic
+    ):
+        raise InvalidInput(
+            f"loss.name: {section.name!r} takes classes, and problem.kind 'regression' has a number "
+            "as target; take squared, pseudo_huber or log_cosh"
+        )
+    return loss
+
+
+def _schedules(section: ScheduleSection, depth: int) -> Schedules:
+    if section.kind == "constant":
+        return schedules.constant(section.value)
+    if section.kind == "depth_balanced":
+        return schedules.depth_balanced(depth, section.power)
+    if section.kind == "exponential":
+        assert section.time_constant is not None
+        return schedules.exponential(section.time_constant, section.value)
+    assert section.horizon is not None
+    if section.kind == "cosine":
+        return schedules.cosine(section.horizon, section.value, section.final)
+    return schedules.warmup(section.horizon, section.value)
+
+
+def _grid(law: Distribution) -> Grid | None:
+    if not isinstance(law, Regression):
+        return None
+    inner = law.inputs.inputs if isinstance(law.inputs, Biased) else law.inputs
+    if inner.dim != 1:
+        return None
+    if isinstance(inner, Uniform):
+        low, high = inner.low, inner.high
+    elif isinstance(inner, Gaussian):
+        low, high = inner.mean - 3 * inner.std, inner.mean + 3 * inner.std
+    else:
+        return None
+    x = np.linspace(low, high, _GRID)
+    columns = [x, np.ones_like(x)] if isinstance(law.inputs, Biased) else [x]
+    inputs = np.stack(columns, axis=1)
+    target = np.asarray(law.mean(jnp.asarray(inputs, dtype=float)))[:, 0]
+    return Grid(x, inputs, target)

@@ -1,0 +1,90 @@
+"""Checkpoints: the state of one job and what it recorded, in one file written atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import InvalidInput
+
+
+@dataclass
+class Checkpoint:
+    """How far a job is.
+
+    Attributes:
+        records: how many records are done; the weights are those of the last of them.
+        weights: `w_1, ..., w_L`.
+        series: what was recorded, each `(records,)`: ``risk`` and, of real data,
+            ``test_risk`` and ``test_accuracy``.
+        steps, rejected, seconds: so far, over all sessions.
+        driver, ensemble: sentences of the driver's report.
+        diverged_at: MF time at which the run left the finite numbers, else None.
+    """
+
+    records: int
+    weights: list[np.ndarray]
+    series: dict[str, Float[np.ndarray, "records"]]
+    steps: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    driver: str = ""
+    ensemble: str = ""
+    diverged_at: float | None = None
+    _meta: tuple[str, ...] = field(
+        default=(
+            "records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at"
+        ),
+        repr=False,
+    )  # fmt: skip
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; a crash leaves the previous one whole."""
+    arrays = {f"weight_{i}": w for i, w in enumerate(checkpoint.weights)}
+    arrays |= {f"series_{name}": values for name, values in checkpoint.series.items()}
+    meta = json.dumps({name: getattr(checkpoint, name) for name in checkpoint._meta})
+    atomically(path, lambda file: np.savez(file, meta=np.asarray(meta), **arrays))  # pyright: ignore[reportArgumentType]
+
+
+def load(path: Path) -> Checkpoint | None:
+    """The checkpoint at `path`, or None if there is none.
+
+    Raises:
+        InvalidInput: a file that is no checkpoint.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            meta = json.loads(str(data["meta"]))
+            series = {n.removeprefix("series_"): data[n] for n in data if n.startswith("series_")}
+            count = sum(name.startswith("weight_") for name in data)
+            weights = [data[f"weight_{i}"] for i in range(count)]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InvalidInput(f"checkpoint {path.name!r} cannot be read; delete it to start anew") from error
+    return Checkpoint(weights=weights, series=series, **meta)
+
+
+def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under another name and move it in place when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

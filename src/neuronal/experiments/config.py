@@ -1,0 +1,302 @@
+"""An experiment as data: what a TOML file may say, checked at the door.
+
+`load` reads a file and `parse` a dictionary; both give an `Experiment`, or an `InvalidInput`
+with one line an error that names the field and what it takes. Everything behind the door
+trusts what it is given.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..activations import ACTIVATIONS
+from ..errors import InvalidInput, require
+from ..losses import LOSSES
+from ..quadrature import RULES
+from . import messages
+from .targets import TARGETS
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+
+
+def _one_of(*names: str) -> Any:
+    """A string that is one of `names`, kept in the registries of the mathematics."""
+    return Literal[names]  # pyright: ignore[reportInvalidTypeForm]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown names, NaN and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class InputsSection(Section):
+    """The law of X: a cube, a Gaussian or a sphere."""
+
+    law: Literal["uniform", "gaussian", "sphere"] = "uniform"
+    dim: Count = 1
+    low: float = -1.0
+    high: float = 1.0
+    mean: float = 0.0
+    std: Positive = 1.0
+    radius: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> InputsSection:
+        if self.low >= self.high:
+            raise ValueError(f"low, high: takes low < high, got {self.low:g} and {self.high:g}")
+        if self.law == "sphere" and self.dim < 2:
+            raise ValueError(f"dim: a sphere takes 2 or more, got {self.dim}")
+        return self
+
+
+class RegressionProblem(Section):
+    """Synthetic: y = target(x) + noise."""
+
+    kind: Literal["regression"]
+    target: _one_of(*TARGETS)  # pyright: ignore[reportInvalidTypeForm]
+    inputs: InputsSection = InputsSection()
+    noise: NonNegative = 0.0
+    bias: bool = True
+
+    @model_validator(mode="after")
+    def _dimension(self) -> RegressionProblem:
+        takes = TARGETS[self.target].dim
+        if takes is not None and takes != self.inputs.dim:
+            raise ValueError(
+                f"inputs.dim: target {self.target!r} takes {takes} coordinates, got {self.inputs.dim}"
+            )
+        return self
+
+
+class MixtureProblem(Section):
+    """Gaussian classes: one mean a class; labels 0, 1, ... unless given."""
+
+    kind: Literal["gaussian_mixture"]
+    means: Annotated[list[list[float]], Field(min_length=2)]
+    stds: list[Positive] | Positive = 1.0
+    labels: list[float] | None = None
+    probabilities: list[Positive] | None = None
+    bias: bool = True
+
+    @model_validator(mode="after")
+    def _lengths(self) -> MixtureProblem:
+        if len({len(mean) for mean in self.means}) != 1:
+            raise ValueError("means: takes points of one dimension")
+        for name in ("stds", "labels", "probabilities"):
+            value = getattr(self, name)
+            if isinstance(value, list) and len(value) != len(self.means):
+                raise ValueError(f"{name}: takes one number a class ({len(self.means)})")
+        return self
+
+
+class BundledProblem(Section):
+    """A real data set that comes with scikit-learn."""
+
+    kind: Literal["digits", "breast_cancer", "wine", "diabetes"]
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    split_seed: int = 0
+
+
+class TableProblem(Section):
+    """A CSV or Parquet file; a relative path is taken from the TOML file's folder."""
+
+    kind: Literal["table"]
+    path: str
+    target: str
+    features: list[str] | None = None
+    task: Literal["auto", "classification", "regression"] = "auto"
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    split_seed: int = 0
+
+
+ProblemSection = Annotated[
+    RegressionProblem | MixtureProblem | BundledProblem | TableProblem, Field(discriminator="kind")
+]
+
+
+class LossSection(Section):
+    """The loss; `delta` is of `pseudo_huber` alone."""
+
+    name: _one_of(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
+    delta: Positive | None = None
+
+    @model_validator(mode="after")
+    def _parameters(self) -> LossSection:
+        if self.delta is not None and self.name != "pseudo_huber":
+            raise ValueError(f"delta: is a parameter of 'pseudo_huber', not of {self.name!r}")
+        return self
+
+
+class ScheduleSection(Section):
+    """Learning-rate schedules: xi_i of MF time."""
+
+    kind: Literal["constant", "cosine", "exponential", "warmup", "depth_balanced"] = "constant"
+    value: NonNegative = 1.0
+    final: NonNegative = 0.0
+    horizon: Positive | None = None
+    time_constant: Positive | None = None
+    power: float = 1.0
+
+    @model_validator(mode="after")
+    def _parameters(self) -> ScheduleSection:
+        if self.kind in ("cosine", "warmup") and self.horizon is None:
+            raise ValueError(f"horizon: is missing; {self.kind!r} takes an MF time")
+        if self.kind == "exponential" and self.time_constant is None:
+            raise ValueError("time_constant: is missing; 'exponential' takes an MF time")
+        return self
+
+
+class _System(Section):
+    label: Annotated[str, Field(min_length=1)]
+    depth: Annotated[int, Field(ge=2)]
+    activation: _one_of(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
+    last_activation: _one_of(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
+
+
+class BidirectionalSystem(_System):
+    """`nr.embeddings.Bidirectional`; the critical gain sees the problem's own inputs."""
+
+    embedding: Literal["bidirectional"]
+    rank: Count = 16
+    gain: Literal["critical"] | Positive | list[Positive] = "critical"
+    input_scale: Positive | None = None
+    spread: Positive = 0.5
+
+    @model_validator(mode="after")
+    def _gains(self) -> BidirectionalSystem:
+        if isinstance(self.gain, list) and len(self.gain) != self.depth - 2:
+            raise ValueError(f"gain: takes one number a middle layer ({self.depth - 2})")
+        return self
+
+
+class IIDSystem(_System):
+    """`nr.embeddings.IID`; its limit is solved in the exact, collapsed form."""
+
+    embedding: Literal["iid"]
+    mean: float | list[float] = 0.0
+    std: NonNegative | list[NonNegative] = 1.0
+
+    @model_validator(mode="after")
+    def _layers(self) -> IIDSystem:
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if isinstance(value, list) and len(value) != self.depth:
+                raise ValueError(f"{name}: takes one number, or one a layer ({self.depth})")
+        return self
+
+
+SystemSection = Annotated[BidirectionalSystem | IIDSystem, Field(discriminator="embedding")]
+
+
+class LimitSection(Section):
+    """The mean-field ODE. `step` takes a constant step instead of the tolerances."""
+
+    enabled: bool = True
+    nodes: Count = 512
+    rule: _one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    solver: Literal["tsit5", "dopri5", "heun", "euler"] = "tsit5"
+    rtol: Positive = 1e-3
+    atol: Positive = 1e-6
+    step: Positive | None = None
+    until: Positive | None = None
+    data_nodes: Count = 128
+
+    @model_validator(mode="after")
+    def _steps(self) -> LimitSection:
+        if self.solver == "euler" and self.step is None:
+            raise ValueError("step: is missing; 'euler' takes a constant step in MF time")
+        return self
+
+
+class NetworksSection(Section):
+    """Finite networks, trained by SGD; no widths, no networks."""
+
+    widths: list[Count] = []
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)] = [0]
+    learning_rate: Positive = 0.1
+    batch_size: Count = 1
+
+    @model_validator(mode="after")
+    def _distinct(self) -> NetworksSection:
+        for name in ("widths", "seeds"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name}: names one twice, got {values}")
+        return self
+
+
+class RunSection(Section):
+    """How long, how often, from which seed and in which precision."""
+
+    until: Positive
+    records: Annotated[int, Field(ge=2)] = 60
+    spacing: Literal["linear", "log"] = "linear"
+    checkpoints: Count = 10
+    seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["float32", "float64"] = "float32"
+
+
+class Experiment(Section):
+    """A whole experiment: one problem, several systems, the same time and rate for all."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    title: str = ""
+    description: str = ""
+    problem: ProblemSection
+    loss: LossSection = LossSection()
+    schedule: ScheduleSection = ScheduleSection()
+    systems: Annotated[list[SystemSection], Field(min_length=1)]
+    limit: LimitSection = LimitSection()
+    networks: NetworksSection = NetworksSection()
+    run: RunSection
+
+    @model_validator(mode="after")
+    def _whole(self) -> Experiment:
+        labels = [system.label for system in self.systems]
+        if len(set(labels)) != len(labels):
+            raise ValueError("systems: takes one label a system, each its own")
+        if not self.limit.enabled and not self.networks.widths:
+            raise ValueError("networks.widths: is empty and limit.enabled is false: nothing to run")
+        if self.networks.widths and self.run.until < self.networks.learning_rate:
+            raise ValueError("run.until: takes at least one step of networks.learning_rate")
+        return self
+
+    def to_toml(self) -> str:
+        """The whole experiment, defaults included, as TOML."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+def load(path: str | Path) -> Experiment:
+    """The experiment of a TOML file.
+
+    Raises:
+        InvalidInput: no such file, not TOML, or not an experiment: a line an error.
+    """
+    path = Path(path)
+    require(path.is_file(), f"FILE: no file {str(path)!r}; takes a TOML file")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path.name}: is not TOML: {error}") from error
+    problem = content.get("problem")
+    if isinstance(problem, dict) and isinstance(problem.get("path"), str):
+        problem["path"] = str((path.parent / problem["path"]).resolve())
+    return parse(content, path.name)
+
+
+def parse(content: dict[str, Any], source: str = "configuration") -> Experiment:
+    """The experiment that a dictionary describes; `source` begins each line of an error."""
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{source}: {line}" for line in messages.lines(error, Experiment)]
+        raise InvalidInput("\n".join(lines)) from None
