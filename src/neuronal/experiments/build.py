@@ -95,7 +95,7 @@ def build(experiment: Experiment) -> Built:
     """
     law, split = _law(experiment)
     loss = _loss(experiment, split)
-    x, y, weights = law.quadrature(1024)
+    _, y, weights = law.quadrature(1024)
     outputs = loss.outputs(jnp.asarray(y)) if isinstance(loss, CrossEntropy) else y.shape[1]
     systems = []
     for section in experiment.systems:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import InvalidInput
+
+
+_META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
 
 
 @dataclass
@@ -39,19 +43,13 @@ class Checkpoint:
     driver: str = ""
     ensemble: str = ""
     diverged_at: float | None = None
-    _meta: tuple[str, ...] = field(
-        default=(
-            "records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at"
-        ),
-        repr=False,
-    )  # fmt: skip
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash leaves the previous one whole."""
     arrays = {f"weight_{i}": w for i, w in enumerate(checkpoint.weights)}
     arrays |= {f"series_{name}": values for name, values in checkpoint.series.items()}
-    meta = json.dumps({name: getattr(checkpoint, name) for name in checkpoint._meta})
+    meta = json.dumps({name: getattr(checkpoint, name) for name in _META})
     atomically(path, lambda file: np.savez(file, meta=np.asarray(meta), **arrays))  # pyright: ignore[reportArgumentType]
 
 
@@ -69,7 +67,7 @@ def load(path: Path) -> Checkpoint | None:
             series = {n.removeprefix("series_"): data[n] for n in data if n.startswith("series_")}
             count = sum(name.startswith("weight_") for name in data)
             weights = [data[f"weight_{i}"] for i in range(count)]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"checkpoint {path.name!r} cannot be read; delete it to start anew") from error
     return Checkpoint(weights=weights, series=series, **meta)
 

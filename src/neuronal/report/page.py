@@ -1,0 +1,228 @@
+"""One self-contained `report.html`: it opens offline, in light and in dark."""
+
+from __future__ import annotations
+
+import base64
+import html
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from . import plots
+from .style import DARK, LIGHT, Theme, svg
+
+FILE = "report.html"
+
+Drawing = Callable[[xr.Dataset, Theme], Figure]
+
+
+def write(data: xr.Dataset, folder: str | Path) -> Path:
+    """Write the page of a run's dataset into `folder`; returns its path."""
+    path = Path(folder) / FILE
+    path.write_text(page(data), encoding="utf-8")
+    return path
+
+
+def page(data: xr.Dataset) -> str:
+    """The page as HTML: summary, figures, how it was computed, configuration."""
+    title = html.escape(str(data.attrs["title"]))
+    description = str(data.attrs["description"]).strip()
+    paragraphs = "".join(f"<p>{html.escape(p)}</p>" for p in description.split("\n\n") if p)
+    figures = "".join(
+        _figure(number, data, drawing, caption)
+        for number, (drawing, caption) in enumerate(_chosen(data), start=1)
+    )
+    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<header><p class="kind">neuronal · report of a run</p><h1>{title}</h1>{paragraphs}{_facts(data)}</header>
+<section><h2>Summary</h2>{_summary(data)}</section>
+<section><h2>Figures</h2>{figures}</section>
+<section><h2>How it was computed</h2>{_computed(data)}</section>
+<section><h2>Configuration</h2><details><summary>config.toml, defaults included</summary>
+<pre>{html.escape(str(data.attrs["configuration"]))}</pre></details></section>
+<footer>neuronal {html.escape(str(data.attrs["neuronal_version"]))}, JAX
+{html.escape(str(data.attrs["jax_version"]))}, {data.attrs["cpus"]} CPUs. The numbers are in
+<code>results.nc</code>.</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
+    """The figures that this run has something for, with their captions."""
+    band = ""
+    if data.sizes.get("seed", 1) > 1:
+        band = f" Lines are medians, bands the range, over {data.sizes['seed']} seeds."
+    whose = " and ".join(
+        words
+        for name, words in (("limit_risk", "the mean-field limit"), ("risk", "networks trained by SGD"))
+        if name in data
+    )
+    yield plots.risk, f"Risk of {whose} against mean-field time, for each system.{band}"
+    if "infimum" in data:
+        yield plots.excess, f"The same above the infimum of the risk, on a logarithmic axis.{band}"
+    if "limit_risk" in data and data.sizes["system"] > 1:
+        yield plots.limits, "The limits of all systems beside each other."
+    if "target" in data:
+        yield plots.predictions, "Predictions at the end of the run, a line a network, and the target."
+    for name, drawing, words in (
+        ("test_accuracy", plots.accuracy, "Accuracy"),
+        ("test_risk", plots.test_risk, "Risk"),
+    ):
+        if name in data or f"limit_{name}" in data:
+            yield drawing, f"{words} on the held-out part of the data.{band}"
+    if data.sizes.get("width", 0) >= 3:
+        yield plots.escape, (
+            "MF time at which the excess risk has halved, by width: medians joined, a small dot a "
+            "seed; a cross where the median run does not get there before the end."
+        )
+
+
+def _figure(number: int, data: xr.Dataset, drawing: Drawing, caption: str) -> str:
+    light, dark = (_inline(svg(partial(drawing, data), theme)) for theme in (LIGHT, DARK))
+    alt = html.escape(caption, quote=True)
+    return (
+        f'<figure><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{light}" alt="{alt}"></picture>'
+        f"<figcaption><b>Figure {number}.</b> {html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def _inline(image: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
+
+
+def _facts(data: xr.Dataset) -> str:
+    facts = [("MF time", _number(float(data.time.values[-1])))]
+    if "infimum" in data:
+        facts.append(("infimum of the risk", _number(float(data.infimum))))
+    facts.append(("risk of the best constant", _number(float(data.constant_risk))))
+    facts.append(("wall time", f"{_total(data):.0f} s"))
+    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return f"<dl>{cells}</dl>"
+
+
+def _total(data: xr.Dataset) -> float:
+    return sum(float(np.nansum(data[n].values)) for n in ("seconds", "limit_seconds") if n in data)
+
+
+def _summary(data: xr.Dataset) -> str:
+    heads = ["system", "L", "run", "final risk", "excess / constant's", "half-time"]
+    tests = [
+        name for name in ("test_risk", "test_accuracy") if name in data or f"limit_{name}" in data
+    ]
+    heads += [{"test_risk": "test risk", "test_accuracy": "test accuracy"}[name] for name in tests]
+    heads += ["seconds"]
+    body = ""
+    for i, label in enumerate(data.system.values):
+        rows = list(_rows(data, i, tests))
+        for k, row in enumerate(rows):
+            first = ""
+            if k == 0:
+                span = f'rowspan="{len(rows)}"'
+                depth = int(data.depth.values[i])
+                first = f"<th {span}>{html.escape(str(label))}</th><td {span}>{depth}</td>"
+            body += f'<tr class="{"group" if k == 0 else ""}">{first}'
+            body += "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+    head = "".join(f"<th>{h}</th>" for h in heads)
+    note = (
+        '<p class="note">Excess is the risk above the infimum'
+        + ("" if "infimum" in data else " (not known here: taken as 0)")
+        + ", given as a share of that of the best constant prediction; half-time is the MF time at "
+        "which it has halved. Of several seeds: the median, and the range in brackets.</p>"
+    )
+    return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"{note}"
+    )
+
+
+def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str]]:
+    infimum = float(data.infimum) if "infimum" in data else 0.0
+    scale = float(data.constant_risk) - infimum
+
+    def row(name: str, prefix: str, place: tuple[int, ...], t_half: np.ndarray) -> list[str]:
+        curves = np.atleast_2d(data[f"{prefix}risk"].values[place])
+        final = np.array([_last(curve) for curve in curves])
+        cells = [name, _spread(final)]
+        cells.append(_spread((final - infimum) / scale) if scale > 0 else "–")
+        cells.append(_spread(np.atleast_1d(t_half[place])))
+        for test in tests:
+            values = np.atleast_2d(data[prefix + test].values[place])
+            ends = np.array([_last(curve) for curve in values])
+            percent = test == "test_accuracy"
+            cells.append(_spread(ends * (100 if percent else 1), percent))
+        seconds = np.atleast_1d(data[f"{prefix}seconds"].values[place])
+        return [*cells, f"{seconds.sum():.1f}"]
+
+    if "limit_risk" in data:
+        name = "<b>limit</b>"
+        reached = data.time.values[np.isfinite(data.limit_risk.values[system])][-1]
+        if reached < data.time.values[-1] * (1 - 1e-9):
+            name += f" to t = {_number(reached)}"
+        yield row(name, "limit_", (system,), plots.half_times(data, "limit_risk"))
+    if "risk" in data:
+        t_half = plots.half_times(data)
+        for j, width in enumerate(data.width.values):
+            yield row(f"width {width}", "", (system, j), t_half)
+
+
+def _computed(data: xr.Dataset) -> str:
+    items = []
+    if "limit_report" in data:
+        for label, sentence in zip(data.system.values, data.limit_report.values, strict=True):
+            items.append(f"<b>{html.escape(str(label))}, limit:</b> {html.escape(str(sentence))}.")
+    if "networks_report" in data.attrs:
+        steps = int(np.nanmax(data.steps.values))
+        items.append(
+            f"<b>Networks:</b> {html.escape(str(data.attrs['networks_report']))}: {steps} steps each, "
+            f"widths {', '.join(map(str, data.width.values))}, "
+            f"seeds {', '.join(map(str, data.seed.values))}; a seed has the same neurons at every "
+            "width."
+        )
+    run = tomllib.loads(str(data.attrs["configuration"]))["run"]
+    items.append(f"<b>Arithmetic:</b> {run['precision']}, seed {run['seed']}.")
+    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def _last(curve: np.ndarray) -> float:
+    reached = curve[np.isfinite(curve)]
+    return float(reached[-1]) if reached.size else np.nan
+
+
+def _spread(values: np.ndarray, percent: bool = False) -> str:
+    """The median, and the range if there are several."""
+    write = (lambda v: f"{v:.1f}&nbsp;%") if percent else _number
+    middle = write(float(np.sort(values)[(len(values) - 1) // 2]))
+    if len(values) == 1:
+        return middle
+    low, high = write(float(values.min())), write(float(values.max()))
+    return f'{middle} <span class="range">[{low}, {high}]</span>'
+
+
+def _number(value: float) -> str:
+    if np.isinf(value):
+        return "never"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}&#8239;×&#8239;10<sup>{int(exponent)}</sup>".replace("-", "−")

@@ -1,0 +1,103 @@
+"""One look for every figure: a light and a dark theme, colours safe for colour blindness."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure.
+
+    Attributes:
+        ink, faint, grid: text and axes, secondary text, grid lines.
+        limit: of the limit's line; `line` of the infimum.
+        shades: the range of the sequential map from the narrowest to the widest network.
+        series: categorical colours (Okabe and Ito).
+    """
+
+    ink: str
+    faint: str
+    grid: str
+    limit: str
+    line: str
+    shades: tuple[float, float]
+    series: tuple[str, ...]
+
+
+LIGHT = Theme(
+    ink="#1d2129", faint="#69707d", grid="#e4e6ea", limit="#15181e", line="#c2410c",
+    shades=(0.78, 0.12),
+    series=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#5B4A9C"),
+)  # fmt: skip
+DARK = Theme(
+    ink="#e8eaee", faint="#9aa1ae", grid="#2e333c", limit="#ffffff", line="#fb923c",
+    shades=(0.30, 0.92),
+    series=("#56B4E9", "#E69F00", "#2FC79A", "#E39CC6", "#8FB8FF", "#F0E442", "#A99CF0"),
+)  # fmt: skip
+
+
+@contextmanager
+def using(theme: Theme) -> Iterator[None]:
+    """Matplotlib's settings for that theme, restored afterwards."""
+    settings = {
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "font.family": "STIXGeneral",
+        "mathtext.fontset": "stix",
+        "font.size": 11,
+        "axes.titlesize": 11.5,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 7,
+        "axes.labelsize": 11,
+        "axes.edgecolor": theme.faint,
+        "axes.linewidth": 0.7,
+        "axes.labelcolor": theme.ink,
+        "axes.titlecolor": theme.ink,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": theme.grid,
+        "grid.linewidth": 0.7,
+        "text.color": theme.ink,
+        "xtick.color": theme.faint,
+        "ytick.color": theme.faint,
+        "xtick.labelcolor": theme.ink,
+        "ytick.labelcolor": theme.ink,
+        "xtick.labelsize": 9.5,
+        "ytick.labelsize": 9.5,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "legend.frameon": False,
+        "legend.fontsize": 10,
+        "lines.solid_capstyle": "round",
+        "svg.fonttype": "path",
+        "svg.hashsalt": "neuronal",
+        "figure.constrained_layout.use": True,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float, float]:
+    """Colour of the network at `position` among `count` widths."""
+    low, high = theme.shades
+    share = position / (count - 1) if count > 1 else 0.6
+    return mpl.colormaps["viridis"](low + (high - low) * share)
+
+
+def svg(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
+    """A figure as SVG, its text as paths: the same on every machine."""
+    with using(theme):
+        figure = draw(theme)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
