@@ -18,18 +18,17 @@ def main(depths=(3, 4), seeds: int = 10) -> None:
         embedding = nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=3.0, inputs=x)
         run = nr.couple(
             problem, embedding, WIDTHS, 0.05, 5.0, key=7, seeds=seeds, nodes=8192, save_at=4,
-            batch_size=64, progress=True,
+            batch_size=64, carried=0, progress=True,
         )  # fmt: skip
         # The limit's own error: the same nodes, scrambled by another key.
         other = nr.solve(problem, embedding, 5.0, nodes=8192, key=11, save_at=4, data_nodes=64)
         _, _, p = problem.quadrature(64)
         gap = run.limit.network(x) - other.network(x)
         for pair in ("flow-limit", "sgd-limit"):
-            rate = run.rate(pair)
+            rate = run.rate(pair=pair)
             row = {"L": depth, "pair": pair, "slope": rate.slope, "low": rate.low, "high": rate.high}
-            row |= {
-                f"n={n}": rms(run.prediction_distance[pair][i]) for i, n in enumerate(WIDTHS)
-            }
+            distance = run.data.prediction.sel(pair=pair, learning_rate=0.05)
+            row |= {f"n={n}": rms(distance.sel(width=n).values) for n in WIDTHS}
             row["limit's error"] = float((p @ gap**2)[0] ** 0.5)
             rows.append(row)
     report(

@@ -73,6 +73,19 @@ def backward(
     return sensitivities
 
 
+def layer_norms(weights: Weights, measures: Measures) -> Float[Array, "L"]:
+    r"""Norms of $w_1$ in $L^2(P_1)$, of $w_i$ in $L^2(P_{i-1} \times P_i)$, of $w_L$ in $L^2(P_{L-1})$.
+
+    Coordinates of the input and outputs are averaged over.
+    """
+    first = jnp.mean(weights[0] ** 2, axis=1) @ measures[0]
+    last = measures[-1] @ jnp.mean(weights[-1] ** 2, axis=1)
+    middle = [
+        p @ (w**2 @ q) for p, w, q in zip(measures, weights[1:-1], measures[1:], strict=False)
+    ]
+    return jnp.sqrt(jnp.stack([first, *middle, last]))
+
+
 def velocity(
     weights: Weights,
     measures: Measures,

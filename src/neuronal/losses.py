@@ -64,7 +64,7 @@ class Loss(abc.ABC):
 
 
 class ResidualLoss(Loss):
-    """A convex, even function of each residual ``prediction - y``."""
+    """An even function of each residual ``prediction - y``."""
 
     zero_gradient_is_zero_loss = True
 
@@ -83,13 +83,18 @@ class ResidualLoss(Loss):
     def infimum(self, y: Array, weights: Array) -> Array:
         # The minimiser of a sum of even convex functions of residuals lies between the
         # targets; there the slope is monotone, so halving the interval finds it.
+        return self._minimum_in((y.min(axis=1), y.max(axis=1)), y, weights)
+
+    def _minimum_in(self, bracket: tuple[Array, Array], y: Array, weights: Array) -> Array:
+        """The least conditional risk over an interval in which its slope changes sign once."""
+
         def halve(_, bracket):
             low, high = bracket
             middle = (low + high) / 2
             slope = jnp.sum(weights[..., None] * self._slope(middle[:, None] - y), axis=1)
             return jnp.where(slope < 0, middle, low), jnp.where(slope < 0, high, middle)
 
-        low, high = jax.lax.fori_loop(0, 60, halve, (y.min(axis=1), y.max(axis=1)))
+        low, high = jax.lax.fori_loop(0, 60, halve, bracket)
         values = self._value((low + high)[:, None] / 2 - y)
         return jnp.sum(weights * jnp.sum(values, axis=-1), axis=1)
 
@@ -147,6 +152,47 @@ class LogCosh(ResidualLoss):
 
     def _slope(self, r: Array) -> Array:
         return jnp.tanh(r)
+
+
+@dataclass(frozen=True)
+class Cauchy(ResidualLoss):
+    r"""$\frac{\delta^2}{2} \log(1 + (r/\delta)^2)$: not convex, yet stationary only at $r = 0$.
+
+    The example of Theorem 2, Case 2.
+    """
+
+    delta: float = 1.0
+    convex = False
+    gradient_lipschitz = 1.0
+
+    def __post_init__(self):
+        require(
+            math.isfinite(self.delta) and self.delta > 0,
+            f"delta: takes a positive number, got {self.delta!r}",
+        )
+
+    @property
+    def gradient_bound(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.delta / 2
+
+    def _value(self, r: Array) -> Array:
+        return 0.5 * self.delta**2 * jnp.log1p((r / self.delta) ** 2)
+
+    def _slope(self, r: Array) -> Array:
+        return r / (1 + (r / self.delta) ** 2)
+
+    def infimum(self, y: Array, weights: Array) -> Array:
+        # Several minima are possible, all between the targets: a grid finds the basin of the
+        # lowest for each output, halving its slope's sign change finds the minimum.
+        low, high = y.min(axis=1), y.max(axis=1)
+        grid = low[:, None] + (high - low)[:, None] * jnp.linspace(0, 1, 1001)[:, None]
+        p = weights[:, :, None, None]
+        values = jnp.sum(p * self._value(grid[:, None] - y[:, :, None]), axis=1)
+        best = jnp.argmin(values, axis=1)[:, None]
+        spacing = (high - low) / 1000
+        centre = jnp.take_along_axis(grid, best, axis=1)[:, 0]
+        bracket = (jnp.maximum(centre - spacing, low), jnp.minimum(centre + spacing, high))
+        return self._minimum_in(bracket, y, weights)
 
 
 @dataclass(frozen=True)
@@ -232,6 +278,7 @@ LOSSES: dict[str, type[Loss]] = {
     "squared": Squared,
     "pseudo_huber": PseudoHuber,
     "log_cosh": LogCosh,
+    "cauchy": Cauchy,
     "logistic": Logistic,
     "cross_entropy": CrossEntropy,
 }

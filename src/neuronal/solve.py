@@ -149,13 +149,7 @@ def _controller(network: Network, control: _Control) -> diffrax.AbstractStepSize
     measures = network.measures
 
     def norm(error: dynamics.Weights) -> Array:
-        first = jnp.mean(error[0] ** 2, axis=1) @ measures[0]
-        last = measures[-1] @ jnp.mean(error[-1] ** 2, axis=1)
-        middle = [
-            p @ (e**2 @ q)
-            for p, e, q in zip(measures, error[1:-1], measures[1:], strict=False)
-        ]
-        return jnp.sqrt(jnp.max(jnp.stack([first, *middle, last])))
+        return jnp.max(dynamics.layer_norms(error, measures))
 
     return diffrax.PIDController(rtol=control.rtol, atol=control.atol, norm=norm)
 

@@ -74,7 +74,11 @@ class AbstractEmbedding(eqx.Module):
         return Network(self.initial_weights(latents), self.activations)
 
     def quadrature(
-        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+        self,
+        nodes: int | Sequence[int],
+        rule: str = "sobol",
+        key: PRNGKeyArray | int = 0,
+        carry: Sequence[Latents] | None = None,
     ) -> Network:
         """The limit on the nodes and weights of a rule (`neuronal.quadrature`).
 
@@ -82,15 +86,31 @@ class AbstractEmbedding(eqx.Module):
             nodes: how many a hidden layer, one number or one a layer.
             rule: ``sobol``, ``monte-carlo`` or ``gauss-hermite``.
             key: of the scrambling or the draws; equal keys give equal nodes.
+            carry: latents, one set a hidden layer, of neurons carried along: they come
+                after the nodes and have measure zero, so that the limit moves them and they
+                do not move it. Their weights are $w_i(t, C_{i-1}(j), C_i(j'))$, section 4.
         """
+        pairs = self._all_nodes(nodes, rule, key)
+        latents = [c for c, _ in pairs]
+        measures = [p for _, p in pairs]
+        if carry is not None:
+            sizes = carried_sizes(carry, self.depth)
+            latents = [
+                jax.tree.map(lambda a, b: jnp.concatenate([a, b]), c, more)
+                for c, more in zip(latents, carry, strict=True)
+            ]
+            measures = [append_zeros(p, n) for p, n in zip(measures, sizes, strict=True)]
+        return Network(self.initial_weights(latents), self.activations, measures)
+
+    def _all_nodes(
+        self, nodes: int | Sequence[int], rule: str, key: PRNGKeyArray | int
+    ) -> list[tuple[Latents, Float[Array, "n"]]]:
         counts = hidden_sizes("nodes", nodes, self.depth)
         key = quadrature.key_of(key)
-        pairs = [
+        return [
             self.nodes(i, n, rule, jax.random.fold_in(key, i))
             for i, n in enumerate(counts, start=1)
         ]
-        weights = self.initial_weights([latents for latents, _ in pairs])
-        return Network(weights, self.activations, [measure for _, measure in pairs])
 
 
 def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
@@ -105,6 +125,17 @@ def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int
     for n in given:
         require(int(n) == n and n >= 1, f"{name}: takes integers >= 1, got {n!r}")
     return tuple(map(int, given))
+
+
+def carried_sizes(carry: Sequence[Latents], depth: int) -> list[int]:
+    """How many neurons are carried in each hidden layer."""
+    require(len(carry) == depth - 1, f"carry: takes latents of each hidden layer ({depth - 1})")
+    return [len(jax.tree.leaves(c)[0]) for c in carry]
+
+
+def append_zeros(measure: Float[Array, "n"], count: int) -> Float[Array, "n_more"]:
+    """`measure` with `count` nodes of weight zero behind it."""
+    return jnp.concatenate([measure, jnp.zeros(count, measure.dtype)])
 
 
 def dimensions(input_dim: int, depth: int, output_dim: int) -> None:

@@ -27,7 +27,7 @@ from .. import quadrature
 from ..activations import Activation
 from ..errors import require
 from ..network import Network
-from .base import AbstractEmbedding, Latents, dimensions, hidden_sizes
+from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes, dimensions
 
 
 class IID(AbstractEmbedding):
@@ -99,18 +99,19 @@ class IID(AbstractEmbedding):
         return weights
 
     def quadrature(
-        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+        self,
+        nodes: int | Sequence[int],
+        rule: str = "sobol",
+        key: PRNGKeyArray | int = 0,
+        carry: Sequence[Latents] | None = None,
     ) -> Network:
         """The exact limit: nodes in the first and the last hidden layer, one node between.
 
-        Numbers given for the layers between are not used.
+        Numbers given for the layers between are not used. Carried neurons
+        (`AbstractEmbedding.quadrature`) keep their own weights among themselves; between
+        them and the nodes stand the means, which is all that averages see.
         """
-        counts = hidden_sizes("nodes", nodes, self.depth)
-        key = quadrature.key_of(key)
-        pairs = [
-            self.nodes(i, n, rule, jax.random.fold_in(key, i))
-            for i, n in enumerate(counts, start=1)
-        ]
+        pairs = self._all_nodes(nodes, rule, key)
         sizes = [len(measure) for _, measure in pairs]
         first = pairs[0][0][:, : self.input_dim] * self.stds[0] + self.means[0]
         last = pairs[-1][0][:, -self.output_dim :] * self.stds[-1] + self.means[-1]
@@ -118,7 +119,18 @@ class IID(AbstractEmbedding):
             jnp.full((n, n_out), mean)
             for n, n_out, mean in zip(sizes, sizes[1:], self.means[1:], strict=False)
         ]
-        return Network([first, *between, last], self.activations, [p for _, p in pairs])
+        weights, measures = [first, *between, last], [p for _, p in pairs]
+        if carry is not None:
+            counts = carried_sizes(carry, self.depth)
+            own = self.initial_weights(carry)
+            weights[0] = jnp.concatenate([first, own[0]])
+            weights[-1] = jnp.concatenate([last, own[-1]])
+            for i in range(1, self.depth - 1):
+                padded = ((0, counts[i - 1]), (0, counts[i]))
+                joint = jnp.pad(weights[i], padded, constant_values=self.means[i])
+                weights[i] = joint.at[sizes[i - 1] :, sizes[i] :].set(own[i])
+            measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
+        return Network(weights, self.activations, measures)
 
     def _pairs(self, layer: int, c: Array, c_next: Array) -> Array:
         return _keyed_normal(c, c_next, layer) * self.stds[layer] + self.means[layer]

@@ -132,7 +132,8 @@ def advance(
     while state.records < len(job.times):
         done = max(state.records - 1, 0)
         leg = job.times[done : min((done // stride + 1) * stride, last) + 1]
-        watch = _Watch(job, built, system, leg[0] if state.records else -1.0, on_record)
+        rule = experiment.limit.rule if job.width is None else ""
+        watch = _Watch(job, built, system, leg[0] if state.records else -1.0, rule, on_record)
         try:
             trajectory = _drive(experiment, system, job, network, leg, watch)
         except DivergenceError as error:
@@ -205,10 +206,16 @@ class _Watch:
     """Measures a network on held-out data at each record of a leg."""
 
     def __init__(
-        self, job: Job, built: Built, system: System, seen: float, on_record: OnLeg | None
+        self,
+        job: Job,
+        built: Built,
+        system: System,
+        seen: float,
+        rule: str,
+        on_record: OnLeg | None,
     ):
         self._job, self._built, self._system, self._seen = job, built, system, seen
-        self._on_record = on_record
+        self._on_record, self.rule = on_record, rule
         self.series: dict[str, list[float]] = {"risk": []}
         if built.split is not None:
             self.series["test_risk"] = []
@@ -242,5 +249,8 @@ def _extend(state: Checkpoint, trajectory: Trajectory, watch: _Watch) -> None:
     state.steps += report.steps
     state.rejected += report.rejected
     state.seconds += report.seconds
-    state.driver, state.ensemble = report.driver, report.ensemble
+    state.driver = report.driver
+    sizes = ", ".join(map(str, trajectory.network.widths))
+    kind = f"{watch.rule} nodes" if watch.rule else "neurons"
+    state.ensemble = f"{sizes} {kind} in the hidden layers"
     state.diverged_at = None

@@ -133,4 +133,4 @@ def _place(job: Job, widths: list[int], seeds: list[int]) -> tuple[int, ...]:
 
 def _sentence(state: Checkpoint) -> str:
     refused = f" ({state.rejected} rejected)" if state.rejected else ""
-    return f"{state.driver}, {state.ensemble}: {state.steps} steps{refused}, {state.seconds:.1f} s"
+    return f"{state.driver}; {state.ensemble}: {state.steps} steps{refused}, {state.seconds:.1f} s"

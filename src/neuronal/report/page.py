@@ -114,7 +114,7 @@ def _facts(data: xr.Dataset) -> str:
     if "infimum" in data:
         facts.append(("infimum of the risk", _number(float(data.infimum))))
     facts.append(("risk of the best constant", _number(float(data.constant_risk))))
-    facts.append(("wall time", f"{_total(data):.0f} s"))
+    facts.append(("time in the drivers", f"{_total(data):.0f} s"))
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return f"<dl>{cells}</dl>"
 
@@ -210,7 +210,7 @@ def _last(curve: np.ndarray) -> float:
 def _spread(values: np.ndarray, percent: bool = False) -> str:
     """The median, and the range if there are several."""
     write = (lambda v: f"{v:.1f}&nbsp;%") if percent else _number
-    middle = write(float(np.sort(values)[(len(values) - 1) // 2]))
+    middle = write(float(np.median(values)))
     if len(values) == 1:
         return middle
     low, high = write(float(values.min())), write(float(values.max()))
@@ -223,6 +223,6 @@ def _number(value: float) -> str:
     if value == 0:
         return "0"
     if 1e-3 <= abs(value) < 1e5:
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}&#8239;×&#8239;10<sup>{int(exponent)}</sup>".replace("-", "−")

@@ -26,7 +26,7 @@ def risk(data: xr.Dataset, theme: Theme) -> Figure:
     figure, axes = _panels(data, theme, legend_rows=1)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk")
-        axis.axhline(float(data.constant_risk), color=theme.faint, lw=1, ls=":", zorder=1.5)
+        axis.axhline(float(data.constant_risk), color=theme.faint, lw=1.3, ls=":", zorder=1.5)
         if "infimum" in data:
             axis.axhline(float(data.infimum), color=theme.line, lw=1.4, ls="--", zorder=1.5)
     top = max(float(data.constant_risk), _starts(data))
@@ -46,7 +46,7 @@ def excess(data: xr.Dataset, theme: Theme) -> Figure:
         _series(axis, data, theme, i, "risk", lambda v: np.where(v > infimum, v - infimum, np.nan))
         axis.set_yscale("log")
         axis.axhline(
-            float(data.constant_risk) - infimum, color=theme.faint, lw=1, ls=":", zorder=1.5
+            float(data.constant_risk) - infimum, color=theme.faint, lw=1.3, ls=":", zorder=1.5
         )
     _labels(axes, data, "risk above the infimum")
     _legend(figure, data, theme, lines=("constant",))
@@ -118,14 +118,14 @@ def escape(data: xr.Dataset, theme: Theme) -> Figure:
     times = half_times(data)
     for i, label in enumerate(data.system.values):
         color = theme.series[i % len(theme.series)]
-        middle = np.array([_median(row) for row in times[i]])
+        middle = np.median(times[i], axis=1)
         axis.plot(widths, middle, color=color, lw=1.8, marker="o", ms=5, label=str(label))
         for seeds, width in zip(times[i], widths, strict=True):
             axis.plot([width] * len(seeds), seeds, ls="", marker="o", ms=3, color=color, alpha=0.5)
         never = widths[~np.isfinite(middle)]
         top = float(data.time.values[-1]) * 1.12
         axis.plot(never, [top] * len(never), ls="", marker="x", ms=6, mew=1.6, color=color)
-    axis.axhline(float(data.time.values[-1]), color=theme.faint, lw=1, ls=":")
+    axis.axhline(float(data.time.values[-1]), color=theme.faint, lw=1.3, ls=":")
     axis.annotate(
         "end of the run", (1, float(data.time.values[-1])), xycoords=("axes fraction", "data"),
         xytext=(0, -3), textcoords="offset points", ha="right", va="top", fontsize=9, color=theme.faint,
@@ -220,7 +220,7 @@ def _legend(figure: Figure, data: xr.Dataset, theme: Theme, lines: tuple[str, ..
     if "infimum" in lines and "infimum" in data:
         handles.append(entry("infimum of the risk", color=theme.line, lw=1.4, ls="--"))
     if "constant" in lines:
-        handles.append(entry("best constant", color=theme.faint, lw=1, ls=":"))
+        handles.append(entry("best constant", color=theme.faint, lw=1.3, ls=":"))
     if "target" in lines:
         handles.append(entry("target", color=theme.line, lw=1.4, ls="--"))
     figure.legend(
@@ -249,7 +249,3 @@ def _starts(data: xr.Dataset) -> float:
     """The largest risk at t = 0."""
     starts = [data[n].values[..., 0].max() for n in ("risk", "limit_risk") if n in data]
     return float(max(starts))
-
-
-def _median(values: np.ndarray) -> float:
-    return float(np.sort(values)[(len(values) - 1) // 2]) if len(values) else np.inf
