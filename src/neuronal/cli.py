@@ -1,0 +1,201 @@
+"""The command line: `neuronal run`, `report` and `gallery`.
+
+Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from .experiments.config import Experiment
+    from .experiments.jobs import Job
+
+app = typer.Typer(
+    name="neuronal",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_out = Console(highlight=False)
+
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder to write; runs/NAME if left out.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where a run is.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(f"neuronal {metadata.version('neuronal')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """The mean-field theory of multilayer neural networks, made executable."""
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Solve the limit, train the networks, and write a folder with a page.
+
+    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b] and
+    the checkpoints.
+    """
+    from .experiments import load
+
+    _run(load(file), out, resume, overwrite)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `neuronal run` wrote.")],
+) -> None:
+    """Write report.html anew from results.nc."""
+    from . import report as page
+    from .experiments import results
+
+    path = page.write(results.read(folder), folder)
+    _out.print(f"wrote {escape(str(path))}")
+
+
+@app.command()
+def gallery(
+    name: Annotated[str | None, typer.Argument(help="The example to run.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print its file instead.")] = False,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """List the bundled examples, or run one."""
+    from .experiments import bundled, load
+
+    if name is None:
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        table.add_column("example", style="bold", no_wrap=True)
+        table.add_column("what it shows")
+        for key, path in bundled.examples().items():
+            table.add_row(key, escape(load(path).title))
+        _out.print(table)
+        _out.print("\nneuronal gallery NAME runs one, --show prints its file.")
+        return
+    path = bundled.example(name)
+    if show:
+        typer.echo(path.read_text(encoding="utf-8"), nl=False)
+        return
+    _run(load(path), out, resume, overwrite)
+
+
+def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
+    from . import experiments
+    from . import report as page
+    from .experiments.jobs import jobs
+
+    folder = out or Path("runs") / experiment.name
+    todo = list(jobs(experiment))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_out, transient=True) as shown:
+        whole = shown.add_task("all", total=len(todo), state=f"0/{len(todo)} runs")
+        one = shown.add_task("starting", total=None, state="")
+        current: list[Job] = []
+
+        def on_record(job: Job, t: float, risk: float) -> None:
+            if not current or current[-1] != job:
+                current.append(job)
+                shown.reset(one, description=escape(job.title), total=job.times[-1])
+            shown.update(one, completed=t, state=f"t = {t:.4g}  risk {risk:.4g}")
+            place = todo.index(job) + t / job.times[-1]
+            shown.update(whole, completed=place, state=f"{int(place)}/{len(todo)} runs")
+
+        try:
+            data = experiments.run(experiment, folder, resume, overwrite, on_record)
+        except KeyboardInterrupt:
+            _stop(f"interrupted; --resume goes on from the checkpoints in {folder}", 130)
+        shown.update(one, description="writing the page", state="")
+        path = page.write(data, folder)
+    _summary(data)
+    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+
+
+def _summary(data) -> None:
+    """The final risk of each run, as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("system", style="bold")
+    accuracy = "test_accuracy" in data or "limit_test_accuracy" in data
+    kinds = ["limit"] if "limit_risk" in data else []
+    kinds += [f"width {n}" for n in data.width.values] if "risk" in data else []
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    for i, label in enumerate(data.system.values):
+        cells = []
+        for kind in kinds:
+            prefix = "limit_" if kind == "limit" else ""
+            entry = data.isel(system=i)
+            if not prefix:
+                entry = entry.sel(width=int(kind.split()[1])).median("seed")
+            risk = entry[f"{prefix}risk"].dropna("time").values[-1]
+            cell = f"{risk:.4g}"
+            if accuracy:
+                share = entry[f"{prefix}test_accuracy"].dropna("time").values[-1]
+                cell += f"  ({100 * share:.1f} %)"
+            cells.append(cell)
+        table.add_row(escape(str(label)), *cells)
+    known = f", infimum {float(data.infimum):.4g}" if "infimum" in data else ""
+    _out.print(
+        f"risk at MF time {float(data.time[-1]):g}{' (test accuracy)' if accuracy else ''}, "
+        f"best constant {float(data.constant_risk):.4g}{known}"
+    )
+    _out.print(table)
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"neuronal: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """The entry point: errors of the user's input as one message on stderr, exit code 2."""
+    from .errors import DivergenceError, InvalidInput
+
+    try:
+        app()
+    except (InvalidInput, DivergenceError) as error:
+        _stop(str(error), 2)
+    except KeyboardInterrupt:
+        _stop("interrupted", 130)
+    except OSError as error:
+        _stop(f"{error.strerror or error}: {error.filename or ''}", 2)
+
+
+if __name__ == "__main__":
+    main()
