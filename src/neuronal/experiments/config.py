@@ -124,15 +124,16 @@ ProblemSection = Annotated[
 
 
 class LossSection(Section):
-    """The loss; `delta` is of `pseudo_huber` alone."""
+    """The loss; `delta` is a parameter of some."""
 
     name: _one_of(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
     delta: Positive | None = None
 
     @model_validator(mode="after")
     def _parameters(self) -> LossSection:
-        if self.delta is not None and self.name != "pseudo_huber":
-            raise ValueError(f"delta: is a parameter of 'pseudo_huber', not of {self.name!r}")
+        takers = [name for name, loss in LOSSES.items() if hasattr(loss, "delta")]
+        if self.delta is not None and self.name not in takers:
+            raise ValueError(f"delta: is a parameter of {', '.join(takers)}, not of {self.name!r}")
         return self
 
 
