@@ -16,7 +16,6 @@ from jaxtyping import Float
 
 from ..errors import InvalidInput
 
-
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
 
 

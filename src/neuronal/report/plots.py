@@ -17,13 +17,17 @@ from matplotlib.ticker import MaxNLocator
 from .style import Theme, shade
 
 _COLUMNS = 3
-_PANEL = (3.15, 2.5)
+_WIDTHS = {1: 5.6, 2: 7.6, 3: 9.4}
+"""Width of a figure in inches, by its columns."""
+_HEIGHT = 2.5
+_ENTRY = 1.3
+"""Width that an entry of a legend takes, in inches."""
 _TIME = "mean-field time $t$"
 
 
 def risk(data: xr.Dataset, theme: Theme) -> Figure:
     """Risk against MF time, a panel a system, with the infimum and the best constant."""
-    figure, axes = _panels(data, theme, legend_rows=1)
+    figure, axes = _panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk")
         axis.axhline(float(data.constant_risk), color=theme.faint, lw=1.3, ls=":", zorder=1.5)
@@ -40,7 +44,7 @@ def risk(data: xr.Dataset, theme: Theme) -> Figure:
 
 def excess(data: xr.Dataset, theme: Theme) -> Figure:
     """Risk above the infimum on a logarithmic axis, a panel a system."""
-    figure, axes = _panels(data, theme, legend_rows=1)
+    figure, axes = _panels(data)
     infimum = float(data.infimum)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk", lambda v: np.where(v > infimum, v - infimum, np.nan))
@@ -72,7 +76,7 @@ def limits(data: xr.Dataset, theme: Theme) -> Figure:
 
 def accuracy(data: xr.Dataset, theme: Theme) -> Figure:
     """Test accuracy against MF time, a panel a system."""
-    figure, axes = _panels(data, theme, legend_rows=1)
+    figure, axes = _panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_accuracy", lambda v: 100 * v)
     _labels(axes, data, "test accuracy (%)")
@@ -82,7 +86,7 @@ def accuracy(data: xr.Dataset, theme: Theme) -> Figure:
 
 def test_risk(data: xr.Dataset, theme: Theme) -> Figure:
     """Loss on the held-out part against MF time, a panel a system."""
-    figure, axes = _panels(data, theme, legend_rows=1)
+    figure, axes = _panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_risk")
     _labels(axes, data, "test risk")
@@ -92,7 +96,7 @@ def test_risk(data: xr.Dataset, theme: Theme) -> Figure:
 
 def predictions(data: xr.Dataset, theme: Theme) -> Figure:
     """What limit and networks predict at the end, over the inputs of a 1-D problem."""
-    figure, axes = _panels(data, theme, legend_rows=1, sharey=True)
+    figure, axes = _panels(data)
     x = data.x.values
     for i, axis in axes:
         if "prediction" in data:
@@ -132,7 +136,8 @@ def escape(data: xr.Dataset, theme: Theme) -> Figure:
     )  # fmt: skip
     axis.set_xscale("log", base=2)
     axis.set_xticks(widths, [str(n) for n in widths])
-    axis.set_ylim(bottom=0)
+    axis.set_yscale("log")
+    axis.minorticks_off()
     axis.set_xlabel("width $n$")
     axis.set_ylabel("MF time to half the excess risk")
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.6)
@@ -183,15 +188,13 @@ def _series(
     _time_axis(axis, data)
 
 
-def _panels(
-    data: xr.Dataset, theme: Theme, legend_rows: int, sharey: bool = True
-) -> tuple[Figure, list[tuple[int, Axes]]]:
+def _panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
+    """A figure with one panel a system, axes shared."""
     count = data.sizes["system"]
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    width = max(columns * _PANEL[0], 5.4)
-    figure = mpl.figure.Figure(figsize=(width, rows * _PANEL[1] + 0.35 * legend_rows))
-    grid = figure.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False).ravel()
+    figure = mpl.figure.Figure(figsize=(_WIDTHS[columns], rows * _HEIGHT + 0.4))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axis in grid[count:]:
         axis.set_visible(False)
     return figure, list(enumerate(grid[:count]))
@@ -223,9 +226,13 @@ def _legend(figure: Figure, data: xr.Dataset, theme: Theme, lines: tuple[str, ..
         handles.append(entry("best constant", color=theme.faint, lw=1.3, ls=":"))
     if "target" in lines:
         handles.append(entry("target", color=theme.line, lw=1.4, ls="--"))
+    rows = -(-len(handles) // int(figure.get_figwidth() / _ENTRY))
+    columns = -(-len(handles) // rows)
+    # Matplotlib fills a legend column by column; these are to be read row by row.
+    order = [i for c in range(columns) for i in range(c, len(handles), columns)]
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.8,
-        columnspacing=1.6,
+        handles=[handles[i] for i in order], loc="outside upper center", ncols=columns,
+        handlelength=1.8, columnspacing=1.6,
     )  # fmt: skip
 
 
