@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from .experiments.config import Experiment
     from .experiments.jobs import Job
 
@@ -147,7 +149,7 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
     _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
-def _summary(data) -> None:
+def _summary(data: xr.Dataset) -> None:
     """The final risk of each run, as a table."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("system", style="bold")
@@ -159,15 +161,9 @@ def _summary(data) -> None:
     for i, label in enumerate(data.system.values):
         cells = []
         for kind in kinds:
-            prefix = "limit_" if kind == "limit" else ""
-            entry = data.isel(system=i)
-            if not prefix:
-                entry = entry.sel(width=int(kind.split()[1])).median("seed")
-            risk = entry[f"{prefix}risk"].dropna("time").values[-1]
-            cell = f"{risk:.4g}"
+            cell = f"{_final(data, i, kind, 'risk'):.4g}"
             if accuracy:
-                share = entry[f"{prefix}test_accuracy"].dropna("time").values[-1]
-                cell += f"  ({100 * share:.1f} %)"
+                cell += f"  ({100 * _final(data, i, kind, 'test_accuracy'):.1f} %)"
             cells.append(cell)
         table.add_row(escape(str(label)), *cells)
     known = f", infimum {float(data.infimum):.4g}" if "infimum" in data else ""
@@ -178,7 +174,17 @@ def _summary(data) -> None:
     _out.print(table)
 
 
-def _stop(message: str, code: int) -> None:
+def _final(data: xr.Dataset, system: int, kind: str, name: str) -> float:
+    """The last value of a series; of several seeds the median."""
+    if kind == "limit":
+        values = data[f"limit_{name}"].isel(system=system)
+    else:
+        width = int(kind.removeprefix("width "))
+        values = data[name].isel(system=system).sel(width=width).median("seed")
+    return float(values.dropna("time")[-1])
+
+
+def _stop(message: str, code: int) -> NoReturn:
     print(f"neuronal: {message}", file=sys.stderr)
     raise SystemExit(code)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import diffrax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from .. import datasets, losses, schedules
 from ..datasets import Split
@@ -160,7 +162,8 @@ def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
     return split.train, split
 
 
-def _biased(name: str):
+@functools.cache  # one object a name: what is compiled for it is compiled once
+def _biased(name: str) -> Callable[[Array], Array]:
     """The target as a function of inputs whose last coordinate is the constant one."""
     function = TARGETS[name].function
     return lambda x: function(x[:, :-1])

@@ -1,0 +1,137 @@
+"""The command line: what it writes, and one message and exit code 2 for input it cannot use."""
+
+import sys
+import tomllib
+
+import pytest
+import tomli_w
+
+from neuronal import cli
+
+CONTENT = {
+    "name": "tiny",
+    "title": "A tiny run",
+    "problem": {"kind": "regression", "target": "sine"},
+    "systems": [{"label": "L = 2", "embedding": "bidirectional", "depth": 2}],
+    "limit": {"nodes": 4, "data_nodes": 8, "solver": "euler", "step": 0.1},
+    "networks": {"widths": [4], "learning_rate": 0.1},
+    "run": {"until": 1.0, "records": 4, "checkpoints": 2},
+}
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run the command line in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["neuronal", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return called
+
+
+def written(path, **changes):
+    path.write_text(tomli_w.dumps(CONTENT | changes))
+    return path
+
+
+def test_run_then_report(call, tmp_path):
+    file = written(tmp_path / "tiny.toml")
+    code, out, err = call("run", file)
+    assert (code, err) == (0, "")
+    folder = tmp_path / "runs" / "tiny"
+    assert {p.name for p in folder.iterdir()} == {
+        "config.toml", "results.nc", "report.html", "checkpoints",
+    }  # fmt: skip
+    assert "L = 2" in out and "report.html" in out
+    before = (folder / "report.html").read_text()
+    (folder / "report.html").unlink()
+    assert call("report", folder)[0] == 0
+    assert (folder / "report.html").read_text() == before
+
+    code, _, err = call("run", file)
+    assert code == 2 and "finished run of this configuration" in err and "--overwrite" in err
+    assert call("run", file, "--resume")[0] == 0
+    written(file, run=CONTENT["run"] | {"until": 2.0})
+    code, _, err = call("run", file, "--resume")
+    assert code == 2 and "(run differ)" in err
+    assert call("run", file, "--overwrite")[0] == 0
+    assert tomllib.loads((folder / "config.toml").read_text())["run"]["until"] == 2.0
+
+
+def test_a_diverging_run_exits_with_2_and_says_when(call, tmp_path):
+    system = CONTENT["systems"][0] | {"activation": "identity", "input_scale": 30.0}
+    file = written(
+        tmp_path / "a.toml",
+        systems=[system],
+        networks={"widths": [4], "learning_rate": 1.0},
+        limit={"enabled": False},
+        run={"until": 100.0},
+    )
+    code, _, err = call("run", file, "--out", tmp_path / "there")
+    assert code == 2 and "diverged at t = " in err and "learning_rate" in err
+    assert "Traceback" not in err and len(err.strip().splitlines()) == 1
+    assert (tmp_path / "there" / "checkpoints" / "system0-width4-seed0.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"netwroks": {}}, "netwroks: unknown name; did you mean 'networks'?"),
+        ({"networks": {"widths": [0]}}, "networks.widths[0]: takes a number of at least 1"),
+        ({"run": {"until": float("nan")}}, "run.until: takes a finite number"),
+        ({"systems": [CONTENT["systems"][0] | {"depth": 1}]}, "systems[0].depth: takes"),
+        ({"problem": {"kind": "table", "path": "no.csv", "target": "y"}}, "path: no file"),
+        ({"problem": {"kind": "table", "path": "nan.csv", "target": "y"}}, "column 'x': 1 empty"),
+        ({"loss": {"name": "cross_entropy"}}, "loss.name: 'cross_entropy' takes classes"),
+    ],
+)
+def test_bad_input_gets_one_line_on_stderr(call, tmp_path, change, message):
+    (tmp_path / "nan.csv").write_text("x,y\n1,2\n,3\n4,5\n6,7\n")
+    code, out, err = call("run", written(tmp_path / "a.toml", **change))
+    assert code == 2 and message in err
+    assert err.startswith("neuronal: ") and len(err.strip().splitlines()) == 1
+    assert "Traceback" not in out + err
+
+
+def test_missing_files_and_arguments(call, tmp_path):
+    code, _, err = call("run", "none.toml")
+    assert code == 2 and "FILE: no file 'none.toml'" in err
+    code, _, err = call("report", tmp_path)
+    assert code == 2 and "results.nc is missing" in err
+    code, _, err = call("run")
+    assert code == 2 and "Missing argument" in err
+    assert call("fly")[0] == 2
+
+
+def test_the_gallery_lists_and_shows(call):
+    code, out, _ = call("gallery")
+    assert code == 0
+    for name in ("regression_1d", "digits", "iid_against_bidirectional"):
+        assert name in out
+    code, out, _ = call("gallery", "digits", "--show")
+    assert code == 0 and tomllib.loads(out)["problem"]["kind"] == "digits"
+    code, _, err = call("gallery", "digts")
+    assert code == 2 and "did you mean 'digits'" in err
+
+
+def test_help_and_version(call):
+    code, out, _ = call("--help")
+    assert code == 0 and all(name in out for name in ("run", "report", "gallery"))
+    code, out, _ = call("--version")
+    assert code == 0 and out.startswith("neuronal ")
+
+
+def test_an_interrupt_says_how_to_go_on(call, tmp_path, monkeypatch):
+    from neuronal import experiments
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "run", interrupted)
+    code, _, err = call("run", written(tmp_path / "a.toml"))
+    assert code == 130 and "--resume" in err

@@ -1,0 +1,145 @@
+"""The page: every number and figure of the dataset, and nothing from outside."""
+
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64decode
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from neuronal import report
+from neuronal.experiments import parse
+from neuronal.report import page, plots, style
+
+CONFIGURATION = {
+    "name": "made",
+    "problem": {"kind": "regression", "target": "sine"},
+    "systems": [
+        {"label": "deep <6>", "embedding": "bidirectional", "depth": 6},
+        {"label": "flat", "embedding": "iid", "depth": 4},
+    ],
+    "networks": {"widths": [4, 8, 16], "seeds": [0, 1]},
+    "run": {"until": 10.0},
+}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A run made by hand: excess risk 0.2 exp(-t) above an infimum of 0.1, and one that stays."""
+    t = np.linspace(0, 10, 201)
+    falling, staying = 0.1 + 0.2 * np.exp(-t), np.full_like(t, 0.3)
+    seeds = np.stack([falling, 0.1 + 0.2 * np.exp(-t / 2)])
+    networks = np.stack([np.stack([seeds] * 3), np.stack([np.stack([staying] * 2)] * 3)])
+    x = np.linspace(-1, 1, 5)
+    return xr.Dataset(
+        {
+            "depth": ("system", [6, 4]),
+            "limit_risk": (("system", "time"), np.stack([falling, staying])),
+            "limit_seconds": ("system", [1.0, 2.0]),
+            "limit_report": ("system", ["Tsit5: 7 steps", "Tsit5: 9 steps"]),
+            "limit_prediction": (("system", "x"), np.zeros((2, 5))),
+            "risk": (("system", "width", "seed", "time"), networks),
+            "seconds": (("system", "width", "seed"), np.ones((2, 3, 2))),
+            "steps": (("system", "width", "seed"), np.full((2, 3, 2), 100)),
+            "prediction": (("system", "width", "seed", "x"), np.zeros((2, 3, 2, 5))),
+            "target": ("x", np.sin(x)),
+            "infimum": 0.1,
+            "constant_risk": 0.3,
+        },
+        coords={
+            "system": ["deep <6>", "flat"], "time": t, "width": [4, 8, 16], "seed": [0, 1], "x": x,
+        },
+        attrs={
+            "name": "made", "title": "A & B", "description": "One.\n\nTwo.",
+            "configuration": parse(CONFIGURATION).to_toml(), "networks_report": "SGD",
+            "neuronal_version": "0", "jax_version": "0", "cpus": 2,
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def data(made):
+    return made.copy()
+
+
+@pytest.fixture(scope="module")
+def text(made, tmp_path_factory):
+    return report.write(made, tmp_path_factory.mktemp("run")).read_text(encoding="utf-8")
+
+
+def test_half_time_is_where_the_excess_has_halved(data):
+    np.testing.assert_allclose(
+        plots.half_times(data, "limit_risk"), [np.log(2), np.inf], rtol=0.03
+    )
+    np.testing.assert_allclose(plots.half_times(data)[0, 0], [np.log(2), 2 * np.log(2)], rtol=0.03)
+    assert np.isinf(plots.half_times(data)[1]).all()
+
+
+def test_the_page_is_self_contained(text):
+    outside = [
+        source
+        for source in re.findall(r'(?:src|srcset|href)="([^"]*)"', text)
+        if not source.startswith("data:image/svg+xml;base64,")
+    ]
+    assert not outside
+    assert "url(" not in text and "@import" not in text and "<script" not in text
+
+
+def test_the_page_shows_each_run_and_escapes_names(text):
+    assert "A &amp; B" in text and "deep &lt;6&gt;" in text and "deep <6>" not in text
+    rows = re.findall(r"<tr class=.*?</tr>", text)
+    assert len(rows) == 2 * (1 + 3)
+    assert "never" in rows[4] and "never" not in rows[0]
+    assert rows[0].count("0.1<") == 1  # final risk: the infimum to three digits
+    assert "Tsit5: 7 steps" in text and "<p>Two.</p>" in text
+
+
+def test_every_figure_is_drawn_in_both_themes(text):
+    captions = re.findall(r"<figcaption><b>Figure (\d)", text)
+    assert captions == list("12345")  # risk, excess, limits, predictions, escape
+    images = re.findall(r"base64,([^\"]*)", text)
+    assert len(images) == 2 * len(captions)
+    for image in images:
+        assert ET.fromstring(b64decode(image)).tag.endswith("svg")
+
+
+def test_the_risk_figure_has_the_infimum_and_the_limit(data):
+    with style.using(style.LIGHT):
+        figure = plots.risk(data, style.LIGHT)
+    axis = figure.axes[0]
+    levels = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() in ("--", ":")]
+    assert levels == pytest.approx([0.3, 0.1])
+    limit = [line for line in axis.lines if line.get_color() == style.LIGHT.limit]
+    np.testing.assert_allclose(limit[0].get_ydata(), data.limit_risk.values[0])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert set(labels) == {
+        "limit", "$n = 4$", "$n = 8$", "$n = 16$", "infimum of the risk", "best constant",
+    }  # fmt: skip
+
+
+def test_a_run_without_limit_infimum_or_networks_still_has_a_page(data):
+    networks = data.drop_vars([n for n in data.data_vars if n.startswith("limit_")] + ["infimum"])
+    text = page.page(networks)
+    assert "not known here" in text and "infimum of the risk" not in text
+    alone = data.drop_vars(["risk", "seconds", "steps", "prediction"]).drop_dims(["width", "seed"])
+    del alone.attrs["networks_report"]
+    assert len(re.findall(r"<tr class=.*?</tr>", page.page(alone))) == 2
+
+
+def test_accuracy_is_given_in_percent(data):
+    accuracy = np.full(data.risk.shape, 0.975)
+    data["test_accuracy"] = (data.risk.dims, accuracy)
+    data["limit_test_accuracy"] = (data.limit_risk.dims, accuracy[:, 0, 0])
+    text = page.page(data)
+    assert "97.5&nbsp;%" in text and "Accuracy on the held-out part" in text
+
+
+def test_numbers_are_written_for_readers():
+    assert page._number(0.0) == "0" and page._number(np.inf) == "never"
+    assert page._number(0.12345) == "0.123" and page._number(1234.6) == "1235"
+    assert page._number(1.234e-5) == "1.23&#8239;×&#8239;10<sup>−5</sup>"
+
+
+def test_the_same_numbers_give_the_same_page(text, data):
+    assert page.page(data) == text
