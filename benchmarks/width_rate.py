@@ -8,35 +8,36 @@ from neuronal.coupling import rms
 from .common import problem_1d, report
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+UNTIL, RATE, NODES = 5.0, 0.25, 8192
 
 
-def main(depths=(3, 4), seeds: int = 10) -> None:
+def main(depths=(3, 4), seeds: int = 12) -> None:
     problem = problem_1d()
     x, _, _ = problem.quadrature(64)
     rows = []
     for depth in depths:
-        embedding = nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=3.0, inputs=x)
+        embedding = nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
         run = nr.couple(
-            problem, embedding, WIDTHS, 0.05, 5.0, key=7, seeds=seeds, nodes=8192, save_at=4,
+            problem, embedding, WIDTHS, RATE, UNTIL, key=7, seeds=seeds, nodes=NODES, save_at=4,
             batch_size=64, carried=0, progress=True,
         )  # fmt: skip
         # The limit's own error: the same nodes, scrambled by another key.
-        other = nr.solve(problem, embedding, 5.0, nodes=8192, key=11, save_at=4, data_nodes=64)
+        other = nr.solve(problem, embedding, UNTIL, nodes=NODES, key=11, save_at=4, data_nodes=64)
         _, _, p = problem.quadrature(64)
         gap = run.limit.network(x) - other.network(x)
         for pair in ("flow-limit", "sgd-limit"):
             rate = run.rate(pair=pair)
             row = {"L": depth, "pair": pair, "slope": rate.slope, "low": rate.low, "high": rate.high}
-            distance = run.data.prediction.sel(pair=pair, learning_rate=0.05)
+            distance = run.data.prediction.sel(pair=pair, learning_rate=RATE)
             row |= {f"n={n}": rms(distance.sel(width=n).values) for n in WIDTHS}
             row["limit's error"] = float((p @ gap**2)[0] ** 0.5)
             rows.append(row)
     report(
         "width_rate",
-        f"prediction distance to the limit, t = 5, {seeds} seeds: fitted exponent in the width",
+        f"prediction distance to the limit, t = {UNTIL:g}, {seeds} seeds: fitted exponent in the width",
         rows,
         "slope with 95 % Student interval over seeds; flow: gradient flow of the network's own neurons, "
-        "sgd: learning rate 0.05, batch 64; limit's error: between two scrambles of 8192 Sobol nodes",
+        f"sgd: learning rate {RATE}, batch 64; limit's error: between two scrambles of {NODES} Sobol nodes",
     )
 
 

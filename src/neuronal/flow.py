@@ -224,7 +224,10 @@ def _carry(
         f"{layer}, got {[p.shape for p in parts]}",
     )
     times = None if save_at is None else jnp.asarray(save_at, dtype)
-    incoming, outgoing = _integrate(seen, given, since, until, rtol, atol, times)
+    numbers = [jnp.asarray(number, dtype) for number in (since, until, rtol, atol)]
+    incoming, outgoing = _integrate(
+        seen, given, numbers[0], numbers[1], numbers[2], numbers[3], times
+    )
     if save_at is None:
         incoming, outgoing = incoming[0], outgoing[0]
     if single:
@@ -236,11 +239,11 @@ def _carry(
 def _integrate(
     seen: Fields,
     neuron: tuple[Array, Array],
-    since: float,
-    until: float,
-    rtol: float,
-    atol: float,
-    save_at: Array | None,
+    since: Float[Array, ""],
+    until: Float[Array, ""],
+    rtol: Float[Array, ""],
+    atol: Float[Array, ""],
+    save_at: Float[Array, "T"] | None,
 ) -> tuple[Array, Array]:
     def field(t: Array, pair: tuple[Array, Array], args: None) -> tuple[Array, Array]:
         incoming, outgoing = pair
@@ -262,7 +265,10 @@ def _integrate(
         None,
         neuron,
         saveat=saveat,
-        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
+        # The fields are smooth between knots alone.
+        stepsize_controller=diffrax.ClipStepSizeController(
+            diffrax.PIDController(rtol=rtol, atol=atol), step_ts=seen.times
+        ),
         max_steps=100_000,
     )
     assert solution.ys is not None

@@ -15,6 +15,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from .. import quadrature
@@ -116,7 +117,7 @@ class AbstractEmbedding(eqx.Module):
 def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
     """`sizes` as one positive integer a hidden layer, else `InvalidInput`."""
     given: tuple[Any, ...] = (
-        (sizes,) * (depth - 1) if jnp.ndim(sizes) == 0 else tuple(sizes)  # type: ignore[arg-type]
+        (sizes,) * (depth - 1) if np.ndim(sizes) == 0 else tuple(np.asarray(sizes))
     )
     require(
         len(given) == depth - 1,
