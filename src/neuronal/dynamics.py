@@ -18,16 +18,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import average_incoming, average_outgoing, outer
+from .kernels import Delayed, average_incoming, average_outgoing, outer
 from .losses import Loss
 
 Weights = tuple[Float[Array, "..."], ...]
+Kernels = tuple[Float[Array, "..."] | Delayed, ...]
 Measures = tuple[Float[Array, "_"], ...]
 Layers = list[Float[Array, "m _"]]
 
 
 def forward(
-    weights: Weights,
+    weights: Kernels,
     measures: Measures,
     activations: Sequence[Activation],
     x: Float[Array, "m d"],
@@ -51,7 +52,7 @@ def forward(
 
 
 def backward(
-    weights: Weights,
+    weights: Kernels,
     measures: Measures,
     slopes: Layers,
     loss_gradient: Float[Array, "m k"],
@@ -86,6 +87,35 @@ def layer_norms(weights: Weights, measures: Measures) -> Float[Array, "L"]:
     return jnp.sqrt(jnp.stack([first, *middle, last]))
 
 
+def changes(
+    weights: Kernels,
+    measures: Measures,
+    activations: Sequence[Activation],
+    loss: Loss,
+    rates: Sequence[Float[Array, ""]],
+    x: Float[Array, "m d"],
+    y: Float[Array, "m k"],
+    sample_weights: Float[Array, "m"],
+) -> tuple[list[tuple[Float[Array, "m _"], Float[Array, "m _"]]], Float[Array, "m k"]]:
+    r"""Right-hand side of the MF ODE, $-\xi_i\,\mathbb{E}_Z[\Delta^w_i]$, as pairs of factors.
+
+    Args:
+        rates: $\xi_i$ at the present time, times any factor common to the caller's step.
+        sample_weights: the law of $Z$ on the samples given; sum 1.
+
+    Returns:
+        for every layer the factors whose `outer` product is the velocity of $w_i$, and the
+        prediction $\hat y$.
+    """
+    _, values, slopes = forward(weights, measures, activations, x)
+    prediction = values[-1]
+    gradient = loss.gradient(y, prediction) * sample_weights[:, None]
+    sensitivities = backward(weights, measures, slopes, gradient)
+    down = [-rate * delta for rate, delta in zip(rates, sensitivities, strict=True)]
+    # Delta^w_1 = Delta^H_1 x,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
+    return [(down[0], x), *zip(values[:-1], down[1:], strict=True)], prediction
+
+
 def velocity(
     weights: Weights,
     measures: Measures,
@@ -96,23 +126,8 @@ def velocity(
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
 ) -> tuple[Weights, Float[Array, "m k"]]:
-    r"""Right-hand side of the MF ODE: $-\xi_i\,\mathbb{E}_Z[\Delta^w_i]$ for every layer.
-
-    Args:
-        rates: $\xi_i$ at the present time, times any factor common to the caller's step.
-        sample_weights: the law of $Z$ on the samples given; sum 1.
-
-    Returns:
-        the velocities, shaped as the weights, and the prediction $\hat y$.
-    """
-    _, values, slopes = forward(weights, measures, activations, x)
-    prediction = values[-1]
-    gradient = loss.gradient(y, prediction) * sample_weights[:, None]
-    sensitivities = backward(weights, measures, slopes, gradient)
-    # Delta^w_1 = Delta^H_1 x,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
-    first = -outer(sensitivities[0] * rates[0], x)
-    others = [
-        -outer(value, sensitivity * rate)
-        for value, sensitivity, rate in zip(values, sensitivities[1:], rates[1:], strict=False)
-    ]
-    return (first, *others), prediction
+    """`changes` with the products formed: velocities shaped as the weights."""
+    pairs, prediction = changes(
+        weights, measures, activations, loss, rates, x, y, sample_weights
+    )
+    return tuple(outer(f, g) for f, g in pairs), prediction

@@ -19,6 +19,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, PRNGKeyArray
 
 from . import dynamics
 from .errors import require
+from .kernels import Delayed, outer
 from .network import Network, columns
 from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
@@ -27,6 +28,8 @@ from .trajectory import Driver, Report, Segment, Trajectory, record, record_time
 
 _BLOCK_SAMPLES = 2048
 """Samples drawn at once: their random numbers are made in one vector operation."""
+_WINDOW, _DELAYED_BATCH, _DELAYED_BYTES = 16, 4, 2**18
+"""Steps whose rank-one updates are held back; for batches so small and weights so large."""
 
 
 class Stream(eqx.Module):
@@ -138,25 +141,47 @@ def _steps(
     dtype = network.weights[0].dtype
     draw = _draw(problem, stream, key, batch, block)
     sample_weights = jnp.full(batch, 1 / batch, dtype)
+    middle = [batch <= _DELAYED_BATCH and w.nbytes >= _DELAYED_BYTES for w in network.weights[1:-1]]
+    delayed = [False, *middle, False]
+    window = _WINDOW if any(delayed) else block
 
     def step(carry: Any) -> Any:
-        k, j, samples, weights, _ = carry
+        k, j, samples, kernels, _ = carry
         x, y = (jax.lax.dynamic_index_in_dim(s, j, keepdims=False).astype(dtype) for s in samples)
         rates = [eps * xi for xi in problem.rates(k.astype(dtype) * eps, network.depth)]
-        change, prediction = dynamics.velocity(
-            weights, network.measures, network.activations, problem.loss, rates, x, y, sample_weights
+        pairs, prediction = dynamics.changes(
+            kernels, network.measures, network.activations, problem.loss, rates, x, y, sample_weights
         )
-        weights = jax.tree.map(jnp.add, weights, change)
-        return k + 1, j + 1, samples, weights, jnp.all(jnp.isfinite(prediction))
+        place = (j % window) * batch
+        kernels = tuple(
+            w.hold(f, g, place) if isinstance(w, Delayed) else w + outer(f, g)
+            for w, (f, g) in zip(kernels, pairs, strict=True)
+        )
+        return k + 1, j + 1, samples, kernels, jnp.all(jnp.isfinite(prediction))
 
-    def in_block(carry: Any) -> Array:
+    def going(carry: Any, end: Int[Array, ""]) -> Array:
         k, j, _, _, finite = carry
-        return (j < block) & (k < last) & finite
+        return (j < end) & (k < last) & finite
+
+    def run_window(carry: Any) -> Any:
+        k, j, samples, weights, finite = carry
+        kernels = tuple(
+            Delayed.empty(w, window * batch) if held else w
+            for w, held in zip(weights, delayed, strict=True)
+        )
+        carry = (k, j, samples, kernels, finite)
+        *rest, kernels, finite = jax.lax.while_loop(
+            lambda carry: going(carry, j + window), step, carry
+        )
+        weights = tuple(w.apply() if isinstance(w, Delayed) else w for w in kernels)
+        return *rest, weights, finite
 
     def run_block(carry: Any) -> Any:
         k, weights, finite = carry
         k, _, _, weights, finite = jax.lax.while_loop(
-            in_block, step, (k, jnp.int32(0), draw(k), weights, finite)
+            lambda carry: going(carry, jnp.int32(block)),
+            run_window,
+            (k, jnp.int32(0), draw(k), weights, finite),
         )
         return k, weights, finite
 

@@ -6,10 +6,13 @@ kind that XLA's matrix product on a CPU runs at its peak (`(n, m)` layouts fall 
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
+@singledispatch
 def average_incoming(
     w: Float[Array, "n n_out"], measure: Float[Array, "n"], f: Float[Array, "m n"]
 ) -> Float[Array, "m n_out"]:
@@ -19,6 +22,7 @@ def average_incoming(
     return (f * measure) @ w
 
 
+@singledispatch
 def average_outgoing(
     w: Float[Array, "n n_out"], measure: Float[Array, "n_out"], g: Float[Array, "m n_out"]
 ) -> Float[Array, "m n"]:

@@ -1,0 +1,62 @@
+r"""A kernel $w + \sum_r f_r \otimes g_r$: a dense matrix and the rank-one updates not yet in it.
+
+Online SGD is bound by memory: a step reads each matrix for either pass and would read and
+write it again for its rank-one update. Held back, the updates cost thin products only, and are
+applied many at once as one matrix product. The weights are the same up to rounding.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from . import dense
+
+
+class Delayed(eqx.Module):
+    """Attributes: the matrix, and the factors of the updates held back, 0 where there is none."""
+
+    base: Float[Array, "n n_out"]
+    f: Float[Array, "r n"]
+    g: Float[Array, "r n_out"]
+
+    @staticmethod
+    def empty(base: Float[Array, "n n_out"], room: int) -> Delayed:
+        """A matrix with room for so many rank-one updates."""
+        n, n_out = base.shape
+        return Delayed(base, jnp.zeros((room, n), base.dtype), jnp.zeros((room, n_out), base.dtype))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.base.shape
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.base.dtype
+
+    def hold(
+        self, f: Float[Array, "m n"], g: Float[Array, "m n_out"], place: Int[Array, ""]
+    ) -> Delayed:
+        """The update by `outer(f, g)`, held back in rows `place` to `place + m - 1`."""
+        put = jax.lax.dynamic_update_slice_in_dim
+        return Delayed(self.base, put(self.f, f, place, 0), put(self.g, g, place, 0))
+
+    def apply(self) -> Float[Array, "n n_out"]:
+        """The matrix with all updates in it."""
+        return self.base + self.f.T @ self.g
+
+
+@dense.average_incoming.register
+def _(w: Delayed, measure: Array, f: Array) -> Array:
+    coefficients = dense.average_outgoing(w.f, measure, f)
+    held = dense.average_incoming(w.g, jnp.ones(len(w.g), w.dtype), coefficients)
+    return dense.average_incoming(w.base, measure, f) + held
+
+
+@dense.average_outgoing.register
+def _(w: Delayed, measure: Array, g: Array) -> Array:
+    coefficients = dense.average_outgoing(w.g, measure, g)
+    held = dense.average_incoming(w.f, jnp.ones(len(w.f), w.dtype), coefficients)
+    return dense.average_outgoing(w.base, measure, g) + held
