@@ -1,4 +1,4 @@
-"""The paper's formulas in float64 NumPy, sample by sample and neuron sum by neuron sum.
+"""The paper's formulas in float64 NumPy, sample by sample.
 
 Written from equations (1) and (2) alone, to check the package against: it imports nothing of
 it. Layers are numbered as in the paper, so `w[i]` with i = 1..L (`w[0]` is unused) and `p[i]`
@@ -65,10 +65,10 @@ class Reference:
     def preactivations(self, weights, x):
         """H_1, ..., H_L at one input x (d,)."""
         w = [None, *weights]
-        h = [None, np.array([w_j @ x for w_j in w[1]])]
+        h = [None, w[1] @ x]
         for i in range(2, self.depth + 1):
             below = self.phi[i - 1](h[i - 1])
-            h.append(sum(self.p[i - 1][j] * w[i][j] * below[j] for j in range(len(below))))
+            h.append((self.p[i - 1] * below) @ w[i])
         return h[1:]
 
     def predict(self, weights, x):
@@ -84,8 +84,7 @@ class Reference:
         top = self.depth
         delta = [None] * top + [self.d2_loss(y, self.phi[top](h[top])) * self.dphi[top](h[top])]
         for i in range(top, 1, -1):
-            average = sum(self.p[i][j] * delta[i][j] * w[i][:, j] for j in range(len(delta[i])))
-            delta[i - 1] = average * self.dphi[i - 1](h[i - 1])
+            delta[i - 1] = w[i] @ (self.p[i] * delta[i]) * self.dphi[i - 1](h[i - 1])
         return delta[1:]
 
     def velocity(self, weights, rates, x, y, sample_weights):
