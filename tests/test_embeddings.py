@@ -1,0 +1,230 @@
+"""Embeddings: neurons that stay themselves, critical gains, the collapsed i.i.d. limit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import neuronal as nr
+
+E = nr.embeddings
+LAWS = nr.distributions
+BUILT = {
+    "bidirectional": lambda: E.Bidirectional(2, 4, output_dim=2, rank=5),
+    "iid": lambda: E.IID(2, 4, output_dim=2, mean=0.3, std=[1.0, 0.5, 2.0, 1.5]),
+    "own": lambda: E.Embedding(
+        [2, lambda key: {"sign": jax.random.rademacher(key, (1,), float)}, 1],
+        [
+            lambda c: c,
+            lambda c, d: c[0] * d["sign"][0],
+            lambda c, d: c["sign"][0] * d[0] + 1,
+            lambda c: jnp.stack([c[0], c[0] ** 2]),
+        ],
+        "sin",
+        "tanh",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("name", sorted(BUILT))
+def test_the_first_neurons_of_a_wider_network_are_the_same_neurons(name):
+    embedding = BUILT[name]()
+    narrow, wide = embedding.sample((3, 5, 4), 7), embedding.sample(6, 7)
+    n = [None, 3, 5, 4]
+    np.testing.assert_array_equal(narrow.weights[0], wide.weights[0][:3])
+    for i in (1, 2):
+        np.testing.assert_allclose(
+            narrow.weights[i], wide.weights[i][: n[i], : n[i + 1]], rtol=1e-12, atol=1e-14
+        )
+    np.testing.assert_array_equal(narrow.weights[3], wide.weights[3][:4])
+    other = embedding.sample((3, 5, 4), 8)
+    assert np.abs(other.weights[0] - narrow.weights[0]).max() > 0.1
+    assert (narrow.depth, narrow.input_dim, narrow.output_dim) == (4, 2, 2)
+    for p, width in zip(narrow.measures, (3, 5, 4), strict=True):
+        np.testing.assert_allclose(p, 1 / width)
+
+
+@pytest.mark.parametrize("name", ["bidirectional", "iid"])
+def test_carried_neurons_are_in_the_limit_what_they_are_in_a_network(name):
+    """Their weights among themselves are the network's, and the limit does not feel them."""
+    embedding = BUILT[name]()
+    carry = [embedding.latents(i, n, 7) for i, n in ((1, 3), (2, 5), (3, 4))]
+    plain, joint = embedding.quadrature(8, key=1), embedding.quadrature(8, key=1, carry=carry)
+    for p, q, n in zip(joint.measures, plain.measures, (3, 5, 4), strict=True):
+        np.testing.assert_allclose(p, np.append(q, np.zeros(n)))
+    own = embedding.sample((3, 5, 4), 7).weights[1:-1]
+    for w, expected in zip(joint.weights[1:-1], own, strict=True):
+        a, b = expected.shape
+        np.testing.assert_allclose(w[-a:, -b:], expected, rtol=1e-12, atol=1e-14)
+    x = np.array([[0.4, -1.0], [1.0, 0.2]])
+    np.testing.assert_allclose(joint(x), plain(x), rtol=1e-12)
+
+
+def test_own_functions_are_called_on_all_pairs_of_own_latents():
+    embedding = BUILT["own"]()
+    c = [embedding.latents(i, n, 7) for i, n in ((1, 3), (2, 5), (3, 4))]
+    network = embedding.sample((3, 5, 4), 7)
+    np.testing.assert_allclose(network.weights[0], c[0])
+    for j in range(3):
+        for l in range(5):
+            assert np.isclose(network.weights[1][j, l], c[0][j, 0] * c[1]["sign"][l, 0])
+    for j in range(5):
+        for l in range(4):
+            assert np.isclose(network.weights[2][j, l], c[1]["sign"][j, 0] * c[2][l, 0] + 1)
+    np.testing.assert_allclose(network.weights[3], np.hstack([c[2], c[2] ** 2]))
+    assert [a.name for a in network.activations] == ["sin", "sin", "sin", "tanh"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"), [("gauss-hermite", 1e-12), ("sobol", 3e-3), ("monte-carlo", 0.08)]
+)
+def test_the_limit_of_own_gaussian_latents_has_its_closed_form(rule, error):
+    """With g(x) = E[C sin(C x)] = x exp(-x^2 / 2), three layers of these functions give g(g(x))."""
+    embedding = E.Embedding(
+        [1, 1], [lambda c: c, lambda c, d: c[0] * d[0], lambda c: c[0]], nr.activations.sin
+    )
+    x = np.linspace(-2, 2, 9)
+    g = x * np.exp(-(x**2) / 2)
+    limit = embedding.quadrature(1024, rule, 2)(x[:, None])[:, 0]
+    assert np.abs(limit - g * np.exp(-(g**2) / 2)).max() < error
+
+
+def spreads(network, x):
+    """Root mean square over neurons of the deviation of H_i over inputs, middle layers."""
+    return [
+        float(np.sqrt(p @ np.var(h, axis=0)))
+        for h, p in zip(network.preactivations(x)[1:-1], network.measures[1:], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf"])
+def test_the_critical_gain_keeps_the_spread_through_all_layers(activation):
+    depth, x = 12, np.random.default_rng(0).normal(size=(200, 2))
+    embedding = E.Bidirectional(2, depth, rank=4, activation=activation, inputs=x, spread=0.4)
+    # Fewer nodes than the gain was computed on, and others.
+    found = spreads(embedding.quadrature(1024, key=5), x)
+    assert len(found) == depth - 2
+    np.testing.assert_allclose(found, 0.4, rtol=0.06)
+    below = E.Bidirectional(
+        2, depth, rank=4, activation=activation, gain=[0.7 * g for g in embedding.gains]
+    )
+    fading = spreads(below.quadrature(1024, key=5), x)
+    assert fading[-1] < 0.05
+
+
+def test_a_network_of_bidirectional_neurons_approaches_the_limit():
+    embedding = E.Bidirectional(2, 4, rank=3)
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    limit = np.asarray(embedding.quadrature(2048, key=0)(x))
+    errors = [
+        np.sqrt(np.mean([(embedding.sample(n, key)(x) - limit) ** 2 for key in range(8)]))
+        for n in (16, 256)
+    ]
+    assert 0.35 < np.log(errors[0] / errors[1]) / np.log(16) < 0.65
+
+
+def test_bidirectional_weights_have_rank_2k_and_the_law_stated():
+    embedding = E.Bidirectional(3, 4, rank=2, gain=[1.5, 0.5], input_scale=0.7)
+    network = embedding.sample(600, 0)
+    w1, w2, _, w4 = map(np.asarray, network.weights)
+    assert stats.kstest(w1.ravel() / 0.7, "norm").pvalue > 1e-3
+    assert stats.kstest(w4.ravel(), "norm").pvalue > 1e-3
+    assert np.linalg.matrix_rank(w2, tol=1e-8) == 4
+    # psi_k = tanh(u_k) / 0.6057 reads the coordinates of u: c = (u, beta), c' = (alpha, beta').
+    c, d = embedding.latents(1, 600, 0), embedding.latents(2, 600, 0)
+    carried = 1.5 * np.tanh(c[:, :2]) / 0.605706 @ d[:, :2].T
+    backward = np.asarray(w2) - carried
+    # What is left is beta' chi: of rank 2 and, as beta is centred and independent, of mean 0.
+    assert np.linalg.matrix_rank(backward, tol=1e-3) == 2
+    beta = np.asarray(c[:, 3:])
+    assert np.linalg.lstsq(beta, backward)[1].max() < 1e-6
+    bound = 1.5 * np.sqrt(2) * 2  # |psi|, |chi| < 2 bound the tails of Assumption 1.1
+    assert np.all(np.abs(w2) <= bound * (np.abs(d[:, :2]).sum(1) + np.abs(beta).sum(1)[:, None]))
+
+
+def test_the_limit_of_a_bidirectional_layer_ignores_the_backward_latents():
+    """H_2 = sum_k alpha_k f_k at t = 0: linear in alpha', and free of beta and beta'."""
+    embedding = E.Bidirectional(2, 4, rank=3, gain=1.0)
+    network = embedding.quadrature(4096, key=3)
+    key = jax.random.fold_in(jax.random.key(3), 2)
+    alpha = np.asarray(embedding.nodes(2, 4096, "sobol", key)[0])[:, :3]
+    h = np.asarray(network.preactivations(np.array([[0.5, 1.0], [-1.0, 0.3], [0.2, 0.1]]))[1])
+    fit = np.linalg.lstsq(alpha, h.T)[0]
+    assert np.sqrt(np.mean((h.T - alpha @ fit) ** 2)) < 0.01 * np.std(h)
+
+
+def test_iid_weights_are_independent_normals_of_the_moments_asked_for():
+    embedding = E.IID(3, 4, mean=[0.0, 1.0, -2.0, 0.5], std=[1.0, 0.5, 2.0, 3.0])
+    network = embedding.sample(120, 1)
+    moments = zip(network.weights, embedding.means, embedding.stds, strict=True)
+    for w, mean, std in moments:
+        assert stats.kstest((np.ravel(w) - mean) / std, "norm").pvalue > 1e-3
+    middle = (np.asarray(network.weights[1]) - 1.0) / 0.5
+    # The largest singular value of independent entries; any shared part of them exceeds it.
+    assert np.linalg.norm(middle, 2) < 1.1 * 2 * np.sqrt(120)
+    # Layers share no stream: the same positions of two layers are uncorrelated.
+    pair = np.corrcoef(np.ravel(network.weights[1]), np.ravel(network.weights[2]))
+    assert abs(pair[0, 1]) < 5 / 120
+
+
+@pytest.fixture(scope="module")
+def regression():
+    with jax.enable_x64(True):
+        x = np.array([[1.0, -0.8], [1.0, -0.2], [1.0, 0.3], [1.0, 0.9]])
+        return x, nr.Problem(LAWS.Empirical(x, np.sin(3 * x[:, 1]) + 1), nr.losses.PseudoHuber())
+
+
+def test_the_collapsed_limit_is_the_limit_of_iid_networks(regression):
+    x, problem = regression
+    embedding = E.IID(2, 4, mean=0.7)
+    options = {"rtol": 1e-6, "atol": 1e-8, "save_at": 1}
+    start = embedding.quadrature(1024)
+    assert start.widths == (1024, 1, 1024)
+    assert np.abs(start.weights[1] - 0.7).max() == 0
+    limit = nr.solve(problem, start, 2.0, **options).network(x)
+    assert np.abs(limit - start(x)).max() > 0.3
+    errors = []
+    for n in (16, 128):
+        ends = [
+            nr.solve(problem, embedding.sample(n, key), 2.0, **options).network(x)
+            for key in range(12)
+        ]
+        errors.append(float(np.sqrt(np.mean([(e - limit) ** 2 for e in ends]))))
+    assert 0.35 < np.log(errors[0] / errors[1]) / np.log(8) < 0.65, errors
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 6])
+def test_the_centred_iid_limit_never_moves_from_four_layers_on(regression, depth):
+    x, problem = regression
+    run = nr.solve(problem, E.IID(2, depth), 5.0, nodes=64, save_at=1)
+    moved = np.abs(run.network(x) - E.IID(2, depth).quadrature(64)(x)).max()
+    if depth >= 4:
+        assert moved == 0
+        assert run.loss[0] == run.loss[-1]
+    else:
+        assert moved > 0.1
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("name", sorted(BUILT))
+def test_every_embedding_works_in_both_precisions(name, wide):
+    dtype = np.dtype("f8" if wide else "f4")
+    with jax.enable_x64(wide):
+        embedding = BUILT[name]()
+        for network in (embedding.sample(6, 0), embedding.quadrature(8, "monte-carlo", 0)):
+            assert {w.dtype for w in (*network.weights, *network.measures)} == {dtype}
+            y = network(np.ones((3, 2)))
+            assert y.dtype == dtype
+            assert np.isfinite(y).all()
+
+
+def test_own_samplers_take_only_the_rule_that_they_can():
+    with pytest.raises(nr.InvalidInput, match="rule.*monte-carlo"):
+        BUILT["own"]().quadrature(8, "sobol")
