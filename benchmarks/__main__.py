@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("online_sgd", "dense_rhs", "depths", "digits", "iid_escape", "width_rate")
+NAMES = (
+    "online_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2", "width_rate",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

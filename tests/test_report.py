@@ -10,7 +10,7 @@ import xarray as xr
 
 from neuronal import report
 from neuronal.experiments import parse
-from neuronal.report import page, plots, style
+from neuronal.report import document, page, plots, style
 
 CONFIGURATION = {
     "name": "made",
@@ -136,9 +136,9 @@ def test_accuracy_is_given_in_percent(data):
 
 
 def test_numbers_are_written_for_readers():
-    assert page._number(0.0) == "0" and page._number(np.inf) == "never"
-    assert page._number(0.12345) == "0.123" and page._number(1234.6) == "1235"
-    assert page._number(1.234e-5) == "1.23&#8239;×&#8239;10<sup>−5</sup>"
+    assert document.number(0.0) == "0" and document.number(np.inf) == "never"
+    assert document.number(0.12345) == "0.123" and document.number(1234.6) == "1235"
+    assert document.number(1.234e-5) == "1.23&#8239;×&#8239;10<sup>−5</sup>"
 
 
 def test_the_same_numbers_give_the_same_page(text, data):

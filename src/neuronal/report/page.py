@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from . import plots
-from .style import DARK, LIGHT, Theme, svg
+from . import document, plots
+from .document import number
+from .style import Theme
 
 FILE = "report.html"
 
@@ -30,39 +30,16 @@ def write(data: xr.Dataset, folder: str | Path) -> Path:
 
 def page(data: xr.Dataset) -> str:
     """The page as HTML: summary, figures, how it was computed, configuration."""
-    title = html.escape(str(data.attrs["title"]))
-    description = str(data.attrs["description"]).strip()
-    paragraphs = "".join(f"<p>{html.escape(p)}</p>" for p in description.split("\n\n") if p)
     figures = "".join(
-        _figure(number, data, drawing, caption)
-        for number, (drawing, caption) in enumerate(_chosen(data), start=1)
+        document.figure(place, partial(drawing, data), caption)
+        for place, (drawing, caption) in enumerate(_chosen(data), start=1)
     )
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<header><p class="kind">neuronal · report of a run</p><h1>{title}</h1>{paragraphs}{_facts(data)}</header>
-<section><h2>Summary</h2>{_summary(data)}</section>
-<section><h2>Figures</h2>{figures}</section>
-<section><h2>How it was computed</h2>{_computed(data)}</section>
-<section><h2>Configuration</h2><details><summary>config.toml, defaults included</summary>
-<pre>{html.escape(str(data.attrs["configuration"]))}</pre></details></section>
-<footer>neuronal {html.escape(str(data.attrs["neuronal_version"]))}, JAX
-{html.escape(str(data.attrs["jax_version"]))}, {data.attrs["cpus"]} CPUs. The numbers are in
-<code>results.nc</code>.</footer>
-</main>
-</body>
-</html>
-"""
+    sections = {
+        "Summary": _summary(data),
+        "Figures": figures,
+        "How it was computed": _computed(data),
+    }
+    return document.document(data, "report of a run", _facts(data), sections, "results.nc")
 
 
 def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
@@ -95,28 +72,13 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
         )
 
 
-def _figure(number: int, data: xr.Dataset, drawing: Drawing, caption: str) -> str:
-    light, dark = (_inline(svg(partial(drawing, data), theme)) for theme in (LIGHT, DARK))
-    alt = html.escape(caption, quote=True)
-    return (
-        f'<figure><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" alt="{alt}"></picture>'
-        f"<figcaption><b>Figure {number}.</b> {html.escape(caption)}</figcaption></figure>"
-    )
-
-
-def _inline(image: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
-
-
 def _facts(data: xr.Dataset) -> str:
-    facts = [("MF time", _number(float(data.time.values[-1])))]
+    facts = [("MF time", number(float(data.time.values[-1])))]
     if "infimum" in data:
-        facts.append(("infimum of the risk", _number(float(data.infimum))))
-    facts.append(("risk of the best constant", _number(float(data.constant_risk))))
+        facts.append(("infimum of the risk", number(float(data.infimum))))
+    facts.append(("risk of the best constant", number(float(data.constant_risk))))
     facts.append(("time in the drivers", f"{_total(data):.0f} s"))
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    return f"<dl>{cells}</dl>"
+    return document.facts(facts)
 
 
 def _total(data: xr.Dataset) -> float:
@@ -176,7 +138,7 @@ def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str]
         name = "<b>limit</b>"
         reached = data.time.values[np.isfinite(data.limit_risk.values[system])][-1]
         if reached < data.time.values[-1] * (1 - 1e-9):
-            name += f" to t = {_number(reached)}"
+            name += f" to t = {number(reached)}"
         yield row(name, "limit_", (system,), plots.half_times(data, "limit_risk"))
     if "risk" in data:
         t_half = plots.half_times(data)
@@ -209,20 +171,9 @@ def _last(curve: np.ndarray) -> float:
 
 def _spread(values: np.ndarray, percent: bool = False) -> str:
     """The median, and the range if there are several."""
-    write = (lambda v: f"{v:.1f}&nbsp;%") if percent else _number
+    write = (lambda v: f"{v:.1f}&nbsp;%") if percent else number
     middle = write(float(np.median(values)))
     if len(values) == 1:
         return middle
     low, high = write(float(values.min())), write(float(values.max()))
     return f'{middle} <span class="range">[{low}, {high}]</span>'
-
-
-def _number(value: float) -> str:
-    if np.isinf(value):
-        return "never"
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e5:
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa}&#8239;×&#8239;10<sup>{int(exponent)}</sup>".replace("-", "−")
