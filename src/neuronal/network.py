@@ -64,7 +64,8 @@ class Network(eqx.Module):
                 "w_1 is (n_1, d), w_i (n_{i-1}, n_i), w_L (n_{L-1}, k)",
             )
             hidden.append(w.shape[1])
-        self.weights = given
+        dtype = jnp.result_type(*given)  # one for all: loops carry them unchanged
+        self.weights = tuple(w.astype(dtype) for w in given)
         if isinstance(activations, str | Activation):
             self.activations = activations_.per_layer(activations, "identity", depth)
         else:
@@ -73,7 +74,7 @@ class Network(eqx.Module):
             len(self.activations) == depth,
             f"activations: takes one a layer ({depth}), got {len(self.activations)}",
         )
-        self.measures = _measures(measures, hidden[:-1], given[0].dtype)
+        self.measures = _measures(measures, hidden[:-1], dtype)
 
     @property
     def depth(self) -> int:
