@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .errors import require
+from .errors import InvalidInput, require
 from .losses import Loss
 
 
@@ -110,7 +110,7 @@ class Network(eqx.Module):
 
     def sensitivities(self, x: ArrayLike, y: ArrayLike, loss: Loss) -> list[Float[Array, "m n_i"]]:
         r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
-        x = self._inputs(x)
+        x = _array("x", self._inputs(x), 2)
         targets = columns("y", y)
         require(
             targets.shape[0] == x.shape[0], f"y: {len(targets)} targets for {len(x)} inputs"
@@ -146,16 +146,20 @@ def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics
 
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`, else `InvalidInput`."""
-    y = jnp.asarray(y)
+    y = numbers(name, y)
     return _array(name, y[:, None] if y.ndim == 1 else y, 2)
 
 
-def _array(name: str, value: ArrayLike, ndim: int) -> Array:
+def numbers(name: str, value: ArrayLike) -> Array:
+    """`value` as an array, else `InvalidInput`."""
     try:
-        array = jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
+        return jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
     except (TypeError, ValueError) as error:
-        require(False, f"{name}: not an array of numbers ({error})")
-        raise
+        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+
+
+def _array(name: str, value: ArrayLike, ndim: int) -> Array:
+    array = numbers(name, value)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")

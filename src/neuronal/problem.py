@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -43,6 +44,10 @@ class Problem(eqx.Module):
         require(isinstance(distribution, Distribution), "distribution: takes a law such as Empirical")
         require(isinstance(loss, Loss), f"loss: takes a loss such as losses.Squared(), got {loss!r}")
         if schedules is not None and not callable(schedules):
+            require(
+                isinstance(schedules, Sequence),
+                f"schedules: takes one callable, or one a layer, got {schedules!r}",
+            )
             schedules = tuple(schedules)
         self.distribution, self.loss, self.schedules = distribution, loss, schedules
 
@@ -56,6 +61,7 @@ class Problem(eqx.Module):
 
     def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Law:
         """The law for $E_Z$ on about `m` nodes (a finite law: all of it), of one dtype."""
+        require(m >= 1, f"data_nodes: takes 1 or more, got {m}")
         x, y, weights = self.distribution.quadrature(m)
         dtype = dtype or jnp.asarray(x).dtype
         return Law(x.astype(dtype), y.astype(dtype), weights.astype(dtype))

@@ -64,12 +64,12 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
         return jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         return seed
-    array = jnp.asarray(seed)
+    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
     require(
-        array.dtype == jnp.uint32 and array.shape == (2,),
+        array.dtype == np.uint32 and array.shape == (2,),
         "key: takes jax.random.key(seed), jax.random.PRNGKey(seed) or an integer seed",
     )
-    return jax.random.wrap_key_data(array)
+    return jax.random.wrap_key_data(jnp.asarray(array))
 
 
 def _gauss_hermite(nodes: int, dim: int) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PRNGKeyArray
 
 from . import dynamics
-from .errors import require
+from .errors import require, whole
 from .kernels import Delayed, outer
 from .network import Network, columns
 from .problem import Problem, mean_loss
@@ -77,12 +77,15 @@ def train(
         InvalidInput: arguments that do not fit.
         DivergenceError: predictions left the finite numbers.
     """
+    require(
+        isinstance(network, Network), "network: takes a Network; an embedding makes one by .sample"
+    )
     problem.check(network)
     eps = float(learning_rate)
     require(
         np.isfinite(eps) and eps > 0, f"learning_rate: takes a positive number, got {learning_rate!r}"
     )
-    require(batch_size >= 1, f"batch_size: takes 1 or more, got {batch_size}")
+    require(whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
     times = _whole_steps(record_times(save_at, since, until), eps)
     stream = None if data is None else _stream(data, network)
     if stream is not None:

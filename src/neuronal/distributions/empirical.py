@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ..errors import require
 from ..losses import Loss
-from ..network import columns
+from ..network import columns, numbers
 from .base import Distribution
 
 
@@ -30,7 +30,7 @@ class Empirical(Distribution):
     weights: Float[Array, "m"]
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None):
-        x, y = jnp.asarray(x), jnp.asarray(y)
+        x, y = numbers("x", x), numbers("y", y)
         require(x.ndim == 2, f"x: takes shape (m, d), got {x.shape}")
         require(len(x) > 0 and x.shape[1] > 0, f"x: is empty, shape {x.shape}")
         self.x = columns("x", x)

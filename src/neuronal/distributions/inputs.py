@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 
 import equinox as eqx
 import jax
@@ -39,7 +40,9 @@ class Uniform(Inputs):
     dimension: int = eqx.field(static=True)
 
     def __init__(self, low: float = -1.0, high: float = 1.0, dim: int = 1):
-        require(low < high, f"low, high: takes low < high, got {low}, {high}")
+        require(
+            -math.inf < low < high < math.inf, f"low, high: takes low < high, got {low}, {high}"
+        )
         require(dim >= 1, f"dim: takes 1 or more, got {dim}")
         self.low, self.high, self.dimension = float(low), float(high), int(dim)
 
@@ -72,7 +75,10 @@ class Gaussian(Inputs):
 
     def __init__(self, dim: int = 1, mean: float = 0.0, std: float = 1.0):
         require(dim >= 1, f"dim: takes 1 or more, got {dim}")
-        require(std > 0, f"std: takes a positive number, got {std}")
+        require(
+            math.isfinite(mean) and 0 < std < math.inf,
+            f"mean, std: take finite numbers, std > 0, got {mean}, {std}",
+        )
         self.dimension, self.mean, self.std = int(dim), float(mean), float(std)
 
     @property

@@ -51,7 +51,12 @@ class GaussianMixture(Distribution):
     ):
         self.means = columns("means", means)
         classes = len(self.means)
-        self.stds = jnp.broadcast_to(jnp.asarray(stds, float), (classes,))
+        stds = jnp.asarray(stds, float)
+        require(
+            stds.shape in ((), (1,), (classes,)),
+            f"stds: takes one number, or one a class ({classes}), got shape {stds.shape}",
+        )
+        self.stds = jnp.broadcast_to(stds, (classes,))
         require(bool(jnp.all(self.stds > 0)), "stds: takes positive numbers")
         self.labels = columns("labels", jnp.arange(classes) if labels is None else labels)
         require(len(self.labels) == classes, f"labels: takes one a class ({classes})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -39,7 +40,7 @@ class Regression(Distribution):
     def __init__(self, target: Callable[[Array], Array], inputs: Inputs, noise: float = 0.0):
         require(callable(target), "target: takes a callable of x (m, d)")
         require(isinstance(inputs, Inputs), "inputs: takes a law of neuronal.distributions")
-        require(noise >= 0, f"noise: takes a number >= 0, got {noise}")
+        require(0 <= noise < math.inf, f"noise: takes a finite number >= 0, got {noise}")
         self.target, self.inputs, self.noise = target, inputs, float(noise)
         shape = jax.eval_shape(target, jax.ShapeDtypeStruct((3, inputs.dim), float)).shape
         require(

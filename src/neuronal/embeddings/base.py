@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from .. import quadrature
 from ..activations import Activation
-from ..errors import require
+from ..errors import require, whole
 from ..network import Network
 
 Latents = PyTree[Array]
@@ -124,7 +124,7 @@ def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int
         f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
     )
     for n in given:
-        require(int(n) == n and n >= 1, f"{name}: takes integers >= 1, got {n!r}")
+        require(whole(n, 1), f"{name}: takes integers >= 1, got {n!r}")
     return tuple(map(int, given))
 
 
@@ -146,7 +146,7 @@ def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
         ("depth", depth, 2),
         ("output_dim", output_dim, 1),
     ):
-        require(int(value) == value and value >= least, f"{name}: takes {least} or more, got {value!r}")
+        require(whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
 
 
 def over_pairs(function: Callable[[Any, Any], Array], c: Latents, c_next: Latents) -> Array:

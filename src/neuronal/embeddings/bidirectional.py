@@ -27,7 +27,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..errors import require
+from ..errors import require, whole
 from . import features
 from .base import AbstractEmbedding, Latents, dimensions
 
@@ -77,9 +77,9 @@ class Bidirectional(AbstractEmbedding):
         last_activation: str | Activation = activations_.identity,
     ):
         dimensions(input_dim, depth, output_dim)
-        require(int(rank) == rank and rank >= 1, f"rank: takes 1 or more, got {rank!r}")
+        require(whole(rank, 1), f"rank: takes an integer >= 1, got {rank!r}")
         self.input_dim, self.output_dim, self.rank = int(input_dim), int(output_dim), int(rank)
-        self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.activations = activations_.per_layer(activation, last_activation, int(depth))
         self.input_scale = 1.5 / math.sqrt(input_dim) if input_scale is None else float(input_scale)
         require(self.input_scale > 0, f"input_scale: takes a positive number, got {input_scale}")
         if isinstance(gain, str):

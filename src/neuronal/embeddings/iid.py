@@ -61,6 +61,7 @@ class IID(AbstractEmbedding):
     ):
         dimensions(input_dim, depth, output_dim)
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
+        depth = int(depth)
         self.activations = activations_.per_layer(activation, last_activation, depth)
         first_mean: tuple[float, ...] = (0.0,)
         self.means = (

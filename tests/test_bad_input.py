@@ -1,0 +1,254 @@
+"""Bad input gets one message that names the field, as `InvalidInput`, a `ValueError`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neuronal as nr
+
+A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
+NAN, INF = float("nan"), float("inf")
+X, Y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
+W = [np.ones((4, 2)), np.ones((4, 3)), np.ones((3, 1))]
+
+
+def net(**changes):
+    return nr.Network(**{"weights": W, **changes})
+
+
+def with_nan(array):
+    array = np.array(array, float)
+    array.flat[-1] = NAN
+    return array
+
+
+def problem(law=None, loss=None, schedules=None):
+    return nr.Problem(law or D.Empirical(X, Y), loss or L.Squared(), schedules)
+
+
+def train(network=None, given=None, **options):
+    options = {"learning_rate": 0.1, "until": 1.0, "key": 0, **options}
+    return nr.train(given or problem(), network or net(), **options)
+
+
+def solve(start=None, given=None, until=1.0, **options):
+    return nr.solve(given or problem(), start or net(), until, **options)
+
+
+def line(**changes):
+    return D.Regression(**{"target": lambda x: x[:, 0], "inputs": D.Uniform(dim=2), **changes})
+
+
+def bidirectional(**changes):
+    return E.Bidirectional(**{"input_dim": 2, "depth": 4, "rank": 2, "gain": 1.0, **changes})
+
+
+def own(samplers, *functions):
+    return E.Embedding(samplers, functions)
+
+
+STREAM = (np.ones((10, 1, 2)), np.ones((10, 1)))
+
+NETWORKS = [
+    ("weights", lambda: net(weights=W[:1])),
+    (r"weights\[1\]", lambda: net(weights=[W[0], np.ones((5, 3)), W[2]])),
+    (r"weights\[0\]", lambda: net(weights=[np.ones(4), *W[1:]])),
+    (r"weights\[1\].*width of 0", lambda: net(weights=[W[0], np.ones((4, 0)), np.ones((0, 1))])),
+    (r"weights\[2\].*NaN", lambda: net(weights=[*W[:2], with_nan(W[2])])),
+    (r"weights\[0\].*numbers", lambda: net(weights=[[[1.0, 2.0], [3.0]], *W[1:]])),
+    (r"weights\[0\].*numbers", lambda: net(weights=[np.array([["a"]]), *W[1:]])),
+    ("activations", lambda: net(activations=["tanh"] * 2)),
+    ("activation.*swish", lambda: net(activations="swish")),
+    ("measures", lambda: net(measures=[np.full(4, 0.25)])),
+    (r"measures\[1\]", lambda: net(measures=[np.full(4, 0.25), np.full(4, 0.25)])),
+    (r"measures\[0\].*negative", lambda: net(measures=[[1.5, -0.5, 0, 0], np.full(3, 1 / 3)])),
+    (r"measures\[1\].*sum", lambda: net(measures=[np.full(4, 0.25), np.full(3, 0.5)])),
+    (r"measures\[0\].*NaN", lambda: net(measures=[with_nan(np.full(4, 0.25)), np.ones(3)])),
+    ("x: ", lambda: net()(np.ones((3, 5)))),
+    ("x: ", lambda: net()(np.ones(2))),
+    ("x: .*NaN", lambda: net().sensitivities(with_nan(X), Y, L.Squared())),
+    ("y: .*NaN", lambda: net().sensitivities(X, with_nan(Y), L.Squared())),
+    ("y: ", lambda: net().sensitivities(X, Y[:2], L.Squared())),
+    ("y: ", lambda: net().sensitivities(X, X, L.Squared())),
+]
+
+EMBEDDINGS = [
+    ("depth", lambda: bidirectional(depth=1)),
+    ("depth", lambda: E.IID(2, 0)),
+    ("depth", lambda: E.IID(2, 2.5)),
+    ("depth", lambda: bidirectional(depth=NAN)),
+    ("depth", lambda: bidirectional(depth="three")),
+    ("input_dim", lambda: bidirectional(input_dim=0)),
+    ("output_dim", lambda: E.IID(2, 3, output_dim=0)),
+    ("rank", lambda: bidirectional(rank=0)),
+    ("gain.*critical", lambda: bidirectional(gain="large")),
+    ("gain", lambda: bidirectional(gain=[1.0])),
+    ("gain", lambda: bidirectional(gain=NAN)),
+    ("input_scale", lambda: bidirectional(input_scale=0.0)),
+    ("spread", lambda: bidirectional(gain="critical", spread=-1.0)),
+    ("inputs", lambda: bidirectional(gain="critical", inputs=np.ones((4, 3)))),
+    ("inputs", lambda: bidirectional(gain="critical", inputs=np.ones((4, 2)))),
+    ("activation.*gelu", lambda: bidirectional(activation="gelu")),
+    ("activation.*gelu", lambda: E.IID(2, 3, last_activation="gelu")),
+    ("mean", lambda: E.IID(2, 3, mean=[0.0])),
+    ("std", lambda: E.IID(2, 3, std=-1.0)),
+    ("std", lambda: E.IID(2, 3, std=NAN)),
+    ("widths", lambda: bidirectional().sample(0, 0)),
+    ("widths", lambda: bidirectional().sample((4, 4), 0)),
+    ("widths", lambda: E.IID(2, 3).sample((4, -1), 0)),
+    ("widths", lambda: E.IID(2, 3).sample(2.5, 0)),
+    ("nodes", lambda: bidirectional().quadrature(0)),
+    ("nodes", lambda: bidirectional().quadrature("many")),
+    ("nodes", lambda: bidirectional().quadrature(NAN)),
+    ("rule.*simpson", lambda: bidirectional().quadrature(8, "simpson")),
+    ("rule.*gauss-hermite", lambda: bidirectional().quadrature(8, "gauss-hermite")),
+    ("key", lambda: bidirectional().sample(3, "seed")),
+    ("carry", lambda: bidirectional().quadrature(4, carry=[jnp.ones((1, 4))])),
+    ("functions", lambda: own([1], lambda c: c)),
+    ("samplers", lambda: own([1, 1], lambda c: c, lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c: c[0], lambda c: c)),
+    (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c, d: c, lambda c: c)),
+    (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: c[None])),
+]
+
+LAWS = [
+    ("x: .*NaN", lambda: D.Empirical(with_nan(X), Y)),
+    ("y: .*NaN", lambda: D.Empirical(X, with_nan(Y))),
+    ("x: .*infinite", lambda: D.Empirical(X + INF, Y)),
+    ("x: ", lambda: D.Empirical(Y, Y)),
+    ("x: .*numbers", lambda: D.Empirical([[1.0, 2.0], [3.0]], [0.0, 1.0])),
+    ("x: .*numbers", lambda: D.Empirical([["a"]], [0.0])),
+    ("x: .*empty", lambda: D.Empirical(np.ones((0, 2)), np.ones(0))),
+    ("y: ", lambda: D.Empirical(X, Y[:2])),
+    ("weights", lambda: D.Empirical(X, Y, [1.0, 1.0])),
+    ("weights", lambda: D.Empirical(X, Y, [1.0, -1.0, 1.0])),
+    ("weights", lambda: D.Empirical(X, Y, [0.0, 0.0, 0.0])),
+    ("weights", lambda: D.Empirical(X, Y, [NAN, 1.0, 1.0])),
+    ("target", lambda: line(target=3.0)),
+    ("target", lambda: line(target=lambda x: x.sum())),
+    ("inputs", lambda: line(inputs=X)),
+    ("noise", lambda: line(noise=-0.1)),
+    ("noise", lambda: line(noise=INF)),
+    ("target.*NaN", lambda: solve(given=problem(line(target=lambda x: NAN * x[:, 0])))),
+    ("low, high", lambda: D.Uniform(1.0, -1.0)),
+    ("low, high", lambda: D.Uniform(-INF, 1.0)),
+    ("dim", lambda: D.Uniform(dim=0)),
+    ("dim", lambda: D.Sphere(1)),
+    ("radius", lambda: D.Sphere(2, 0.0)),
+    ("std", lambda: D.Gaussian(2, std=0.0)),
+    ("mean", lambda: D.Gaussian(2, mean=NAN)),
+    ("means", lambda: D.GaussianMixture(with_nan(X))),
+    ("stds", lambda: D.GaussianMixture(X, -1.0)),
+    ("stds", lambda: D.GaussianMixture(X, [1.0, 2.0])),
+    ("labels", lambda: D.GaussianMixture(X, labels=[1.0, 2.0])),
+    ("probabilities", lambda: D.GaussianMixture(X, probabilities=[0.5, 0.5])),
+    ("probabilities", lambda: D.GaussianMixture(X, probabilities=[0.5, 0.6, 0.2])),
+]
+
+PROBLEMS = [
+    ("distribution", lambda: nr.Problem(X, L.Squared())),
+    ("loss", lambda: nr.Problem(D.Empirical(X, Y), "squared")),
+    ("loss.*hinge", lambda: L.get("hinge")),
+    ("loss", lambda: L.get("squared", delta=1.0)),
+    ("delta", lambda: L.PseudoHuber(0.0)),
+    ("delta", lambda: L.Cauchy(NAN)),
+    ("schedules", lambda: problem(schedules=0.5)),
+    ("schedules", lambda: train(given=problem(schedules=[S.constant()] * 2))),
+    ("schedules", lambda: solve(given=problem(schedules=[1.0, 1.0, 1.0]))),
+    ("value", lambda: S.constant(-1.0)),
+    ("horizon", lambda: S.cosine(0.0)),
+    ("time_constant", lambda: S.exponential(NAN)),
+    ("final", lambda: S.cosine(1.0, final=-1.0)),
+    ("horizon", lambda: S.warmup(-2.0)),
+    ("depth", lambda: S.depth_balanced(1)),
+    ("input_dim", lambda: train(given=problem(D.Empirical(np.ones((3, 5)), Y)))),
+    ("output_dim", lambda: solve(given=problem(D.Empirical(X, np.ones((3, 2)))))),
+    ("labels", lambda: train(given=problem(loss=L.Logistic()))),
+    ("output_dim", lambda: train(given=problem(loss=L.CrossEntropy()))),
+    ("class numbers", lambda: L.CrossEntropy().check(jnp.array([[0.5]]), 3)),
+    ("class numbers", lambda: L.CrossEntropy().check(jnp.array([[3.0]]), 3)),
+    ("probabilities", lambda: L.CrossEntropy().check(jnp.array([[0.5, 0.6]]), 2)),
+]
+
+DRIVERS = [
+    ("learning_rate", lambda: train(learning_rate=0.0)),
+    ("learning_rate", lambda: train(learning_rate=-0.1)),
+    ("learning_rate", lambda: train(learning_rate=NAN)),
+    ("learning_rate", lambda: train(learning_rate=INF)),
+    ("network", lambda: train(E.IID(2, 3))),
+    ("batch_size", lambda: train(batch_size=0)),
+    ("batch_size", lambda: train(batch_size=1.5)),
+    ("until", lambda: train(until=0.0)),
+    ("until", lambda: train(until=NAN)),
+    ("until.*learning_rate", lambda: train(learning_rate=5.0)),
+    ("key", lambda: train(key="seed")),
+    ("data", lambda: train(data=STREAM[0])),
+    ("data: x", lambda: train(data=(np.ones((10, 1, 3)), STREAM[1]))),
+    ("data: y", lambda: train(data=(STREAM[0], np.ones(10)))),
+    ("data: 10 steps", lambda: train(data=STREAM, until=1.1)),
+    ("data.*NaN", lambda: train(data=(with_nan(STREAM[0]), STREAM[1]))),
+    ("data.*NaN", lambda: train(data=(STREAM[0], with_nan(STREAM[1])))),
+    ("save_at", lambda: train(save_at=0)),
+    ("save_at", lambda: solve(save_at=[0.5, 0.2])),
+    ("save_at", lambda: solve(save_at=[0.5, 2.0])),
+    ("save_at", lambda: solve(save_at=[-1.0])),
+    ("save_at", lambda: solve(save_at=[NAN])),
+    ("start", lambda: nr.solve(problem(), X, 1.0)),
+    ("until", lambda: solve(until=-1.0)),
+    ("nodes", lambda: solve(bidirectional(), nodes=0)),
+    ("rule.*simpson", lambda: solve(bidirectional(), rule="simpson")),
+    ("kernel.*sparse", lambda: solve(kernel="sparse")),
+    ("rtol", lambda: solve(rtol=0.0)),
+    ("atol", lambda: solve(atol=NAN)),
+    ("step", lambda: solve(step=0.0)),
+    ("data_nodes", lambda: solve(given=problem(line()), data_nodes=0)),
+    ("input_dim", lambda: solve(bidirectional(input_dim=5))),
+    ("t: the run covers 0 to 1", lambda: solve(save_at=1).at(1.5)),
+    ("t: the run covers 0 to 1", lambda: train(save_at=1).at(NAN)),
+]
+
+
+@pytest.mark.parametrize(("names", "call"), NETWORKS)
+def test_networks(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), EMBEDDINGS)
+def test_embeddings(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), LAWS)
+def test_laws(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), PROBLEMS)
+def test_problems_losses_and_schedules(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), DRIVERS)
+def test_drivers(names, call):
+    refused(names, call)
+
+
+def refused(names, call):
+    with pytest.raises(nr.InvalidInput, match=names) as caught:
+        call()
+    assert isinstance(caught.value, ValueError)
+    message = str(caught.value)
+    assert "\n" not in message.split("(")[0]
+    assert len(message) > 10
+
+
+def test_what_the_cases_change_is_all_that_is_wrong_with_them():
+    """The unchanged calls go through, so that each case fails for its own reason."""
+    assert np.isfinite(train(data=STREAM).loss).all()
+    assert np.isfinite(solve(save_at=2).loss).all()
+    assert np.isfinite(solve(bidirectional(), problem(line()), nodes=4, save_at=1).loss).all()
+    assert net().sensitivities(X, Y, L.Squared())[0].shape == (3, 4)
+    assert bidirectional(gain="critical", inputs=X).gains
+    assert own([1], lambda c: c, lambda c: c).sample(2, jax.random.key(0)).widths == (2,)
+    assert len(D.GaussianMixture(X, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).quadrature(3)[2]) == 3
