@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import neuronal as nr
-from neuronal.coupling import rms, student
+from neuronal.rates import exponent, rms
 
 from .common import problem_1d, report
 
@@ -42,7 +42,7 @@ def main(widths=WIDTHS, depths=DEPTHS, seeds: int = 8) -> None:
                     distances["H_2"][j, s] = jnp.sqrt(p @ jnp.mean((h - shared) ** 2, axis=1))
                     distances["spread of H_2"][j, s] = jnp.sqrt(p @ jnp.var(h, axis=1))
             for quantity, table in distances.items():
-                rate = student(np.polyfit(np.log(widths), np.log(table), 1)[0])
+                rate = exponent(np.asarray(widths), table)
                 row = {"L": depth, "mean": mean, "distance": quantity}
                 row |= {"slope": rate.slope, "low": rate.low, "high": rate.high}
                 rows.append(row | {f"n={n}": rms(r) for n, r in zip(widths, table, strict=True)})

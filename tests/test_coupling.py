@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.coupling import student
 
 LAWS = nr.distributions
 
@@ -110,10 +109,3 @@ def test_learning_rates_must_share_times():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=2)
     with pytest.raises(nr.InvalidInput, match="learning_rate"):
         nr.couple(problem(), embedding, [8], [0.2, 0.15], 1.0, key=0)
-
-
-def test_students_interval_covers_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    intervals = [student(rng.normal(size=4)) for _ in range(2000)]
-    covered = np.mean([r.low < 0 < r.high for r in intervals])
-    assert abs(covered - 0.95) < 0.02

@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `report` and `gallery`.
+"""The command line: `neuronal run`, `couple`, `report` and `gallery`.
 
 Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 interrupted.
 """
@@ -71,6 +71,47 @@ def run(
     from .experiments import load
 
     _run(load(file), out, resume, overwrite)
+
+
+@app.command()
+def couple(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Couple networks of several widths with their limit, neuron by neuron.
+
+    Distances of predictions, risks and weights, with the rates fitted in the width and in the
+    learning rate, as the table [b]\\[coupling][/b] of the experiment asks. The folder holds
+    [b]coupling.nc[/b] and [b]coupling.html[/b].
+    """
+    from .experiments import load
+    from .experiments.coupled import couple_systems
+    from .report import coupling as page
+
+    experiment = load(file)
+    folder = out or Path("runs") / experiment.name
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=_out, transient=True) as shown:
+        task = shown.add_task("solving the limit", total=1.0)
+        data = couple_systems(
+            experiment,
+            folder,
+            overwrite,
+            lambda words, share: shown.update(task, description=escape(words), completed=share),
+        )
+        path = page.write(data, folder)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("system", style="bold")
+    for head in ("distance", "flow to the limit, in n", "SGD to its flow, in ε"):
+        table.add_column(head)
+    for i, label in enumerate(data.system.values):
+        for k, (name, *rates) in enumerate(page.rates(data, i)):
+            cells = [str(rate) if rate else "–" for rate in rates]
+            table.add_row("" if k else escape(str(label)), name, *cells)
+    _out.print("fitted exponents, 95 % intervals over seeds")
+    _out.print(table)
+    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
 @app.command()

@@ -18,31 +18,19 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
-from scipy import stats
 
 from .embeddings import AbstractEmbedding
 from .errors import require
 from .network import Network
 from .problem import Problem
 from .quadrature import key_of
+from .rates import Rate, exponent, rms
 from .solve import solve
 from .train import train
 from .trajectory import Trajectory, record_times
 
 PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
 QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A fitted exponent, distance ~ parameter**slope, with its 95 % confidence interval."""
-
-    slope: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.slope:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True)
@@ -68,9 +56,9 @@ class Coupling:
         of: str = "prediction",
         layer: int | None = None,
     ) -> Rate:
-        """The exponent in `width` or `learning_rate`: one fit a seed, Student's interval.
+        """The exponent in `width` or `learning_rate`, with its interval over seeds.
 
-        Widths of one seed share neurons, so only seeds are independent. The exponent in the
+        Widths of one seed share neurons, so only seeds are independent (`rates.exponent`). The exponent in the
         width is taken at the smallest learning rate, that in the learning rate at the
         largest width.
 
@@ -80,20 +68,7 @@ class Coupling:
         Raises:
             InvalidInput: an unknown name, or a single value to fit.
         """
-        require(along in ("width", "learning_rate"), f"along: width or learning_rate, got {along!r}")
-        require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
-        require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
-        chosen = self.data[of].sel(pair=pair)
-        if of.startswith("weight"):
-            require(layer is not None, f"layer: {of} takes a layer, 1..{self.data.sizes['layer']}")
-            chosen = chosen.sel(layer=layer)
-        if along == "width":
-            chosen = chosen.sel(learning_rate=float(self.data.learning_rate.min()))
-        else:
-            chosen = chosen.sel(width=int(self.data.width.max()))
-        require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
-        table = np.asarray(chosen.transpose(along, "seed"))
-        return student(np.polyfit(np.log(np.asarray(chosen[along])), np.log(table), 1)[0])
+        return fitted(self.data, along, pair, of, layer)
 
     def __str__(self) -> str:
         lines = ["prediction distance, root mean square over seeds"]
@@ -123,7 +98,7 @@ def couple(
     atol: float = 1e-6,
     save_at: int | ArrayLike | None = 16,
     data_nodes: int = 64,
-    progress: bool = False,
+    progress: bool | Callable[[str, float], None] = False,
 ) -> Coupling:
     r"""Couple networks of several widths with their limit.
 
@@ -140,6 +115,8 @@ def couple(
         save_at: MF times at which to compare, or a number of intervals; rounded to whole
             steps of the largest learning rate.
         data_nodes: quadrature nodes of $E_Z$ for laws that are not finite.
+        progress: called after each run of SGD with its distances in words and the share of
+            runs done; True prints them.
 
     Raises:
         InvalidInput: arguments that do not fit.
@@ -163,7 +140,7 @@ def couple(
 
     count = min(carried, max(widths))
     plain = None if carried else flow_of(embedding.quadrature(nodes, rule, key), None)
-    limit = plain
+    limit, done = plain, 0
     for s in range(seeds):
         for_latents, for_samples = jax.random.split(jax.random.fold_in(key, s))
         if plain is None:
@@ -196,26 +173,35 @@ def couple(
                     a, b = (runs[name] for name in pair.split("-"))
                     for name, distance in _distances(a, b, law.weights, kept).items():
                         data[name].loc[place | {"pair": pair}] = distance
+                done += 1
                 if progress:
                     at = data.prediction.loc[place]
                     figures = ", ".join(f"{p} {float(at.sel(pair=p)):.2e}" for p in PAIRS)
-                    print(f"seed {s} width {n} rate {eps:g}: {figures}", flush=True)
+                    words = f"seed {s}, width {n}, rate {eps:g}: {figures}"
+                    say = print if progress is True else progress
+                    say(words, done / (seeds * len(widths) * len(rates)))
     assert limit is not None
     return Coupling(data, limit.trajectory)
 
 
-def student(values: Float[np.ndarray, "S"], level: float = 0.95) -> Rate:
-    """Mean of independent values with Student's confidence interval; infinite for one value."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return Rate(mean, -np.inf, np.inf)
-    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values))
-    return Rate(mean, mean - half, mean + half)
-
-
-def rms(values: Float[np.ndarray, "S"]) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))
+def fitted(
+    data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
+) -> Rate:
+    """`Coupling.rate` from the dataset alone."""
+    require(along in ("width", "learning_rate"), f"along: width or learning_rate, got {along!r}")
+    require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
+    require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
+    chosen = data[of].sel(pair=pair)
+    if of.startswith("weight"):
+        require(layer is not None, f"layer: {of} takes a layer, 1..{data.sizes['layer']}")
+        chosen = chosen.sel(layer=layer)
+    if along == "width":
+        chosen = chosen.sel(learning_rate=float(data.learning_rate.min()))
+    else:
+        chosen = chosen.sel(width=int(data.width.max()))
+    require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
+    table = np.asarray(chosen.transpose(along, "seed"))
+    return exponent(np.asarray(chosen[along]), table)
 
 
 @dataclass

@@ -235,6 +235,22 @@ class NetworksSection(Section):
         return self
 
 
+class CouplingSection(Section):
+    """What `neuronal couple` couples: SGD, the flow of its own neurons, and the limit."""
+
+    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
+    learning_rates: Annotated[list[Positive], Field(min_length=1)] = [0.1]
+    seeds: Count = 5
+    batch_size: Count = 1
+    nodes: Count = 1024
+    rule: _one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    carried: NonNegativeInt = 64
+    rtol: Positive = 1e-4
+    atol: Positive = 1e-6
+    until: Positive | None = None
+    records: Annotated[int, Field(ge=1)] = 16
+
+
 class RunSection(Section):
     """How long, how often, from which seed and in which precision."""
 
@@ -258,6 +274,7 @@ class Experiment(Section):
     systems: Annotated[list[SystemSection], Field(min_length=1)]
     limit: LimitSection = LimitSection()
     networks: NetworksSection = NetworksSection()
+    coupling: CouplingSection = CouplingSection()
     run: RunSection
 
     @model_validator(mode="after")

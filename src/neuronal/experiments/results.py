@@ -95,7 +95,13 @@ def collect(
         data["infimum"] = (
             (), built.infimum, {"description": "infimum of the risk (Bayes risk)", "units": "1"}
         )  # fmt: skip
-    data.attrs |= {
+    data.attrs |= attributes(experiment)
+    return data
+
+
+def attributes(experiment: Experiment) -> dict[str, str | int]:
+    """What every dataset says of its experiment and of what made it."""
+    return {
         "name": experiment.name,
         "title": experiment.title or experiment.name,
         "description": experiment.description,
@@ -104,7 +110,13 @@ def collect(
         "jax_version": metadata.version("jax"),
         "cpus": os.cpu_count() or 0,
     }
-    return data
+
+
+def write(data: xr.Dataset, path: Path) -> None:
+    """Write a dataset whole or not at all."""
+    partial = path.with_suffix(".partial")
+    data.to_netcdf(partial, engine="h5netcdf")
+    partial.replace(path)
 
 
 def read(folder: Path) -> xr.Dataset:

@@ -52,10 +52,7 @@ def run(
             job: advance(experiment, built, job, folder / CHECKPOINTS, on_record) for job in todo
         }
         data = results.collect(experiment, built, states)
-    path = folder / results.FILE
-    partial = path.with_suffix(".partial")
-    data.to_netcdf(partial, engine="h5netcdf")
-    partial.replace(path)
+    results.write(data, folder / results.FILE)
     return data
 
 
@@ -75,32 +72,33 @@ def _prepare(experiment: Experiment, folder: Path, resume: bool, overwrite: bool
         for file in (CONFIG, results.FILE, results.PAGE):
             (folder / file).unlink(missing_ok=True)
         return
-    changed = _changed(experiment, config)
+    differing = changed(experiment, config)
     if resume:
         require(
-            not changed,
-            f"--resume: {name!r} holds a run of another configuration ({', '.join(changed)} differ); "
+            not differing,
+            f"--resume: {name!r} holds a run of another configuration ({', '.join(differing)} differ); "
             "take another --out, or --overwrite",
         )
         return
     finished = (folder / results.FILE).is_file()
-    same = "this" if not changed else "another"
+    same = "this" if not differing else "another"
     state = "a finished" if finished else "an unfinished"
-    ways = "--resume to go on with it, " if not changed and not finished else ""
+    ways = "--resume to go on with it, " if not differing and not finished else ""
     raise InvalidInput(
         f"--out: {name!r} holds {state} run of {same} configuration; take {ways}another --out, or "
         "--overwrite to start anew"
     )
 
 
-def _changed(experiment: Experiment, config: Path) -> list[str]:
-    """The tables of the configuration in which the two runs differ."""
+def changed(experiment: Experiment, config: Path) -> list[str]:
+    """The tables of the configuration in which an experiment differs from a folder's."""
     try:
         before = tomllib.loads(config.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
     now = tomllib.loads(experiment.to_toml())
-    words = ("title", "description")  # which change no number
+    # Words change no number, and couplings stand in a file of their own.
+    words = ("title", "description", "coupling")
     return [
         key for key in sorted({*before, *now})
         if key not in words and before.get(key) != now.get(key)

@@ -1,4 +1,4 @@
-"""The page of a run: figures and one self-contained `report.html`."""
+"""Pages of runs and of couplings: figures, and self-contained HTML."""
 
 from .page import write
 

@@ -27,7 +27,7 @@ _TIME = "mean-field time $t$"
 
 def risk(data: xr.Dataset, theme: Theme) -> Figure:
     """Risk against MF time, a panel a system, with the infimum and the best constant."""
-    figure, axes = _panels(data)
+    figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk")
         axis.axhline(float(data.constant_risk), color=theme.faint, lw=1.3, ls=":", zorder=1.5)
@@ -37,14 +37,14 @@ def risk(data: xr.Dataset, theme: Theme) -> Figure:
     low = float(data.infimum) if "infimum" in data else 0.0
     for _, axis in axes:
         axis.set_ylim(low - 0.05 * (top - low), top * 1.12 - 0.12 * low)
-    _labels(axes, data, "risk")
-    _legend(figure, data, theme, lines=("infimum", "constant"))
+    labels(axes, data, "risk")
+    legend(figure, data, theme, lines=("infimum", "constant"))
     return figure
 
 
 def excess(data: xr.Dataset, theme: Theme) -> Figure:
     """Risk above the infimum on a logarithmic axis, a panel a system."""
-    figure, axes = _panels(data)
+    figure, axes = panels(data)
     infimum = float(data.infimum)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk", lambda v: np.where(v > infimum, v - infimum, np.nan))
@@ -52,8 +52,8 @@ def excess(data: xr.Dataset, theme: Theme) -> Figure:
         axis.axhline(
             float(data.constant_risk) - infimum, color=theme.faint, lw=1.3, ls=":", zorder=1.5
         )
-    _labels(axes, data, "risk above the infimum")
-    _legend(figure, data, theme, lines=("constant",))
+    labels(axes, data, "risk above the infimum")
+    legend(figure, data, theme, lines=("constant",))
     return figure
 
 
@@ -76,27 +76,27 @@ def limits(data: xr.Dataset, theme: Theme) -> Figure:
 
 def accuracy(data: xr.Dataset, theme: Theme) -> Figure:
     """Test accuracy against MF time, a panel a system."""
-    figure, axes = _panels(data)
+    figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_accuracy", lambda v: 100 * v)
-    _labels(axes, data, "test accuracy (%)")
-    _legend(figure, data, theme)
+    labels(axes, data, "test accuracy (%)")
+    legend(figure, data, theme)
     return figure
 
 
 def test_risk(data: xr.Dataset, theme: Theme) -> Figure:
     """Loss on the held-out part against MF time, a panel a system."""
-    figure, axes = _panels(data)
+    figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_risk")
-    _labels(axes, data, "test risk")
-    _legend(figure, data, theme)
+    labels(axes, data, "test risk")
+    legend(figure, data, theme)
     return figure
 
 
 def predictions(data: xr.Dataset, theme: Theme) -> Figure:
     """What limit and networks predict at the end, over the inputs of a 1-D problem."""
-    figure, axes = _panels(data)
+    figure, axes = panels(data)
     x = data.x.values
     for i, axis in axes:
         if "prediction" in data:
@@ -110,7 +110,7 @@ def predictions(data: xr.Dataset, theme: Theme) -> Figure:
         axis.set_xlabel("$x$")
         axis.set_title(str(data.system.values[i]))
     axes[0][1].set_ylabel("prediction at the end")
-    _legend(figure, data, theme, lines=("target",))
+    legend(figure, data, theme, lines=("target",))
     return figure
 
 
@@ -188,7 +188,7 @@ def _series(
     _time_axis(axis, data)
 
 
-def _panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
+def panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
     """A figure with one panel a system, axes shared."""
     count = data.sizes["system"]
     columns = min(count, _COLUMNS)
@@ -200,22 +200,35 @@ def _panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
     return figure, list(enumerate(grid[:count]))
 
 
-def _labels(axes: list[tuple[int, Axes]], data: xr.Dataset, label: str) -> None:
+def labels(
+    axes: list[tuple[int, Axes]], data: xr.Dataset, label: str, below: str = _TIME
+) -> None:
+    """The label on the left of the left panels, `below` under the lowest."""
     columns = min(data.sizes["system"], _COLUMNS)
     for i, axis in axes:
         if i % columns == 0:
             axis.set_ylabel(label)
         if i + columns >= len(axes):
-            axis.set_xlabel(_TIME)
+            axis.set_xlabel(below)
             axis.tick_params(labelbottom=True)
 
 
-def _legend(figure: Figure, data: xr.Dataset, theme: Theme, lines: tuple[str, ...] = ()) -> None:
+def legend(
+    figure: Figure,
+    data: xr.Dataset,
+    theme: Theme,
+    lines: tuple[str, ...] = (),
+    limit: bool | None = None,
+) -> None:
+    """Entries for the limit (where the data have one, unless told), the widths and the lines named."""
+    if limit is None:
+        limit = any(str(name).startswith("limit_") for name in data.data_vars)
+
     def entry(label: str, **style: Any) -> mpl.lines.Line2D:
         return mpl.lines.Line2D([], [], label=label, **style)
 
     handles = []
-    if any(str(name).startswith("limit_") for name in data.data_vars):
+    if limit:
         handles.append(entry("limit", color=theme.limit, lw=2.3))
     if "width" in data.sizes:
         for j, width in enumerate(data.width.values):
