@@ -10,12 +10,14 @@ from .flow import flow, reverse_flow
 from .network import Network
 from .problem import Problem
 from .solve import solve
+from .theory.certificate import Certificate, certify
 from .train import train
 from .trajectory import Trajectory
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Certificate",
     "Coupling",
     "DivergenceError",
     "InvalidInput",
@@ -23,6 +25,7 @@ __all__ = [
     "Problem",
     "Trajectory",
     "activations",
+    "certify",
     "couple",
     "distributions",
     "embeddings",

@@ -75,7 +75,8 @@ def _constant(value: float) -> Extension:
 
 
 _TWO_OVER_ROOT_PI = Interval(
-    np.asarray(2 / math.sqrt(math.pi) * (1 - 4e-16)), np.asarray(2 / math.sqrt(math.pi) * (1 + 4e-16))
+    np.asarray(2 / math.sqrt(math.pi) * (1 - 4e-16)),
+    np.asarray(2 / math.sqrt(math.pi) * (1 + 4e-16)),
 )
 
 _FORMS = {
@@ -101,11 +102,11 @@ _FORMS = {
     ),
     act.identity.value_and_derivative: Form(
         None, _constant(1.0), _constant(0.0), "the derivative is 1", True, False,
-        "phi(h) = h has no bound",
+        "no bound",
     ),
     act.relu.value_and_derivative: Form(
         None, lambda h: Interval(np.zeros_like(h.low), np.ones_like(h.high)), None, None, False,
-        False, "relu(h) = h for h > 0 has no bound; relu' = 0 for h < 0 and jumps by 1 at h = 0",
+        False, "no bound for h > 0; relu' is 0 for h < 0 and jumps by 1 at h = 0",
     ),
 }  # fmt: skip
 

@@ -44,9 +44,7 @@ class Interval:
     def __mul__(self, other: Interval | float) -> Interval:
         other = interval(other)
         with np.errstate(invalid="ignore"):
-            ends = np.stack(
-                [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
-            )
+            ends = np.stack([a * b for a in (self.low, self.high) for b in (other.low, other.high)])
         # 0 * inf: an infinite end stands for arbitrarily large numbers, and 0 times those is 0.
         ends = np.where(np.isnan(ends), 0.0, ends)
         return _outward(ends.min(axis=0), ends.max(axis=0))
@@ -140,9 +138,7 @@ def supremum(
         (lower, upper): $lower \le \sup f \le upper$. The upper one holds whether or not the
         tolerance was met.
     """
-    ends = np.concatenate(
-        [[low], np.linspace(max(low, -16.0), min(high, 16.0), 129), [high]]
-    )
+    ends = np.concatenate([[low], np.linspace(max(low, -16.0), min(high, 16.0), 129), [high]])
     ends = np.unique(ends)
     a, b = ends[:-1], ends[1:]
     best, done = -np.inf, -np.inf

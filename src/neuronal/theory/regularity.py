@@ -79,14 +79,12 @@ def certified(
     if lower > declared * (1 + 1e-9):
         return Finding(VIOLATED, lower, f"{name} declares {declared:.6g}, which is exceeded")
     if upper <= declared * (1 + _SLACK) + 1e-12:
-        how = f"interval branch and bound over the whole line; {name} declares {declared:.6g}"
+        how = f"{name}: intervals, over the whole line; declared {declared:.6g}"
         return Finding(PROVED, upper, how)
     return Finding(UNKNOWN, upper, f"interval bound above the declared {declared:.6g}")
 
 
-def _measured_activation(
-    activation: Activation, part: str, declared: float
-) -> Finding:
+def _measured_activation(activation: Activation, part: str, declared: float) -> Finding:
     if math.isinf(declared):
         return Finding(VIOLATED, math.inf, f"{activation} declares that there is no such constant")
 
@@ -109,7 +107,8 @@ def _measured_activation(
         near = search.largest(function, -_NEAR, _NEAR)
         if far.grows or near.grows:
             worst = near if near.grows else far
-            return Finding(VIOLATED, worst.value, f"{activation} grows: this size at h = {worst.at:.3g}")
+            how = f"{activation} grows: this size at h = {worst.at:.3g}"
+            return Finding(VIOLATED, worst.value, how)
         figure, at = max((near.value, near.at), (far.value, far.at))
     if figure > declared * (1 + 1e-6) + 1e-9:
         how = f"{activation} declares {declared:.6g}, which is exceeded at h = {at:.4g}"
@@ -136,7 +135,8 @@ def _nonzero(activation: Activation, depth: int) -> Row:
         how = f"{activation}: phi' vanishes or changes sign near h = {at:.4g}"
         return Row(name, statement, VIOLATED, 0.0, how)
     least = float(np.min(np.abs(slope)))
-    return Row(name, statement, MEASURED, least, f"least |phi'| on a grid of [-{_NEAR:g}, {_NEAR:g}]")
+    how = f"least |phi'| on a grid of [-{_NEAR:g}, {_NEAR:g}]"
+    return Row(name, statement, MEASURED, least, how)
 
 
 def loss_rows(problem_loss: Loss, law: Distribution, last: Activation) -> list[Row]:
@@ -148,11 +148,11 @@ def loss_rows(problem_loss: Loss, law: Distribution, last: Activation) -> list[R
     if form is None:
         return _measured_loss(loss, (bounded, lipschitz), says)
     status, figure, how = certified(form.slope, loss.gradient_lipschitz, loss.name, "")
-    slope = Row(lipschitz, says[1], status, figure, f"in {form.of}: {how}")
+    slope = Row(lipschitz, says[1], status, figure, f"{how}; of {form.of}")
     if isinstance(loss, Squared):
         return [_squared(law, last, bounded, says[0]), slope]
     status, figure, how = certified(form.gradient, loss.gradient_bound, loss.name, "", form.scale)
-    return [Row(bounded, says[0], status, figure, f"in {form.of}: {how}, each output"), slope]
+    return [Row(bounded, says[0], status, figure, f"{how}; of {form.of}, each output"), slope]
 
 
 def _squared(law: Distribution, last: Activation, name: str, says: str) -> Row:
@@ -173,11 +173,13 @@ def _squared(law: Distribution, last: Activation, name: str, says: str) -> Row:
     else:
         return Row(name, says, UNKNOWN, "", "squared: no proven bound of the targets")
     figure = largest + last.bound
-    return Row(name, says, PROVED, figure, f"squared: |y| <= {largest:.4g} and |{last}| <= {last.bound:.4g}")
+    how = f"squared: |y| <= {largest:.4g} and |{last}| <= {last.bound:.4g}"
+    return Row(name, says, PROVED, figure, how)
 
 
 def _measured_loss(loss: Loss, names: tuple[str, str], says: tuple[str, str]) -> list[Row]:
     if loss.gradient_bound < math.inf and loss.gradient_lipschitz < math.inf:
+
         def gradient(target: float) -> search.Function:
             def function(p: np.ndarray) -> np.ndarray:
                 with jax.enable_x64(True):
@@ -226,7 +228,7 @@ def _input_bound(law: Distribution | Inputs) -> tuple[str, float, str]:
         return PROVED, float(np.linalg.norm(x, axis=1).max()), "largest of the finitely many inputs"
     if isinstance(law, Uniform):
         most = max(abs(law.low), abs(law.high)) * math.sqrt(law.dim)
-        return PROVED, most, f"the farthest corner of the cube [{law.low:g}, {law.high:g}]^{law.dim}"
+        return PROVED, most, f"a corner of the cube [{law.low:g}, {law.high:g}]^{law.dim}"
     if isinstance(law, Sphere):
         return PROVED, law.radius, "the radius of the sphere"
     if isinstance(law, Biased):
