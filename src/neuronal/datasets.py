@@ -130,10 +130,11 @@ def table(
     for name in chosen:
         require(name in columns, f"features: no column {name!r}; the file has {_listed(columns)}")
         require(name != target, f"features: {name!r} is the target")
-    for name in (*chosen, target):
-        _no_gaps(name, frame[name])
-    x = np.stack([_numbers(name, frame[name]) for name in chosen], axis=1)
-    y = frame[target]
+    cells = {name: pd.Series(frame[name]) for name in (*chosen, target)}
+    for name, column in cells.items():
+        _no_gaps(name, column)
+    x = np.stack([_numbers(name, cells[name]) for name in chosen], axis=1)
+    y = cells[target]
     kind = _task_of(y) if task == "auto" else task
     if kind == "classification":
         return _split(Path(path).stem, x, y.to_numpy(), chosen, "classification", test_size, seed)
@@ -182,9 +183,8 @@ def _split(
             f"{len(classes)} classes",
         )
         y, stratify = numbers.reshape(-1).astype(float), numbers.reshape(-1)
-    train_x, test_x, train_y, test_y = train_test_split(
-        x, y, test_size=test_size, random_state=seed, stratify=stratify
-    )
+    parts = train_test_split(x, y, test_size=test_size, random_state=seed, stratify=stratify)
+    train_x, test_x, train_y, test_y = map(np.asarray, parts)
     mean, std = train_x.mean(axis=0), train_x.std(axis=0)
     std = np.where(std > 0, std, 1.0)  # a column that never changes stays at 0
     offset, scale = 0.0, 1.0
@@ -238,7 +238,7 @@ def _no_gaps(name: str, column: pd.Series) -> None:
 
 
 def _numbers(name: str, column: pd.Series) -> Float[np.ndarray, "m"]:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
     wrong = np.flatnonzero(~np.isfinite(numbers))
     require(
         wrong.size == 0,
