@@ -75,7 +75,8 @@ def machine() -> dict:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {"cpus": os.cpu_count(), "arch": platform.machine(), "python": platform.python_version(), **versions}
+    machine = {"cpus": os.cpu_count(), "arch": platform.machine()}
+    return machine | {"python": platform.python_version()} | versions
 
 
 def _cell(value: object) -> str:

@@ -30,8 +30,8 @@ def main(widths=WIDTHS, depths=DEPTHS, seeds: int = 8) -> None:
             ode = {"save_at": 1, "data_nodes": DATA, "rtol": 1e-4}
             limit = nr.solve(problem, embedding, UNTIL, nodes=4096, **ode).network
             shared = limit.preactivations(x)[1]
-            distances = {"prediction": np.empty((len(widths), seeds))}
-            distances |= {"H_2": distances["prediction"].copy(), "spread of H_2": distances["prediction"].copy()}
+            names = ("prediction", "H_2", "spread of H_2")
+            distances = {name: np.empty((len(widths), seeds)) for name in names}
             for j, n in enumerate(widths):
                 for s in range(seeds):
                     start = embedding.sample(n, jax.random.key(s))

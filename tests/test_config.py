@@ -7,8 +7,8 @@ import pytest
 
 import neuronal as nr
 from neuronal.experiments import config
-from neuronal.experiments.bundled import example, examples
 from neuronal.experiments.build import build
+from neuronal.experiments.bundled import example, examples
 
 BASE = {
     "name": "small",

@@ -60,6 +60,7 @@ def test_wide_sgd_is_the_recursion_of_equation_1(batch):
         d3 = r / np.sqrt(1 + r**2) / batch
         d2 = (d3 @ w3.T) * (1 - a2**2)
         d1 = (d2 @ w2.T / widths[1]) * (1 - a1**2)
-        w1, w2, w3 = (w - eps * g for w, g in zip((w1, w2, w3), (d1.T @ xs, a1.T @ d2, a2.T @ d3)))
+        gradients = (d1.T @ xs, a1.T @ d2, a2.T @ d3)
+        w1, w2, w3 = (w - eps * g for w, g in zip((w1, w2, w3), gradients, strict=True))
     for ours, reference in zip(run.network.weights, (w1, w2, w3), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-11, atol=1e-11)

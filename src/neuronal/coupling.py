@@ -58,9 +58,9 @@ class Coupling:
     ) -> Rate:
         """The exponent in `width` or `learning_rate`, with its interval over seeds.
 
-        Widths of one seed share neurons, so only seeds are independent (`rates.exponent`). The exponent in the
-        width is taken at the smallest learning rate, that in the learning rate at the
-        largest width.
+        Widths of one seed share neurons, so only seeds are independent (`rates.exponent`).
+        The exponent in the width is taken at the smallest learning rate, that in the learning
+        rate at the largest width.
 
         Args:
             of: one of `QUANTITIES`; a weight distance takes a `layer`, 1..L.
@@ -281,7 +281,7 @@ def _empty(
         "risk_limit": ("time",),
     }
     if carried:
-        shapes |= {name: ("pair", *runs, "layer") for name in ("weight_rms", "weight_max")}
+        shapes |= dict.fromkeys(("weight_rms", "weight_max"), ("pair", *runs, "layer"))
     else:
         del coords["layer"]
     arrays = {

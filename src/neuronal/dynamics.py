@@ -39,7 +39,9 @@ def forward(
         $H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ of all L layers; $\hat y =
         \varphi_L(H_L)$ is the last of the second list.
     """
-    preactivations: Layers = [x @ weights[0].T]  # H_1 = <w_1, x>
+    # H_1 = <w_1, x>: a sum over the coordinates of the input, no average
+    coordinates = jnp.ones(weights[0].shape[1], weights[0].dtype)
+    preactivations: Layers = [average_outgoing(weights[0], coordinates, x)]
     values: Layers = []
     slopes: Layers = []
     for i, activation in enumerate(activations):

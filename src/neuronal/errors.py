@@ -38,4 +38,4 @@ def whole(value: object, least: int) -> bool:
     """Whether `value` is a whole number from `least` on; 2.0 and NumPy's numbers may be."""
     if not isinstance(value, int | float | np.number):
         return False
-    return bool(np.isfinite(value)) and int(value) == value and value >= least
+    return bool(np.isfinite(value) and int(value) == value and value >= least)

@@ -123,7 +123,7 @@ def fields(trajectory: Trajectory, layer: int, until: float | None = None, rtol:
         jnp.asarray(np.stack([knots[t][j] for t in times])) for j in range(4)
     )
     dtype = network.weights[0].dtype
-    ones = lambda n: jnp.ones(n, dtype)  # noqa: E731
+    ones = lambda n: jnp.ones(n, dtype)
     before = network.measures[layer - 2] if layer > 1 else ones(network.input_dim)
     after = network.measures[layer] if layer < network.depth - 1 else ones(network.output_dim)
     schedules = problem.layer_schedules(network.depth)

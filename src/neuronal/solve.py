@@ -193,7 +193,7 @@ def _integrate(
     start = jnp.zeros((), dtype)
     order = solver.error_order(term)
     # A step that would leave a sliver before the end is stretched over it.
-    clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)  # noqa: E731
+    clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
 
     _, memory = controller.init(
         term, start, end, network.weights, dt, None, solver.func, order
@@ -210,7 +210,7 @@ def _integrate(
             t, t_next, weights, candidate, None, error, order, memory
         )
         keep = jnp.asarray(keep)
-        choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)  # noqa: E731
+        choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
         proposed = t_after - t_new
         if control.step is not None:
             proposed = dt

@@ -1,6 +1,5 @@
 """Corollary 3: extrapolations are exact on the laws that they assume, and meet the limit."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 

@@ -42,7 +42,7 @@ def couple_systems(
     folder = Path(folder)
     _check(experiment, folder, overwrite)
     section = experiment.coupling
-    found = []
+    found: list[xr.Dataset] = []
     with jax.enable_x64(experiment.run.precision == "float64"):
         built = build(experiment)
         for i, system in enumerate(built.systems):
@@ -71,7 +71,7 @@ def couple_systems(
             )
             found.append(coupling.data)
     labels = [system.label for system in built.systems]
-    data = xr.concat(found, xr.Variable("system", labels), join="outer", coords="minimal")
+    data: xr.Dataset = xr.concat(found, xr.Variable("system", labels), join="outer", coords="minimal")
     data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
     data.attrs |= results.attributes(experiment)
     folder.mkdir(parents=True, exist_ok=True)

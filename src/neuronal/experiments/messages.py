@@ -36,7 +36,8 @@ def lines(error: ValidationError, root: type[BaseModel]) -> list[str]:
     for item in error.errors():
         path, owner = _walk(item["loc"], root, item["type"] == "extra_forbidden")
         if item["type"] == "value_error":  # a section's own check, which names its field itself
-            told = f"{path}.{item['ctx']['error']}" if path else str(item["ctx"]["error"])
+            error_itself = str(item.get("ctx", {})["error"])
+            told = f"{path}.{error_itself}" if path else error_itself
             takes.setdefault(told, [])
             continue
         told = _message(item, owner)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..coupling import PAIRS, fitted
 from ..rates import Rate, rms
@@ -117,7 +117,7 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
         axis.set_title(str(data.system.values[i]))
     plots.labels(axes, data, "prediction distance", _AXES[along])
     handles = [
-        mpl.lines.Line2D([], [], label=_NAMES[p], color=c, lw=1.8)
+        Line2D([], [], label=_NAMES[p], color=c, lw=1.8)
         for p, c in zip(PAIRS, theme.series, strict=False)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=1.8)
@@ -136,13 +136,14 @@ def weights(data: xr.Dataset, theme: Theme) -> Figure:
                 chosen = data[name].isel(system=i).sel(pair="flow-limit", learning_rate=rate, layer=layer)
                 middle = [rms(row) for row in chosen.transpose("width", "seed").values]
                 axis.plot(data.width.values, middle, color=color, lw=width)
-        law = middle[0] * (data.width.values / data.width.values[0]) ** -0.5
+        first = data.weight_max.isel(system=i, width=0).sel(pair="flow-limit", learning_rate=rate)
+        law = float(first.max()) * (data.width.values / data.width.values[0]) ** -0.5
         axis.plot(data.width.values, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
         _logarithmic(axis, data, "width")
         axis.set_title(str(data.system.values[i]))
     plots.labels(axes, data, "weight distance", _AXES["width"])
     handles = [
-        mpl.lines.Line2D([], [], label=f"layer {k + 1}", color=shade(theme, k, deepest), lw=1.8)
+        Line2D([], [], label=f"layer {k + 1}", color=shade(theme, k, deepest), lw=1.8)
         for k in range(deepest)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(deepest, 8), handlelength=1.5)
@@ -189,7 +190,8 @@ def _rates(data: xr.Dataset) -> str:
         "brackets 95 % intervals over seeds. Sampling of neurons predicts -1/2 in the width, SGD's "
         "noise 1/2 in the learning rate."
     )
-    return document.table(["system", "distance", "flow to the limit, in n", "SGD to its flow, in ε"], groups, note)
+    heads = ["system", "distance", "flow to the limit, in n", "SGD to its flow, in ε"]
+    return document.table(heads, groups, note)
 
 
 def _rate(rate: Rate | None) -> str:

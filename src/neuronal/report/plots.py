@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from .style import Theme, shade
@@ -59,7 +59,7 @@ def excess(data: xr.Dataset, theme: Theme) -> Figure:
 
 def limits(data: xr.Dataset, theme: Theme) -> Figure:
     """The limits of all systems on one axis."""
-    figure, axis = mpl.figure.Figure(figsize=(6.4, 3.3)), None
+    figure = Figure(figsize=(6.4, 3.3))
     axis = figure.add_subplot()
     infimum = float(data.infimum) if "infimum" in data else 0.0
     for i, label in enumerate(data.system.values):
@@ -116,7 +116,7 @@ def predictions(data: xr.Dataset, theme: Theme) -> Figure:
 
 def escape(data: xr.Dataset, theme: Theme) -> Figure:
     """MF time at which the excess risk has halved, against width; a cross where it never did."""
-    figure = mpl.figure.Figure(figsize=(6.4, 3.3))
+    figure = Figure(figsize=(6.4, 3.3))
     axis = figure.add_subplot()
     widths = data.width.values
     times = half_times(data)
@@ -193,7 +193,7 @@ def panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
     count = data.sizes["system"]
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    figure = mpl.figure.Figure(figsize=(_WIDTHS[columns], rows * _HEIGHT + 0.4))
+    figure = Figure(figsize=(_WIDTHS[columns], rows * _HEIGHT + 0.4))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axis in grid[count:]:
         axis.set_visible(False)
@@ -224,8 +224,8 @@ def legend(
     if limit is None:
         limit = any(str(name).startswith("limit_") for name in data.data_vars)
 
-    def entry(label: str, **style: Any) -> mpl.lines.Line2D:
-        return mpl.lines.Line2D([], [], label=label, **style)
+    def entry(label: str, **style: Any) -> Line2D:
+        return Line2D([], [], label=label, **style)
 
     handles = []
     if limit:

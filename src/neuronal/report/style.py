@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ DARK = Theme(
 @contextmanager
 def using(theme: Theme) -> Iterator[None]:
     """Matplotlib's settings for that theme, restored afterwards."""
-    settings = {
+    settings: dict[Any, Any] = {
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
