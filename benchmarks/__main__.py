@@ -10,7 +10,8 @@ import importlib
 import sys
 
 NAMES = (
-    "online_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2", "width_rate",
+    "online_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2",
+    "width_rate", "coupling",
 )  # fmt: skip
 
 

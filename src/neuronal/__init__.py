@@ -11,6 +11,8 @@ from .network import Network
 from .problem import Problem
 from .solve import solve
 from .theory.certificate import Certificate, certify
+from .theory.corollary3 import TripleLimit, triple_limit
+from .theory.picard import Picard, picard, residual
 from .train import train
 from .trajectory import Trajectory
 
@@ -22,8 +24,10 @@ __all__ = [
     "DivergenceError",
     "InvalidInput",
     "Network",
+    "Picard",
     "Problem",
     "Trajectory",
+    "TripleLimit",
     "activations",
     "certify",
     "couple",
@@ -31,8 +35,11 @@ __all__ = [
     "embeddings",
     "flow",
     "losses",
+    "picard",
+    "residual",
     "reverse_flow",
     "schedules",
     "solve",
     "train",
+    "triple_limit",
 ]
