@@ -7,6 +7,7 @@ so that what is timed is the same computation.
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ def hand_written(start, widths, x, y):
 def autograd(start, widths, x, y):
     """torch.optim.SGD with the mean-field rate of each layer."""
     weights = [torch.tensor(w, requires_grad=True) for w in start]
-    scales = [widths[0], *(a * b for a, b in zip(widths, widths[1:], strict=False)), widths[-1]]
+    scales = [widths[0], *(a * b for a, b in pairwise(widths)), widths[-1]]
     groups = [{"params": [w], "lr": EPS * s} for w, s in zip(weights, scales, strict=True)]
     optimiser = torch.optim.SGD(groups)
     began = time.perf_counter()
