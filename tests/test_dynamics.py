@@ -102,7 +102,7 @@ def test_passes_are_those_of_automatic_differentiation(system):
         same(delta * p, gradient)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(systems())
 def test_velocity_is_the_gradient_divided_by_both_measures(system):
     weights, measures, names, loss, x, y, q, xi = system

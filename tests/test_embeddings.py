@@ -11,7 +11,7 @@ import neuronal as nr
 E = nr.embeddings
 LAWS = nr.distributions
 BUILT = {
-    "bidirectional": lambda: E.Bidirectional(2, 4, output_dim=2, rank=5),
+    "bidirectional": lambda: E.Bidirectional(2, 4, output_dim=2, rank=5, gain=1.2),
     "iid": lambda: E.IID(2, 4, output_dim=2, mean=0.3, std=[1.0, 0.5, 2.0, 1.5]),
     "own": lambda: E.Embedding(
         [2, lambda key: {"sign": jax.random.rademacher(key, (1,), float)}, 1],
@@ -120,7 +120,7 @@ def test_the_critical_gain_keeps_the_spread_through_all_layers(activation):
 
 
 def test_a_network_of_bidirectional_neurons_approaches_the_limit():
-    embedding = E.Bidirectional(2, 4, rank=3)
+    embedding = E.Bidirectional(2, 4, rank=3, gain=1.5)
     x = np.random.default_rng(0).normal(size=(20, 2))
     limit = np.asarray(embedding.quadrature(2048, key=0)(x))
     errors = [
