@@ -1,0 +1,117 @@
+"""MkDocs hooks: tables made from `benchmarks/results/*.json`, and the changelog.
+
+`python docs/hooks.py` writes the README's table of figures anew from the same files.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+MARK = re.compile(r"^<!-- (benchmarks|benchmark|include): ?(\S*) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_) -> str:
+    """Replace the marks of a page by what they name."""
+    return MARK.sub(lambda match: MARKS[match[1]](match[2]), markdown)
+
+
+def benchmark(name: str) -> str:
+    """One claim: its table, notes and machine."""
+    record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    machine = dict(record["machine"])
+    lead = (
+        f"{machine.pop('cpus')} processors, {machine.pop('arch')}, Python {machine.pop('python')}"
+    )
+    versions = ", ".join(f"{package} {version}" for package, version in machine.items())
+    claim = record["claim"][0].upper() + record["claim"][1:]
+    notes = f" {record['notes'][0].upper()}{record['notes'][1:]}." if record["notes"] else ""
+    return f"{claim}.{notes}\n\n{table(record['rows'])}\n\n*{lead}; {versions}.*\n"
+
+
+def benchmarks(_: str) -> str:
+    """All claims that have results, each with what its module says and how it is run."""
+    sections = []
+    for path in sorted(RESULTS.glob("*.json")):
+        module = ROOT / "benchmarks" / f"{path.stem}.py"
+        about = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+        sections.append(
+            f"## {path.stem}\n\n{about}\n\n```bash\npython -m benchmarks {path.stem}\n```\n\n"
+            f"{benchmark(path.stem)}"
+        )
+    return "\n".join(sections)
+
+
+def include(name: str) -> str:
+    """A file of the repository, its links to files left as they are."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def table(rows: list[dict]) -> str:
+    """Rows as a Markdown table; columns that hold a number in every row go right."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    numeric = [all(not isinstance(row.get(key, 0), str) for row in rows) for key in keys]
+    lines = [
+        "| " + " | ".join(map(escape, keys)) + " |",
+        "|" + "|".join("--:" if right else ":--" for right in numeric) + "|",
+    ]
+    lines += [
+        "| " + " | ".join(escape(cell(row.get(key, ""))) for key in keys) + " |" for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def cell(value: object) -> str:
+    """A number to three digits, as people write it."""
+    if not isinstance(value, float):
+        return str(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("_", "\\_")
+
+
+MARKS = {"benchmark": benchmark, "benchmarks": benchmarks, "include": include}
+
+
+def measured() -> str:
+    """The README's table of figures: each row from one file of results."""
+    rows = {
+        path.stem: json.loads(path.read_text("utf-8"))["rows"] for path in RESULTS.glob("*.json")
+    }
+    depths = [f"{cell(row['excess risk / variance'])} at L = {row['L']}" for row in rows["depths"]]
+    classified = [f"{row['model']}: {100 * row['test accuracy']:.1f} %" for row in rows["digits"]]
+    online = [
+        f"width {row['width']}: {row['hand / neuronal']:.2f} and {row['autograd / neuronal']:.2f}"
+        for row in rows["online_sgd"]
+    ]
+    rhs = [f"{100 * row['rhs / peak']:.0f} % at n = {row['n']}" for row in rows["dense_rhs"]]
+    figures = [
+        ("Excess risk of the limit over the target's variance, one step and one time for every depth",
+         depths, "depths"),
+        ("Digits, test accuracy, mean over seeds", classified, "digits"),
+        ("The dense limit's right-hand side, share of the machine's matrix-product peak", rhs, "dense_rhs"),
+        ("Online SGD, PyTorch's time over ours, written by hand and with autograd", online, "online_sgd"),
+    ]  # fmt: skip
+    lines = ["| what | figure | `python -m benchmarks` |", "|---|---|---|"]
+    lines += [f"| {what} | {'; '.join(found)} | `{name}` |" for what, found, name in figures]
+    return "\n".join(lines)
+
+
+def with_figures(readme: str) -> str:
+    """A README with the table between its two marks made anew."""
+    begin, end = "<!-- measured -->\n", "\n<!-- end -->"
+    before, _, rest = readme.partition(begin)
+    return before + begin + measured() + end + rest.partition(end)[2]
+
+
+if __name__ == "__main__":
+    README = ROOT / "README.md"
+    README.write_text(with_figures(README.read_text(encoding="utf-8")), encoding="utf-8")

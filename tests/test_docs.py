@@ -1,0 +1,80 @@
+"""The documentation: its code runs, its tables name every field, its figures are those measured."""
+
+import re
+import runpy
+import tomllib
+import types
+import typing
+from pathlib import Path
+
+import mktestdocs
+import pytest
+from pydantic import BaseModel
+
+from neuronal.experiments import bundled
+from neuronal.experiments.config import Experiment, parse
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def named(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=named)
+def test_the_code_of_a_page_runs(page):
+    mktestdocs.check_md_file(page, memory=True)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "toml")], ids=named)
+def test_the_experiments_of_a_page_are_valid(page):
+    for block in blocks(page, "toml"):
+        parse(tomllib.loads(block), page.name)
+
+
+def sections(model):
+    """A configuration's tables, itself included, wherever they stand in its annotations."""
+    yield model
+    for field in model.model_fields.values():
+        waiting = [field.annotation]
+        while waiting:
+            kind = waiting.pop()
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from sections(kind)
+            elif not isinstance(kind, types.GenericAlias) or typing.get_args(kind):
+                waiting += [k for k in typing.get_args(kind) if not isinstance(k, str)]
+
+
+def test_every_field_of_an_experiment_is_explained():
+    text = (ROOT / "docs" / "guide" / "experiment.md").read_text(encoding="utf-8")
+    tables = set(Experiment.model_fields) - {"name", "title", "description"}
+    for name in tables:
+        assert f"[{name}]" in text
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    fields = {name for model in sections(Experiment) for name in model.model_fields}
+    assert fields - explained - tables == {"kind"} - explained
+
+
+def test_every_example_is_described():
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(\w+)\.toml`", text)) == set(bundled.examples())
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    install_and_run, install_and_test = (b.strip() for b in blocks(ROOT / "README.md", "bash")[:2])
+    assert "neuronal gallery" in install_and_run
+    assert "pytest" in install_and_test
+    assert install_and_test in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_figures_of_the_readme_are_those_measured():
+    """If they are not: python docs/hooks.py."""
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert hooks["with_figures"](text) == text
