@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `couple`, `report` and `gallery`.
+"""The command line: `neuronal run`, `certify`, `couple`, `report` and `gallery`.
 
 Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 interrupted.
 """
@@ -65,12 +65,44 @@ def run(
 ) -> None:
     """Solve the limit, train the networks, and write a folder with a page.
 
-    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b] and
-    the checkpoints.
+    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b], the
+    certificates and the checkpoints.
     """
     from .experiments import load
 
     _run(load(file), out, resume, overwrite)
+
+
+@app.command()
+def certify(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE.toml|DIR", help="An experiment, or the folder of a run.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write; DIR, or runs/NAME-certificate."),
+    ] = None,
+) -> None:
+    """Answer the conditions of global convergence, one by one, for each system.
+
+    Each is proved, measured, violated or unknown, with its figure. Writes
+    [b]certificate.json[/b] and [b]certificate.md[/b].
+    """
+    from .experiments import certificates, load
+    from .experiments.runner import CONFIG
+
+    experiment = load(source / CONFIG if source.is_dir() else source)
+    home = source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate"
+    folder = out or home
+    with _out.status("certifying") as status:
+        found = certificates.certify_systems(
+            experiment, lambda label: status.update(f"certifying {escape(label)}")
+        )
+    certificates.write(found, folder)
+    for certificate in found:
+        _out.print(certificate)
+        _out.print()
+    _out.print(f"wrote {escape(str(folder / certificates.CERTIFICATE))}", soft_wrap=True)
 
 
 @app.command()
@@ -120,9 +152,9 @@ def report(
 ) -> None:
     """Write report.html anew from results.nc."""
     from . import report as page
-    from .experiments import results
+    from .experiments import certificates, results
 
-    path = page.write(results.read(folder), folder)
+    path = page.write(results.read(folder), folder, certificates.read(folder))
     _out.print(f"wrote {escape(str(path))}")
 
 
@@ -156,6 +188,7 @@ def gallery(
 def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
     from . import experiments
     from . import report as page
+    from .experiments import certificates
     from .experiments.jobs import jobs
 
     folder = out or Path("runs") / experiment.name
@@ -184,8 +217,10 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
             data = experiments.run(experiment, folder, resume, overwrite, on_record)
         except KeyboardInterrupt:
             _stop(f"interrupted; --resume goes on from the checkpoints in {folder}", 130)
-        shown.update(one, description="writing the page", state="")
-        path = page.write(data, folder)
+        shown.update(one, description="certifying", state="")
+        found = certificates.certify_systems(experiment)
+        certificates.write(found, folder)
+        path = page.write(data, folder, found)
     _summary(data)
     _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 

@@ -36,10 +36,10 @@ def test_bounded_activations_are_proved_with_their_exact_constants(name):
     activation = ACT.get(name)
     rows = regularity.activation_rows((activation,) * 3)
     with jax.enable_x64(True):
-        value = lambda h: activation(jnp.asarray(h, float))  # noqa: E731
+        value = lambda h: activation(jnp.asarray(h, float))
         slope = jax.grad(value)
         # One-sided at softsign's kink of the derivative.
-        curve = lambda h: jax.grad(slope)(jnp.where(h == 0, 1e-9, h))  # noqa: E731
+        curve = lambda h: jax.grad(slope)(jnp.where(h == 0, 1e-9, h))
         for condition, function in (("phi'_2 bounded", slope), ("phi'_2 Lipschitz", curve)):
             row = by_name(rows, f"1.1 {condition}")
             assert row.status == "proved"

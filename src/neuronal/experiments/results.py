@@ -16,6 +16,7 @@ from .config import Experiment
 from .jobs import Job, final, times
 
 FILE, PAGE = "results.nc", "report.html"
+CERTIFICATE, CERTIFICATE_MD = "certificate.json", "certificate.md"
 
 _SERIES = {
     "risk": "risk E_Z[L(Y, prediction)]",

@@ -69,7 +69,7 @@ def _prepare(experiment: Experiment, folder: Path, resume: bool, overwrite: bool
         return
     if overwrite:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-        for file in (CONFIG, results.FILE, results.PAGE):
+        for file in (CONFIG, results.FILE, results.PAGE, results.CERTIFICATE, results.CERTIFICATE_MD):
             (folder / file).unlink(missing_ok=True)
         return
     differing = changed(experiment, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..theory.certificate import Certificate
 from . import document, plots
 from .document import number
 from .style import Theme
@@ -21,15 +22,17 @@ FILE = "report.html"
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 
 
-def write(data: xr.Dataset, folder: str | Path) -> Path:
-    """Write the page of a run's dataset into `folder`; returns its path."""
+def write(
+    data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()
+) -> Path:
+    """Write the page of a run's dataset, with its certificates, into `folder`; returns its path."""
     path = Path(folder) / FILE
-    path.write_text(page(data), encoding="utf-8")
+    path.write_text(page(data, certificates), encoding="utf-8")
     return path
 
 
-def page(data: xr.Dataset) -> str:
-    """The page as HTML: summary, figures, how it was computed, configuration."""
+def page(data: xr.Dataset, certificates: Sequence[Certificate] = ()) -> str:
+    """The page as HTML: summary, figures, certificates, how it was computed, configuration."""
     figures = "".join(
         document.figure(place, partial(drawing, data), caption)
         for place, (drawing, caption) in enumerate(_chosen(data), start=1)
@@ -37,8 +40,11 @@ def page(data: xr.Dataset) -> str:
     sections = {
         "Summary": _summary(data),
         "Figures": figures,
+        "Certificates": "".join(f'<div class="wide">{c.html()}</div>' for c in certificates),
         "How it was computed": _computed(data),
     }
+    if not certificates:
+        del sections["Certificates"]
     return document.document(data, "report of a run", _facts(data), sections, "results.nc")
 
 

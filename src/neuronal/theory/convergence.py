@@ -106,12 +106,13 @@ def _distance_row(
 def _speed_row(name: str, times: np.ndarray, speeds: np.ndarray) -> Row:
     detail = {"time": times.tolist(), "speed": speeds.tolist()}
     how = f"largest over nodes at t = {times[-1]:g}; {speeds[0]:.3g} at t = {times[0]:g}"
+    falls = speeds[-1] < speeds[0] or speeds[-1] == 0
     late = (times >= times[-1] / 4) & (times > 0) & (speeds > 0)
     if np.sum(late) >= 3:
         power = np.polyfit(np.log(times[late]), np.log(speeds[late]), 1)[0]
         how += f", going as t^{power:.2g} at the end"
-    falls = speeds[-1] < speeds[0] or speeds[-1] == 0
+        falls = falls and power < 0
     if not falls:
-        how += "; it has not begun to fall"
+        how += "; it does not fall there"
     status = MEASURED if falls else UNKNOWN
     return Row(name, _STATEMENTS["speed"], status, float(speeds[-1]), how, detail=detail)

@@ -46,12 +46,12 @@ class Form:
 
 
 def _tanh_first(h: Interval) -> Interval:
-    return 1 - iv.tanh(h).square()
+    return (1 - iv.tanh(h).square()).within(0.0, 1.0)
 
 
 def _sigmoid_first(h: Interval) -> Interval:
     # v (1 - v) = 1/4 - (v - 1/2)^2, without the dependency of v on itself.
-    return 0.25 - (iv.sigmoid(h) - 0.5).square()
+    return (0.25 - (iv.sigmoid(h) - 0.5).square()).within(0.0, 0.25)
 
 
 def _softsign_scale(h: Interval) -> Interval:
