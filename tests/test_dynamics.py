@@ -176,7 +176,7 @@ def test_layer_norms_are_root_mean_squares_under_the_measures():
     p, q = measures
     expected = [
         np.sqrt(sum(p[j] * np.mean(weights[0][j] ** 2) for j in range(3))),
-        np.sqrt(sum(p[j] * q[l] * weights[1][j, l] ** 2 for j in range(3) for l in range(4))),
+        np.sqrt(sum(p[j] * q[k] * weights[1][j, k] ** 2 for j in range(3) for k in range(4))),
         np.sqrt(sum(q[j] * np.mean(weights[2][j] ** 2) for j in range(4))),
     ]
     same(layer_norms(network.weights, network.measures), expected)

@@ -73,11 +73,11 @@ def test_own_functions_are_called_on_all_pairs_of_own_latents():
     network = embedding.sample((3, 5, 4), 7)
     np.testing.assert_allclose(network.weights[0], c[0])
     for j in range(3):
-        for l in range(5):
-            assert np.isclose(network.weights[1][j, l], c[0][j, 0] * c[1]["sign"][l, 0])
+        for k in range(5):
+            assert np.isclose(network.weights[1][j, k], c[0][j, 0] * c[1]["sign"][k, 0])
     for j in range(5):
-        for l in range(4):
-            assert np.isclose(network.weights[2][j, l], c[1]["sign"][j, 0] * c[2][l, 0] + 1)
+        for k in range(4):
+            assert np.isclose(network.weights[2][j, k], c[1]["sign"][j, 0] * c[2][k, 0] + 1)
     np.testing.assert_allclose(network.weights[3], np.hstack([c[2], c[2] ** 2]))
     assert [a.name for a in network.activations] == ["sin", "sin", "sin", "tanh"]
 
@@ -226,5 +226,5 @@ def test_every_embedding_works_in_both_precisions(name, wide):
 
 
 def test_own_samplers_take_only_the_rule_that_they_can():
-    with pytest.raises(nr.InvalidInput, match="rule.*monte-carlo"):
+    with pytest.raises(nr.InvalidInput, match=r"rule.*monte-carlo"):
         BUILT["own"]().quadrature(8, "sobol")

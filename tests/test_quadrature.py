@@ -57,7 +57,7 @@ def test_monte_carlo_converges_at_one_half_and_sobol_near_one():
         for name in ("monte-carlo", "sobol")
     }
     assert 0.35 < rate["monte-carlo"] < 0.65
-    assert 0.8 < rate["sobol"]
+    assert rate["sobol"] > 0.8
 
 
 @pytest.mark.parametrize("name", ["monte-carlo", "sobol"])
