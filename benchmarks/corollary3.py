@@ -19,8 +19,13 @@ RATES, WIDTHS, UNTIL, SEEDS, BATCH = (0.2, 0.1, 0.05), (64, 128, 256, 512), 320.
 def main() -> None:
     laws = nr.distributions
     rows = []
-    for case, loss, noise in ((1, nr.losses.PseudoHuber(1.0), 0.3), (2, nr.losses.Cauchy(2.0), 0.0)):
-        law = laws.Regression(lambda x: jnp.sin(3 * x[:, 0]), laws.Biased(laws.Uniform()), noise=noise)
+    for case, loss, noise in (
+        (1, nr.losses.PseudoHuber(1.0), 0.3),
+        (2, nr.losses.Cauchy(2.0), 0.0),
+    ):
+        law = laws.Regression(
+            lambda x: jnp.sin(3 * x[:, 0]), laws.Biased(laws.Uniform()), noise=noise
+        )
         problem = nr.Problem(law, loss)
         x = law.quadrature(32)[0]
         for depth in (3, 4):

@@ -56,7 +56,9 @@ def main(rounds: int = 15) -> None:
 
         @jax.jit
         def velocity(weights, net=network, x=jx, y=jy, p=p, loss=loss, rates=rates):
-            return dynamics.velocity(weights, net.measures, net.activations, loss, rates, x, y, p)[0]
+            return dynamics.velocity(weights, net.measures, net.activations, loss, rates, x, y, p)[
+                0
+            ]
 
         a = jax.random.normal(jax.random.key(1), (n, n))
         product = jax.jit(jnp.matmul)
@@ -69,8 +71,12 @@ def main(rounds: int = 15) -> None:
                 "product": lambda f=product, a=a: seconds(lambda: f(a, a)),
                 "neuronal": lambda f=velocity, w=network.weights: seconds(lambda: f(w)),
                 "torch product": lambda a=ta: seconds(lambda: a @ a),
-                "hand": lambda w=weights, s=widths, x=tx, y=ty: seconds(lambda: by_hand(w, s, x, y)),
-                "autograd": lambda w=leaves, s=widths, x=tx, y=ty: seconds(lambda: autograd(w, s, x, y)),
+                "hand": lambda w=weights, s=widths, x=tx, y=ty: seconds(
+                    lambda: by_hand(w, s, x, y)
+                ),
+                "autograd": lambda w=leaves, s=widths, x=tx, y=ty: seconds(
+                    lambda: autograd(w, s, x, y)
+                ),
             },
             rounds,
         )

@@ -30,7 +30,8 @@ def main(depths=DEPTHS) -> None:
             {
                 "L": depth,
                 "excess risk / variance": run.loss[-1] / variance,
-                "mse / variance": float(p @ (np.asarray(run.network(x))[:, 0] - y[:, 0]) ** 2) / variance,
+                "mse / variance": float(p @ (np.asarray(run.network(x))[:, 0] - y[:, 0]) ** 2)
+                / variance,
                 "mse / variance, 1000 nodes": test / variance,
                 "seconds": run.report.seconds,
             }

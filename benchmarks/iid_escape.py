@@ -24,7 +24,14 @@ def main(widths=WIDTHS, seeds: int = 3) -> None:
     limit = nr.solve(problem, iid, UNTIL, nodes=1024, data_nodes=64)
     stationary = limit.loss[0]
     drift = float(np.max(np.abs(limit.loss - stationary)))
-    rows = [{"system": "i.i.d. limit", "leaves at": "never", "final risk": limit.loss[-1], "drift": drift}]
+    rows = [
+        {
+            "system": "i.i.d. limit",
+            "leaves at": "never",
+            "final risk": limit.loss[-1],
+            "drift": drift,
+        }
+    ]
 
     def leaves(run) -> float:
         below = np.flatnonzero(run.loss < 0.75 * stationary)

@@ -31,11 +31,15 @@ def main(depths=tuple(UNTIL)) -> None:
             for depth in depths:
                 embedding = nr.embeddings.Bidirectional(2, depth, input_scale=10.0, inputs=x)
                 run = nr.solve(
-                    problem, embedding, UNTIL[depth], nodes=NODES, data_nodes=DATA, rtol=1e-3, save_at=1
+                    problem,
+                    embedding,
+                    UNTIL[depth],
+                    nodes=NODES,
+                    data_nodes=DATA,
+                    rtol=1e-3,
+                    save_at=1,
                 )
-                start, end = (
-                    float(mean_loss(run.at(t), loss, *fine)) - infimum for t in run.times
-                )
+                start, end = (float(mean_loss(run.at(t), loss, *fine)) - infimum for t in run.times)
                 rows.append(
                     {
                         "loss": repr(loss),

@@ -27,7 +27,13 @@ def main(depths=(3, 4), seeds: int = 12) -> None:
         gap = run.limit.network(x) - other.network(x)
         for pair in ("flow-limit", "sgd-limit"):
             rate = run.rate(pair=pair)
-            row = {"L": depth, "pair": pair, "slope": rate.slope, "low": rate.low, "high": rate.high}
+            row = {
+                "L": depth,
+                "pair": pair,
+                "slope": rate.slope,
+                "low": rate.low,
+                "high": rate.high,
+            }
             distance = run.data.prediction.sel(pair=pair, learning_rate=RATE)
             row |= {f"n={n}": rms(distance.sel(width=n).values) for n in WIDTHS}
             row["limit's error"] = float((p @ gap**2)[0] ** 0.5)

@@ -30,14 +30,22 @@ CONTENT = {
 def coupled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("coupled")
     told = []
-    data = couple_systems(parse(CONTENT), folder, on_run=lambda words, share: told.append((words, share)))
+    data = couple_systems(
+        parse(CONTENT), folder, on_run=lambda words, share: told.append((words, share))
+    )
     return folder, data, told
 
 
 def test_the_dataset_is_written_and_read(coupled):
     folder, data, told = coupled
     xr.testing.assert_identical(xr.load_dataset(folder / "coupling.nc"), data)
-    assert data.prediction.sizes == {"system": 2, "pair": 3, "learning_rate": 2, "width": 3, "seed": 2}
+    assert data.prediction.sizes == {
+        "system": 2,
+        "pair": 3,
+        "learning_rate": 2,
+        "width": 3,
+        "seed": 2,
+    }
     assert not data.prediction.isnull().any()
     # The shallower system has no third layer.
     assert data.weight_rms.sel(system="two", layer=3).isnull().all()

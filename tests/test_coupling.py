@@ -36,7 +36,9 @@ def test_carried_neurons_do_not_move_the_limit(embedding):
         together = nr.solve(problem(), joint, **options)
         np.testing.assert_allclose(alone.loss, together.loss, rtol=1e-12)
         sizes = (2, *plain.widths, 1)
-        for i, (a, b) in enumerate(zip(alone.network.weights, together.network.weights, strict=True)):
+        for i, (a, b) in enumerate(
+            zip(alone.network.weights, together.network.weights, strict=True)
+        ):
             rows = plain.widths[0] if i == 0 else sizes[i]
             columns = 2 if i == 0 else sizes[i + 1]
             np.testing.assert_allclose(a, b[:rows, :columns], atol=1e-12)

@@ -69,9 +69,7 @@ def text(made, tmp_path_factory):
 
 
 def test_half_time_is_where_the_excess_has_halved(data):
-    np.testing.assert_allclose(
-        plots.half_times(data, "limit_risk"), [np.log(2), np.inf], rtol=0.03
-    )
+    np.testing.assert_allclose(plots.half_times(data, "limit_risk"), [np.log(2), np.inf], rtol=0.03)
     np.testing.assert_allclose(plots.half_times(data)[0, 0], [np.log(2), 2 * np.log(2)], rtol=0.03)
     assert np.isinf(plots.half_times(data)[1]).all()
 

@@ -164,7 +164,9 @@ def test_a_diverging_run_keeps_its_last_finite_checkpoint(tmp_path):
     content["networks"] = {"widths": [4], "learning_rate": 0.5}
     content["limit"] = {"enabled": False}
     content["run"] = {"until": 50.0, "records": 50, "checkpoints": 5}
-    with pytest.raises(nr.DivergenceError, match="L = 2, width 4, seed 0: diverged at t = ") as error:
+    with pytest.raises(
+        nr.DivergenceError, match="L = 2, width 4, seed 0: diverged at t = "
+    ) as error:
         run(parse(content), tmp_path / "a")
     told = float(re.search(r"diverged at t = ([\d.]+)", str(error.value)).group(1))
     assert told == pytest.approx(error.value.time, rel=1e-3)

@@ -262,7 +262,12 @@ def _common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) 
 
 
 def _empty(
-    rates: np.ndarray, widths: Sequence[int], seeds: int, times: np.ndarray, depth: int, carried: int
+    rates: np.ndarray,
+    widths: Sequence[int],
+    seeds: int,
+    times: np.ndarray,
+    depth: int,
+    carried: int,
 ) -> xr.Dataset:
     coords = {
         "pair": list(PAIRS),
@@ -285,7 +290,8 @@ def _empty(
     else:
         del coords["layer"]
     arrays = {
-        name: (dims, np.full([len(coords[d]) for d in dims], np.nan)) for name, dims in shapes.items()
+        name: (dims, np.full([len(coords[d]) for d in dims], np.nan))
+        for name, dims in shapes.items()
     }
     data = xr.Dataset(arrays, coords)
     data["time"].attrs["units"] = "MF time"

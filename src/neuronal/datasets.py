@@ -142,9 +142,7 @@ def table(
     return _split(Path(path).stem, x, values, chosen, "regression", test_size, seed)
 
 
-def _bundled(
-    name: str, load: Callable[..., Any], task: Task, test_size: float, seed: int
-) -> Split:
+def _bundled(name: str, load: Callable[..., Any], task: Task, test_size: float, seed: int) -> Split:
     data = load()
     y = data.target
     if task == "classification":
@@ -224,7 +222,9 @@ def _read(path: Path) -> pd.DataFrame:
         ) from error
     except (ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "unreadable"
-        raise InvalidInput(f"path: {str(path)!r} is not a readable {kind[1:]} file: {reason}") from error
+        raise InvalidInput(
+            f"path: {str(path)!r} is not a readable {kind[1:]} file: {reason}"
+        ) from error
     raise InvalidInput(f"path: takes a .csv, .tsv, .txt, .parquet or .pq file, got {path.name!r}")
 
 

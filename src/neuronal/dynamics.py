@@ -129,7 +129,5 @@ def velocity(
     sample_weights: Float[Array, "m"],
 ) -> tuple[Weights, Float[Array, "m k"]]:
     """`changes` with the products formed: velocities shaped as the weights."""
-    pairs, prediction = changes(
-        weights, measures, activations, loss, rates, x, y, sample_weights
-    )
+    pairs, prediction = changes(weights, measures, activations, loss, rates, x, y, sample_weights)
     return tuple(outer(f, g) for f, g in pairs), prediction

@@ -71,7 +71,9 @@ class Fields(eqx.Module):
         return cubic(self.incoming, self.incoming_rate), cubic(self.outgoing, self.outgoing_rate)
 
 
-def fields(trajectory: Trajectory, layer: int, until: float | None = None, rtol: float = 1e-7) -> Fields:
+def fields(
+    trajectory: Trajectory, layer: int, until: float | None = None, rtol: float = 1e-7
+) -> Fields:
     """Record what the neurons of `layer` see along a solved limit up to `until`.
 
     Knots are added by halving until the interpolant agrees with the limit at every midpoint
@@ -82,9 +84,7 @@ def fields(trajectory: Trajectory, layer: int, until: float | None = None, rtol:
             what the trajectory's own integration allows.
     """
     network, law, problem = _limit(trajectory)
-    require(
-        1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}"
-    )
+    require(1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
     end = float(trajectory.times[-1] if until is None else until)
     knots: dict[float, list[np.ndarray]] = {}
 
@@ -105,7 +105,11 @@ def fields(trajectory: Trajectory, layer: int, until: float | None = None, rtol:
             see(middle)
             fa, fb, fm = knots[a], knots[b], knots[middle]
             errors = [
-                np.sqrt(np.mean(((fa[j] + fb[j]) / 2 + (b - a) / 8 * (fa[j + 1] - fb[j + 1]) - fm[j]) ** 2))
+                np.sqrt(
+                    np.mean(
+                        ((fa[j] + fb[j]) / 2 + (b - a) / 8 * (fa[j + 1] - fb[j + 1]) - fm[j]) ** 2
+                    )
+                )
                 for j in (0, 2)
             ]
             # Halving once more divides the error by 16: the midpoint is a knot from here on.

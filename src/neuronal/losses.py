@@ -37,7 +37,9 @@ class Loss(abc.ABC):
     zero_gradient_is_zero_loss = False
 
     @abc.abstractmethod
-    def __call__(self, y: Float[Array, "m k"], prediction: Float[Array, "m k"]) -> Float[Array, "m"]:
+    def __call__(
+        self, y: Float[Array, "m k"], prediction: Float[Array, "m k"]
+    ) -> Float[Array, "m"]:
         """The loss of each sample."""
 
     @abc.abstractmethod

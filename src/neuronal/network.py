@@ -112,9 +112,7 @@ class Network(eqx.Module):
         r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
         x = _array("x", self._inputs(x), 2)
         targets = columns("y", y)
-        require(
-            targets.shape[0] == x.shape[0], f"y: {len(targets)} targets for {len(x)} inputs"
-        )
+        require(targets.shape[0] == x.shape[0], f"y: {len(targets)} targets for {len(x)} inputs")
         loss.check(targets, self.output_dim)
         return _sensitivities(self, x, targets, loss)
 

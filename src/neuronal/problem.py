@@ -41,8 +41,12 @@ class Problem(eqx.Module):
     schedules: Schedules = eqx.field(static=True)
 
     def __init__(self, distribution: Distribution, loss: Loss, schedules: Schedules = None):
-        require(isinstance(distribution, Distribution), "distribution: takes a law such as Empirical")
-        require(isinstance(loss, Loss), f"loss: takes a loss such as losses.Squared(), got {loss!r}")
+        require(
+            isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
+        )
+        require(
+            isinstance(loss, Loss), f"loss: takes a loss such as losses.Squared(), got {loss!r}"
+        )
         if schedules is not None and not callable(schedules):
             require(
                 isinstance(schedules, Sequence),

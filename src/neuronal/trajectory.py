@@ -197,7 +197,9 @@ def record_times(
     Raises:
         InvalidInput: times outside the run or not increasing, or an empty run.
     """
-    require(np.isfinite(until) and until > since, f"until: takes a time after {since:g}, got {until!r}")
+    require(
+        np.isfinite(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
+    )
     if save_at is None:
         save_at = DEFAULT_RECORDS - 1
     if isinstance(save_at, int):

@@ -69,7 +69,9 @@ def test_the_lower_bound_is_the_minimum_that_scipy_finds():
     for i in range(len(data.x)):
         y, p = data.y[i, :, 0], data.p[i]
         risk = lambda a, y=y, p=p: p @ (0.25 * (np.sqrt(1 + (2 * (a - y)) ** 2) - 1))
-        best = optimize.minimize_scalar(risk, bounds=(-5, 5), method="bounded", options={"xatol": 1e-10})
+        best = optimize.minimize_scalar(
+            risk, bounds=(-5, 5), method="bounded", options={"xatol": 1e-10}
+        )
         assert found[i] <= best.fun + 1e-12
         assert found[i] == pytest.approx(best.fun, rel=1e-9)
 

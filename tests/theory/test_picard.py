@@ -57,7 +57,9 @@ def test_the_residual_is_of_the_tolerance_and_bounds_the_error_in_order():
     before = np.inf
     for rtol in (1e-2, 1e-4, 1e-6):
         run = nr.solve(problem(), start, rtol=rtol, atol=rtol / 10, **options)
-        error = max(float(jnp.max(jnp.abs(a - b))) for a, b in zip(run.network.weights, exact, strict=True))
+        error = max(
+            float(jnp.max(jnp.abs(a - b))) for a, b in zip(run.network.weights, exact, strict=True)
+        )
         found = residual(run)
         assert found.shape == (3,)
         assert 0.05 < found.max() / error < 20

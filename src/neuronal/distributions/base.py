@@ -19,9 +19,7 @@ class Distribution(eqx.Module):
         """d."""
 
     @abc.abstractmethod
-    def sample(
-        self, key: PRNGKeyArray, m: int
-    ) -> tuple[Float[Array, "m d"], Float[Array, "m k"]]:
+    def sample(self, key: PRNGKeyArray, m: int) -> tuple[Float[Array, "m d"], Float[Array, "m k"]]:
         """`m` independent samples; traceable, so that SGD draws inside its compiled loop."""
 
     @abc.abstractmethod

@@ -99,4 +99,8 @@ class GaussianMixture(Distribution):
         z, p = quadrature.gaussian(rule, min(m, 256) if dim == 1 else m, dim, jax.random.key(0))
         x = self.means[:, None] + self.stds[:, None, None] * z
         weights = self.probabilities[:, None] * p
-        return x.reshape(-1, dim), np.repeat(np.arange(len(self.means)), len(z)), weights.reshape(-1)
+        return (
+            x.reshape(-1, dim),
+            np.repeat(np.arange(len(self.means)), len(z)),
+            weights.reshape(-1),
+        )

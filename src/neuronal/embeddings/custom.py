@@ -54,7 +54,10 @@ class Embedding(AbstractEmbedding):
             f"samplers: takes one a hidden layer ({depth - 1}), got {len(self.samplers)}",
         )
         self.activations = activations_.per_layer(activation, last_activation, depth)
-        one = [jax.eval_shape(lambda k, i=i: self.draw(i, k), jax.random.key(0)) for i in range(1, depth)]
+        one = [
+            jax.eval_shape(lambda k, i=i: self.draw(i, k), jax.random.key(0))
+            for i in range(1, depth)
+        ]
         shapes = [jax.eval_shape(self.functions[0], one[0]).shape]
         shapes += [
             jax.eval_shape(self.functions[i], one[i - 1], one[i]).shape for i in range(1, depth - 1)

@@ -73,7 +73,9 @@ def _cosine(c: Float[Array, "n D"], k: int) -> Float[Array, "n"]:
     prefix = min(c.shape[1], 2 + k)
     # Frequencies of every size, so that their set is dense; most are of order one.
     omega = rng.normal(size=2 + k)[:prefix] * np.exp(0.5 * rng.normal()) / np.sqrt(prefix)
-    return np.sqrt(2) * jnp.cos(c[:, :prefix] @ jnp.asarray(omega, c.dtype) + rng.uniform(0, 2 * np.pi))
+    return np.sqrt(2) * jnp.cos(
+        c[:, :prefix] @ jnp.asarray(omega, c.dtype) + rng.uniform(0, 2 * np.pi)
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -67,7 +67,9 @@ def load(path: Path) -> Checkpoint | None:
             count = sum(name.startswith("weight_") for name in data)
             weights = [data[f"weight_{i}"] for i in range(count)]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidInput(f"checkpoint {path.name!r} cannot be read; delete it to start anew") from error
+        raise InvalidInput(
+            f"checkpoint {path.name!r} cannot be read; delete it to start anew"
+        ) from error
     return Checkpoint(weights=weights, series=series, **meta)
 
 

@@ -71,7 +71,9 @@ def couple_systems(
             )
             found.append(coupling.data)
     labels = [system.label for system in built.systems]
-    data: xr.Dataset = xr.concat(found, xr.Variable("system", labels), join="outer", coords="minimal")
+    data: xr.Dataset = xr.concat(
+        found, xr.Variable("system", labels), join="outer", coords="minimal"
+    )
     data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
     data.attrs |= results.attributes(experiment)
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,9 +25,7 @@ _SERIES = {
 }
 
 
-def collect(
-    experiment: Experiment, built: Built, states: dict[Job, Checkpoint]
-) -> xr.Dataset:
+def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint]) -> xr.Dataset:
     """All series, final predictions and timings of a finished run.
 
     Dimensions: `system`, `time` (MF time), and where there are networks `width`, `seed`;

@@ -64,12 +64,19 @@ def _prepare(experiment: Experiment, folder: Path, resume: bool, overwrite: bool
     if not config.is_file():
         strange = folder.is_dir() and any(folder.iterdir())
         require(
-            not strange, f"--out: {name!r} holds files that are no run; take an empty or a new folder"
+            not strange,
+            f"--out: {name!r} holds files that are no run; take an empty or a new folder",
         )
         return
     if overwrite:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-        for file in (CONFIG, results.FILE, results.PAGE, results.CERTIFICATE, results.CERTIFICATE_MD):
+        for file in (
+            CONFIG,
+            results.FILE,
+            results.PAGE,
+            results.CERTIFICATE,
+            results.CERTIFICATE_MD,
+        ):
             (folder / file).unlink(missing_ok=True)
         return
     differing = changed(experiment, config)

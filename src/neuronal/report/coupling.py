@@ -74,7 +74,9 @@ def page(data: xr.Dataset) -> str:
         ("seeds", str(data.sizes["seed"])),
     ]
     sections = {"Fitted rates": _rates(data), "Figures": figures}
-    return document.document(data, "report of a coupling", document.facts(facts), sections, "coupling.nc")
+    return document.document(
+        data, "report of a coupling", document.facts(facts), sections, "coupling.nc"
+    )
 
 
 def rates(data: xr.Dataset, system: int) -> Iterator[tuple[str, Rate | None, Rate | None]]:
@@ -133,7 +135,11 @@ def weights(data: xr.Dataset, theme: Theme) -> Figure:
         for layer in range(1, int(data.depth.values[i]) + 1):
             color = shade(theme, layer - 1, deepest)
             for name, width in (("weight_rms", 1.8), ("weight_max", 0.9)):
-                chosen = data[name].isel(system=i).sel(pair="flow-limit", learning_rate=rate, layer=layer)
+                chosen = (
+                    data[name]
+                    .isel(system=i)
+                    .sel(pair="flow-limit", learning_rate=rate, layer=layer)
+                )
                 middle = [rms(row) for row in chosen.transpose("width", "seed").values]
                 axis.plot(data.width.values, middle, color=color, lw=width)
         first = data.weight_max.isel(system=i, width=0).sel(pair="flow-limit", learning_rate=rate)
@@ -146,7 +152,9 @@ def weights(data: xr.Dataset, theme: Theme) -> Figure:
         Line2D([], [], label=f"layer {k + 1}", color=shade(theme, k, deepest), lw=1.8)
         for k in range(deepest)
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(deepest, 8), handlelength=1.5)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(deepest, 8), handlelength=1.5
+    )
     return figure
 
 

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from .style import DARK, LIGHT, Theme, svg
 
 
-def document(data: xr.Dataset, kind: str, facts: str, sections: Mapping[str, str], file: str) -> str:
+def document(
+    data: xr.Dataset, kind: str, facts: str, sections: Mapping[str, str], file: str
+) -> str:
     """A page of a run's dataset.
 
     Args:
@@ -27,7 +29,9 @@ def document(data: xr.Dataset, kind: str, facts: str, sections: Mapping[str, str
     description = str(data.attrs["description"]).strip()
     paragraphs = "".join(f"<p>{html.escape(p)}</p>" for p in description.split("\n\n") if p)
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    body = "".join(f"<section><h2>{head}</h2>{content}</section>" for head, content in sections.items())
+    body = "".join(
+        f"<section><h2>{head}</h2>{content}</section>" for head, content in sections.items()
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -22,9 +22,7 @@ FILE = "report.html"
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 
 
-def write(
-    data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()
-) -> Path:
+def write(data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()) -> Path:
     """Write the page of a run's dataset, with its certificates, into `folder`; returns its path."""
     path = Path(folder) / FILE
     path.write_text(page(data, certificates), encoding="utf-8")
@@ -55,7 +53,10 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
         band = f" Lines are medians, bands the range, over {data.sizes['seed']} seeds."
     whose = " and ".join(
         words
-        for name, words in (("limit_risk", "the mean-field limit"), ("risk", "networks trained by SGD"))
+        for name, words in (
+            ("limit_risk", "the mean-field limit"),
+            ("risk", "networks trained by SGD"),
+        )
         if name in data
     )
     yield plots.risk, f"Risk of {whose} against mean-field time, for each system.{band}"
@@ -64,7 +65,10 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
     if "limit_risk" in data and data.sizes["system"] > 1:
         yield plots.limits, "The limits of all systems beside each other."
     if "target" in data:
-        yield plots.predictions, "Predictions at the end of the run, a line a network, and the target."
+        yield (
+            plots.predictions,
+            "Predictions at the end of the run, a line a network, and the target.",
+        )
     for name, drawing, words in (
         ("test_accuracy", plots.accuracy, "Accuracy"),
         ("test_risk", plots.test_risk, "Risk"),
@@ -72,9 +76,12 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
         if name in data or f"limit_{name}" in data:
             yield drawing, f"{words} on the held-out part of the data.{band}"
     if data.sizes.get("width", 0) >= 3:
-        yield plots.escape, (
-            "MF time at which the excess risk has halved, by width: medians joined, a small dot a "
-            "seed; a cross where the median run does not get there before the end."
+        yield (
+            plots.escape,
+            (
+                "MF time at which the excess risk has halved, by width: medians joined, a small dot a "
+                "seed; a cross where the median run does not get there before the end."
+            ),
         )
 
 

@@ -178,7 +178,9 @@ def _series(
             runs = view(data[name].values[system, j])
             if len(runs) > 1:
                 low, high = np.nanmin(runs, axis=0), np.nanmax(runs, axis=0)
-                axis.fill_between(data.time.values, low, high, color=color, alpha=0.22, lw=0, zorder=2)
+                axis.fill_between(
+                    data.time.values, low, high, color=color, alpha=0.22, lw=0, zorder=2
+                )
             middle = np.nanmedian(runs, axis=0)
             axis.plot(data.time.values, middle, color=color, lw=1.4, zorder=2.5)
     if f"limit_{name}" in data:
@@ -200,9 +202,7 @@ def panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
     return figure, list(enumerate(grid[:count]))
 
 
-def labels(
-    axes: list[tuple[int, Axes]], data: xr.Dataset, label: str, below: str = _TIME
-) -> None:
+def labels(axes: list[tuple[int, Axes]], data: xr.Dataset, label: str, below: str = _TIME) -> None:
     """The label on the left of the left panels, `below` under the lowest."""
     columns = min(data.sizes["system"], _COLUMNS)
     for i, axis in axes:
@@ -232,7 +232,9 @@ def legend(
         handles.append(entry("limit", color=theme.limit, lw=2.3))
     if "width" in data.sizes:
         for j, width in enumerate(data.width.values):
-            handles.append(entry(f"$n = {width}$", color=shade(theme, j, data.sizes["width"]), lw=1.6))
+            handles.append(
+                entry(f"$n = {width}$", color=shade(theme, j, data.sizes["width"]), lw=1.6)
+            )
     if "infimum" in lines and "infimum" in data:
         handles.append(entry("infimum of the risk", color=theme.line, lw=1.4, ls="--"))
     if "constant" in lines:

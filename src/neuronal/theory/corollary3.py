@@ -54,7 +54,9 @@ class TripleLimit:
             figures = f"{float(at.value):.5f} +- {float(at.error):.5f}"
             lines.append(f"{t:>8g}{figures:>28}{float(self.risk_limit.sel(time=t)):>14.5f}")
         known = "unknown" if self.infimum is None else f"{self.infimum:.5f}"
-        lines.append(f"t -> inf: {self.value:.5f} +- {self.error:.5f}; infimum of the risk: {known}")
+        lines.append(
+            f"t -> inf: {self.value:.5f} +- {self.error:.5f}; infimum of the risk: {known}"
+        )
         return "\n".join(lines)
 
 
@@ -106,7 +108,9 @@ def triple_limit(
     coords = {"width": data.width, "time": data.time}
     return TripleLimit(
         risk,
-        xr.Dataset({"value": (("width", "time"), small), "error": (("width", "time"), spread[0])}, coords),
+        xr.Dataset(
+            {"value": (("width", "time"), small), "error": (("width", "time"), spread[0])}, coords
+        ),
         xr.Dataset({"value": ("time", wide), "error": ("time", spread[1])}, {"time": data.time}),
         data.risk_limit,
         float(value),

@@ -159,9 +159,7 @@ def _iterate(
         )[0]
 
     velocities = jax.lax.map(velocity, (points, path))
-    return jax.tree.map(
-        lambda w0, v: w0[0] + jnp.tensordot(integral, v, axes=1), path, velocities
-    )
+    return jax.tree.map(lambda w0, v: w0[0] + jnp.tensordot(integral, v, axes=1), path, velocities)
 
 
 @eqx.filter_jit
