@@ -85,7 +85,12 @@ def fields(
     """
     network, law, problem = _limit(trajectory)
     require(1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
-    end = float(trajectory.times[-1] if until is None else until)
+    since, last = (float(t) for t in trajectory.times[[0, -1]])
+    end = last if until is None else float(until)
+    require(
+        since < end <= last * (1 + 1e-9),
+        f"until: the run covers {since:g} to {last:g}, got {until!r}",
+    )
     knots: dict[float, list[np.ndarray]] = {}
 
     def see(t: float) -> None:
@@ -93,7 +98,7 @@ def fields(
         knots[t] = [np.asarray(f) for f in seen]
 
     open_intervals: list[tuple[float, float]] = []
-    grid = np.linspace(trajectory.times[0], end, _FIRST_KNOTS)
+    grid = np.linspace(since, end, _FIRST_KNOTS)
     for t in grid:
         see(float(t))
     open_intervals = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))

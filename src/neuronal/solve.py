@@ -86,7 +86,9 @@ def solve(
     dtype = network.weights[0].dtype
     data = problem.quadrature(data_nodes, dtype)
     solver = diffrax.Tsit5() if solver is None else solver
-    control = _Control(rtol, atol, step, max_steps)
+    # Arrays, so that other tolerances are no other program to compile.
+    constant = None if step is None else jnp.asarray(step, dtype)
+    control = _Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
 
     def advance(w: dynamics.Weights, memory: Any, t0: float, t1: float) -> Segment:
         at = network.with_weights(w)
@@ -125,9 +127,9 @@ _DONE, _DIVERGED, _EXHAUSTED = 0, 1, 2
 
 
 class _Control(eqx.Module):
-    rtol: float
-    atol: float
-    step: float | None
+    rtol: Float[Array, ""]
+    atol: Float[Array, ""]
+    step: Float[Array, ""] | None
     max_steps: int
 
 
@@ -165,7 +167,7 @@ def _initial_step(
 ) -> Float[Array, ""]:
     dtype = network.weights[0].dtype
     if control.step is not None:
-        return jnp.asarray(control.step, dtype)
+        return control.step
     term = _term(network, problem, data, since)
     zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
     first, _ = _controller(network, control).init(

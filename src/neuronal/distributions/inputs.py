@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+from scipy import special
 
 from .. import quadrature
 from ..errors import require
@@ -55,7 +56,7 @@ class Uniform(Inputs):
 
     def quadrature(self, m: int) -> tuple[Array, Array]:
         if self.dim == 1:
-            nodes, weights = np.polynomial.legendre.leggauss(m)
+            nodes, weights = special.roots_legendre(m)
             unit, weights = (nodes[:, None] + 1) / 2, weights / 2
         else:
             unit = quadrature.sobol(m, self.dim, jax.random.key(0))

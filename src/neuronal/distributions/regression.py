@@ -64,17 +64,17 @@ class Regression(Distribution):
         return x, y + self.noise * jax.random.normal(for_noise, y.shape, y.dtype)
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
-        """Nodes in x; with noise in one output, times 9 Gauss nodes of the noise.
+        """Nodes in x; with noise, each times 9 Gauss nodes of the noise in each output.
 
-        With noise in several outputs, each node of x carries nodes of the noise that are
-        Sobol points in the outputs' dimension.
+        Beyond two outputs the noise has 64 Sobol points instead of the product.
         """
         x, weights = self.inputs.quadrature(m)
         y = columns("target", self.mean(x))
         if self.noise == 0:
             return x, y, weights
-        rule = "gauss-hermite" if y.shape[1] == 1 else "sobol"
-        count = _NOISE_NODES if y.shape[1] == 1 else 16
+        few = y.shape[1] <= 2
+        rule = "gauss-hermite" if few else "sobol"
+        count = _NOISE_NODES ** y.shape[1] if few else 64
         zeta, p = quadrature.gaussian(rule, count, y.shape[1], jax.random.key(1))
         noisy = y[:, None, :] + self.noise * zeta[None]
         return (
