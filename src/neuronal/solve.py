@@ -135,6 +135,7 @@ class _Control(eqx.Module):
 
 def _term(network: Network, problem: Problem, data: Law, since: Any) -> diffrax.ODETerm:
     """The vector field in time since `since`: single precision keeps small steps apart."""
+
     def field(t: Array, weights: dynamics.Weights, args: Any) -> dynamics.Weights:
         dtype = weights[0].dtype
         rates = problem.rates((since + t).astype(dtype), network.depth)
@@ -197,9 +198,7 @@ def _integrate(
     # A step that would leave a sliver before the end is stretched over it.
     clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
 
-    _, memory = controller.init(
-        term, start, end, network.weights, dt, None, solver.func, order
-    )
+    _, memory = controller.init(term, start, end, network.weights, dt, None, solver.func, order)
     solver_state = solver.init(term, start, clip(start, dt), network.weights, None)
 
     def body(carry: Any) -> Any:
@@ -218,7 +217,9 @@ def _integrate(
             proposed = dt
         else:  # the step cut short at the end of the interval is no measure of what is possible
             proposed = jnp.where(keep & (t_next - t < dt), jnp.maximum(proposed, dt), proposed)
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(w)) for w in (candidate[0], candidate[-1])]))
+        finite = jnp.all(
+            jnp.stack([jnp.all(jnp.isfinite(w)) for w in (candidate[0], candidate[-1])])
+        )
         # An adaptive controller rejects what is not finite; a constant step cannot.
         status = jnp.where(keep & ~finite, _DIVERGED, _DONE).astype(jnp.int32)
         return (

@@ -83,7 +83,8 @@ def train(
     problem.check(network)
     eps = float(learning_rate)
     require(
-        np.isfinite(eps) and eps > 0, f"learning_rate: takes a positive number, got {learning_rate!r}"
+        np.isfinite(eps) and eps > 0,
+        f"learning_rate: takes a positive number, got {learning_rate!r}",
     )
     require(whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
     times = _whole_steps(record_times(save_at, since, until), eps)
@@ -153,7 +154,14 @@ def _steps(
         x, y = (jax.lax.dynamic_index_in_dim(s, j, keepdims=False).astype(dtype) for s in samples)
         rates = [eps * xi for xi in problem.rates(k.astype(dtype) * eps, network.depth)]
         pairs, prediction = dynamics.changes(
-            kernels, network.measures, network.activations, problem.loss, rates, x, y, sample_weights
+            kernels,
+            network.measures,
+            network.activations,
+            problem.loss,
+            rates,
+            x,
+            y,
+            sample_weights,
         )
         place = (j % window) * batch
         kernels = tuple(

@@ -87,7 +87,8 @@ class Regression(Distribution):
         r"""The least risk of a loss of the residual; it is that of the noise alone."""
         if not isinstance(loss, ResidualLoss):
             return None
-        outputs = jax.eval_shape(self.mean, jax.ShapeDtypeStruct((1, self.input_dim), float)).shape[1]
+        one = jax.ShapeDtypeStruct((1, self.input_dim), float)
+        outputs = jax.eval_shape(self.mean, one).shape[1]
         if isinstance(loss, Squared):
             return 0.5 * self.noise**2 * outputs
         # One output at a time: these losses are sums over outputs.
