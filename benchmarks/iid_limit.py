@@ -52,7 +52,7 @@ def main(widths=WIDTHS, depths=DEPTHS, seeds: int = 8) -> None:
         f"i.i.d. networks (gradient flow) against the exact limit at t = {UNTIL:g}, std 1, "
         f"{seeds} seeds: fitted exponents in the width",
         rows,
-        "slopes with 95 % Student intervals over seeds; spread: standard deviation over the neurons",
+        "slopes with 95 % jackknife intervals over seeds; spread: standard deviation over the neurons",
     )
 
 
