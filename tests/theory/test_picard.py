@@ -34,13 +34,13 @@ def test_the_integral_is_exact_for_polynomials():
 def test_iterates_approach_faster_than_geometrically(depth):
     embedding = nr.embeddings.Bidirectional(2, depth, rank=3, input_scale=2.0)
     found = picard(problem(), embedding, 3.0, 12, nodes=24, data_nodes=12)
-    assert found.distances[-1] < 1e-4 * found.distances[0]
+    assert found.distances[-1] < 1e-3 * found.distances[0]
     # After the first few, every ratio is below the one before: no geometric sequence does that.
     later = found.ratios[5:]
     assert np.all(np.diff(later) < 0)
     # C t / m: ratio times m tends to a constant.
     products = later * np.arange(6, 13)
-    assert np.ptp(products[-4:]) < 0.35 * products[-1]
+    assert np.ptp(products[-4:]) < 0.05 * products[-1]
 
 
 def test_a_longer_time_takes_more_iterates():
