@@ -1,12 +1,9 @@
 """The command line: what it writes, and one message and exit code 2 for input it cannot use."""
 
-import sys
 import tomllib
 
 import pytest
 import tomli_w
-
-from neuronal import cli
 
 CONTENT = {
     "name": "tiny",
@@ -17,21 +14,6 @@ CONTENT = {
     "networks": {"widths": [4], "learning_rate": 0.1},
     "run": {"until": 1.0, "records": 4, "checkpoints": 2},
 }
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Run the command line in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["neuronal", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return called
 
 
 def written(path, **changes):

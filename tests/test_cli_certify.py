@@ -1,12 +1,11 @@
 """`neuronal certify`: the table, the files, the page, and one message for what it cannot use."""
 
 import json
-import sys
 
 import pytest
 import tomli_w
 
-from neuronal import InvalidInput, cli
+from neuronal import InvalidInput
 from neuronal.experiments import certificates
 
 CONTENT = {
@@ -20,21 +19,6 @@ CONTENT = {
     "limit": {"nodes": 4, "data_nodes": 8, "solver": "euler", "step": 0.1},
     "run": {"until": 1.0, "records": 4},
 }
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Run the command line in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["neuronal", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return called
 
 
 def test_a_file_then_its_run_are_certified(call, tmp_path):

@@ -1,6 +1,7 @@
 """`neuronal couple`: what it writes, and what it refuses."""
 
 import pytest
+import tomli_w
 import xarray as xr
 
 from neuronal import InvalidInput
@@ -79,3 +80,16 @@ def test_rates_that_share_no_times_are_refused_in_one_line(tmp_path):
     with pytest.raises(InvalidInput, match="learning_rate") as raised:
         couple_systems(parse(content), tmp_path / "out")
     assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def test_the_command_prints_the_rates_and_writes_the_page(call, tmp_path):
+    file = tmp_path / "tiny.toml"
+    small = CONTENT["coupling"] | {"widths": [4, 8], "learning_rates": [0.2], "carried": 0}
+    file.write_text(tomli_w.dumps(CONTENT | {"coupling": small}))
+    code, out, err = call("couple", file)
+    assert (code, err) == (0, "")
+    data = xr.load_dataset(tmp_path / "runs" / "tiny" / "coupling.nc")
+    assert str(fitted(data.isel(system=0), "width", "flow-limit")) in out
+    assert "three <3>" in out and (tmp_path / "runs" / "tiny" / "coupling.html").is_file()
+    code, _, err = call("couple", file)
+    assert code == 2 and "finished coupling" in err and "--overwrite" in err
