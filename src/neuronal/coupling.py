@@ -219,7 +219,7 @@ def _watched(run: Callable[[Callable], Trajectory], x: Array, kept: slice | None
     def watch(t: float, loss: float, network: Network) -> None:
         predictions.append(network(x))
         if kept is not None:
-            first, *middle, last = network.weights
+            first, *middle, last = network.matrices
             inner = [w[kept, kept] for w in middle]
             weights.append([np.asarray(w) for w in (first[kept], *inner, last[kept])])
 

@@ -13,16 +13,23 @@ Shapes: `x (m, d)`, $H_i$ and $\Delta^H_i$ `(m, n_i)`, `w_1 (n_1, d)`, `w_i (n_{
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import Delayed, average_incoming, average_outgoing, outer
+from .kernels import (
+    average_incoming,
+    average_outgoing,
+    mean_square,
+    outer,
+)
 from .losses import Loss
 
 Weights = tuple[Float[Array, "..."], ...]
-Kernels = tuple[Float[Array, "..."] | Delayed, ...]
+Kernels = tuple[Any, ...]
+"""Weights however they are kept: middle layers as arrays or as `kernels.Delayed`, `kernels.Factored`."""
 Measures = tuple[Float[Array, "_"], ...]
 Layers = list[Float[Array, "m _"]]
 
@@ -76,15 +83,15 @@ def backward(
     return sensitivities
 
 
-def layer_norms(weights: Weights, measures: Measures) -> Float[Array, "L"]:
+def layer_norms(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
     r"""Norms of $w_1$ in $L^2(P_1)$, of $w_i$ in $L^2(P_{i-1} \times P_i)$, of $w_L$ in $L^2(P_{L-1})$.
 
     Coordinates of the input and outputs are averaged over.
     """
-    first = jnp.mean(weights[0] ** 2, axis=1) @ measures[0]
-    last = measures[-1] @ jnp.mean(weights[-1] ** 2, axis=1)
+    first = jnp.mean(jnp.square(weights[0]), axis=1) @ measures[0]
+    last = measures[-1] @ jnp.mean(jnp.square(weights[-1]), axis=1)
     middle = [
-        p @ (w**2 @ q) for p, w, q in zip(measures, weights[1:-1], measures[1:], strict=False)
+        mean_square(w, p, q) for p, w, q in zip(measures, weights[1:-1], measures[1:], strict=False)
     ]
     return jnp.sqrt(jnp.stack([first, *middle, last]))
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, ArrayLike, Float
 from . import dynamics
 from .activations import Activation
 from .errors import InvalidInput, require
-from .kernels import average_incoming, average_outgoing, outer
+from .kernels import added, average_incoming, average_outgoing, outer
 from .network import Network
 from .problem import Problem
 from .schedules import Schedule
@@ -290,17 +290,21 @@ def _see(
 ) -> tuple[Array, Array, Array, Array]:
     """Both fields and their time derivatives at a state: a derivative along the velocity."""
     rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
-    change, _ = dynamics.velocity(
+    change, _ = dynamics.changes(
         network.weights, network.measures, network.activations, problem.loss, rates, *law
     )
 
-    def see(weights: dynamics.Weights) -> tuple[Array, Array]:
+    def see(later: Array) -> tuple[Array, Array]:
+        weights = tuple(
+            added(w, *pair, later) for w, pair in zip(network.weights, change, strict=True)
+        )
         _, values, slopes = dynamics.forward(weights, network.measures, network.activations, law.x)
         gradient = problem.loss.gradient(law.y, values[-1])
         sensitivities = dynamics.backward(weights, network.measures, slopes, gradient)
         return (values[layer - 2] if layer > 1 else law.x), sensitivities[layer]
 
-    (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (network.weights,), (change,))
+    zero = jnp.zeros((), network.weights[0].dtype)
+    (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (zero,), (jnp.ones_like(zero),))
     return incoming, d_incoming, outgoing, d_outgoing
 
 

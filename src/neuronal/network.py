@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,14 +14,18 @@ from . import activations as activations_
 from . import dynamics
 from .activations import Activation
 from .errors import InvalidInput, require
+from .kernels import Delayed, Factored
 from .losses import Loss
+
+_MATRIX_BYTES = 2**32
 
 
 class Network(eqx.Module):
     r"""An L-layer network on a weighted ensemble of neurons, equations (1) and (2).
 
     Attributes:
-        weights: `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)` for i = 2..L-1, `w_L (n_{L-1}, k)`.
+        weights: `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)` for i = 2..L-1, `w_L (n_{L-1}, k)`; those
+            of i = 2..L-1 may be factored (`neuronal.kernels`).
         measures: weights `p_i (n_i,)` of the neurons of the L - 1 hidden layers, each of
             sum 1; $1/n_i$ (an ordinary network of width $n_i$) if left out.
         activations: $\varphi_1, \dots, \varphi_L$, or one for the hidden layers, in which
@@ -41,17 +46,17 @@ class Network(eqx.Module):
         ```
     """
 
-    weights: dynamics.Weights
+    weights: dynamics.Kernels
     measures: dynamics.Measures
     activations: tuple[Activation, ...] = eqx.field(static=True)
 
     def __init__(
         self,
-        weights: Sequence[ArrayLike],
+        weights: Sequence[ArrayLike | Factored],
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
     ):
-        given = tuple(_array(f"weights[{i}]", w, 2) for i, w in enumerate(weights))
+        given: tuple[Any, ...] = tuple(_array(f"weights[{i}]", w, 2) for i, w in enumerate(weights))
         depth = len(given)
         require(depth >= 2, f"weights: takes L >= 2 layers, got {depth}")
         for i, w in enumerate(given):
@@ -64,7 +69,9 @@ class Network(eqx.Module):
                 "w_1 is (n_1, d), w_i (n_{i-1}, n_i), w_L (n_{L-1}, k)",
             )
             hidden.append(w.shape[1])
-        dtype = jnp.result_type(*given)  # one for all: loops carry them unchanged
+        dtype = jnp.result_type(
+            *(w.dtype for w in given)
+        )  # one for all: loops carry them unchanged
         self.weights = tuple(w.astype(dtype) for w in given)
         if isinstance(activations, str | Activation):
             self.activations = activations_.per_layer(activations, "identity", depth)
@@ -96,7 +103,16 @@ class Network(eqx.Module):
         """k, the number of outputs."""
         return self.weights[-1].shape[1]
 
-    def with_weights(self, weights: dynamics.Weights) -> Network:
+    @property
+    def matrices(self) -> dynamics.Weights:
+        """The weights as matrices, factored ones multiplied out.
+
+        Raises:
+            InvalidInput: a layer of more than 4 GiB.
+        """
+        return tuple(_matrix(f"weights[{i}]", w) for i, w in enumerate(self.weights))
+
+    def with_weights(self, weights: dynamics.Kernels) -> Network:
         """The same neurons and activations with other weights of the same shapes."""
         return eqx.tree_at(lambda network: network.weights, self, weights)
 
@@ -110,11 +126,11 @@ class Network(eqx.Module):
 
     def sensitivities(self, x: ArrayLike, y: ArrayLike, loss: Loss) -> list[Float[Array, "m n_i"]]:
         r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
-        x = _array("x", self._inputs(x), 2)
+        inputs: Array = _array("x", self._inputs(x), 2)
         targets = columns("y", y)
-        require(targets.shape[0] == x.shape[0], f"y: {len(targets)} targets for {len(x)} inputs")
+        require(len(targets) == len(inputs), f"y: {len(targets)} targets for {len(inputs)} inputs")
         loss.check(targets, self.output_dim)
-        return _sensitivities(self, x, targets, loss)
+        return _sensitivities(self, inputs, targets, loss)
 
     def _inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
         x = jnp.asarray(x, self.weights[0].dtype)
@@ -142,6 +158,17 @@ def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics
     return dynamics.backward(network.weights, network.measures, slopes, gradient)
 
 
+def _matrix(name: str, w: Array | Delayed | Factored) -> Array:
+    if not isinstance(w, Factored):
+        return jnp.asarray(w)
+    size = w.shape[0] * w.shape[1] * w.dtype.itemsize
+    require(
+        size <= _MATRIX_BYTES,
+        f"{name}: factored, {w.shape[0]} by {w.shape[1]}; as a matrix it takes {size / 2**30:.0f} GiB",
+    )
+    return w.matrix()
+
+
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`, else `InvalidInput`."""
     y = numbers(name, y)
@@ -156,7 +183,12 @@ def numbers(name: str, value: ArrayLike) -> Array:
         raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
 
 
-def _array(name: str, value: ArrayLike, ndim: int) -> Array:
+def _array(name: str, value: ArrayLike | Factored, ndim: int) -> Any:
+    if isinstance(value, Factored):  # two dimensions by nature
+        parts = (value.f, value.g, value.s)
+        finite = all(bool(jnp.all(jnp.isfinite(part))) for part in parts)
+        require(finite, f"{name}: holds NaN or infinite values")
+        return value
     array = numbers(name, value)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)

@@ -9,24 +9,25 @@ entries falls as $1/n$.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from . import dynamics
 from .embeddings import AbstractEmbedding
 from .errors import InvalidInput, require
+from .kernels.orthogonal import one_lapack_thread
 from .network import Network
 from .problem import Law, Problem, mean_loss
 from .progress import OnRecord, bar
+from .start import choose_kernel, factored_start
+from .steppers import Dense, FactoredRungeKutta, Field
 from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
-
-KERNELS = ("auto", "dense")
 
 
 def solve(
@@ -56,7 +57,9 @@ def solve(
         until: MF time at which to stop.
         nodes, rule, key: the quadrature of neurons, if `start` is an embedding.
         rtol, atol: tolerances of a step's error in the weights, in $L^2(P)$.
-        kernel: how weights between layers are kept: ``dense``, or ``auto`` (now: dense).
+        kernel: how weights between layers are kept: ``dense``; ``factored``, at a cost linear in
+            the nodes, to the rank that a tenth of the tolerances needs; or ``auto``: whichever
+            is expected to be the faster, `report.kernel` says which and why.
         save_at: MF times to record, or a number of equal intervals (64 if left out).
         solver: a Diffrax solver; ``Tsit5()`` if left out.
         step: a constant step in MF time instead of the tolerances (``Euler()`` with a
@@ -70,15 +73,15 @@ def solve(
         InvalidInput: arguments that do not fit, or tolerances that no step meets.
         DivergenceError: the state left the finite numbers.
     """
-    require(kernel in KERNELS, f"kernel: {kernel!r} is none of {', '.join(KERNELS)}")
     require(rtol > 0 and atol > 0, f"rtol, atol: take positive numbers, got {rtol}, {atol}")
+    is_embedding = isinstance(start, AbstractEmbedding)
+    require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
+    problem.check(start)
+    kind, why = choose_kernel(start, nodes, kernel)
     if isinstance(start, AbstractEmbedding):
-        problem.check(start)
-        network = start.quadrature(nodes, rule, key)
+        network = start.quadrature(nodes, rule, key, kernel=kind)
         ensemble = f"{rule} nodes {network.widths}"
     else:
-        require(isinstance(start, Network), "start: takes an embedding or a network")
-        problem.check(start)
         network, ensemble = start, f"the {network_widths(start)} neurons of a network"
     if step is not None:
         require(np.isfinite(step) and step > 0, f"step: takes a positive number, got {step!r}")
@@ -89,21 +92,40 @@ def solve(
     # Arrays, so that other tolerances are no other program to compile.
     constant = None if step is None else jnp.asarray(step, dtype)
     control = _Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
+    first_stepper: Dense | FactoredRungeKutta = Dense(solver)
+    if kind == "factored":
+        first_stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
 
-    def advance(w: dynamics.Weights, memory: Any, t0: float, t1: float) -> Segment:
+    def advance(w: dynamics.Kernels, memory: Any, t0: float, t1: float) -> Segment:
         at = network.with_weights(w)
-        if memory is None:
-            memory = _initial_step(at, problem, data, solver, control, jnp.asarray(t0))
-        w, dt, reached, accepted, rejected, status = _integrate(
-            at, problem, data, solver, control, memory, jnp.asarray(t0), jnp.asarray(t1 - t0)
-        )
-        if int(status) == _EXHAUSTED:
+        stepper, dt = (first_stepper, None) if memory is None else memory
+        if dt is None:
+            dt = _initial_step(at, problem, data, stepper, control, jnp.asarray(t0))
+        segment = Segment(w, None, t0, True)
+        while True:
+            now = segment.time
+            span = jnp.asarray(now), jnp.asarray(t1 - now)
+            with one_lapack_thread():
+                reached = _integrate(at, problem, data, stepper, control, dt, *span)
+                reached.status.block_until_ready()
+            segment.time = now + float(reached.time)
+            segment.steps += int(reached.accepted)
+            segment.rejected += int(reached.rejected)
+            at, dt = at.with_weights(reached.weights), reached.dt
+            if isinstance(stepper, FactoredRungeKutta):
+                segment.discarded = segment.discarded + np.asarray(reached.memory.discarded)
+                if int(reached.status) == _FULL:
+                    stepper, at = stepper.grown(at, reached.memory)
+                    continue
+            break
+        if int(reached.status) == _EXHAUSTED:
             raise InvalidInput(
                 f"rtol, atol: not reached in {max_steps} steps after t = {t0:g}; loosen the "
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
-        finite = int(status) == _DONE
-        return Segment(w, dt, t0 + float(reached), finite, int(accepted), int(rejected))
+        segment.weights, segment.memory = at.weights, (stepper, dt)
+        segment.finite = int(reached.status) == _DONE
+        return segment
 
     driver = Driver(
         advance,
@@ -112,7 +134,9 @@ def solve(
         law=data,
     )
     how = f"rtol {rtol:g}, atol {atol:g}" if step is None else f"constant step {step:g}"
-    report = Report(f"MF ODE, {type(solver).__name__}, {how}, dense kernels", ensemble)
+    report = Report(
+        f"MF ODE, {type(solver).__name__}, {how}, {kind} kernels", ensemble, kernel=f"{kind}: {why}"
+    )
     with bar(f"ODE, {ensemble}", times[0], times[-1], progress) as on_record:
         return record(driver, network, list(times), report, on_record)
 
@@ -123,38 +147,51 @@ def network_widths(network: Network) -> str:
     return str(widths.pop()) if len(widths) == 1 else str(network.widths)
 
 
-_DONE, _DIVERGED, _EXHAUSTED = 0, 1, 2
+_DONE, _DIVERGED, _EXHAUSTED, _FULL = 0, 1, 2, 3
+
+
+class _Reached(NamedTuple):
+    """Where `_integrate` came to: weights, next step, time, the stepper's memory, counts."""
+
+    weights: dynamics.Kernels
+    dt: Float[Array, ""]
+    time: Float[Array, ""]
+    memory: Any
+    accepted: Int[Array, ""]
+    rejected: Int[Array, ""]
+    status: Int[Array, ""]
 
 
 class _Control(eqx.Module):
+    """How steps are chosen."""
+
     rtol: Float[Array, ""]
     atol: Float[Array, ""]
     step: Float[Array, ""] | None
     max_steps: int
 
+    def controller(self, measures: dynamics.Measures) -> diffrax.AbstractStepSizeController:
+        if self.step is not None:
+            return diffrax.ConstantStepSize()
 
-def _term(network: Network, problem: Problem, data: Law, since: Any) -> diffrax.ODETerm:
-    """The vector field in time since `since`: single precision keeps small steps apart."""
+        def norm(error: dynamics.Kernels | Array) -> Array:
+            """Over layers the worst; a stepper may have taken each layer's norm itself."""
+            norms = dynamics.layer_norms(error, measures) if isinstance(error, tuple) else error
+            return jnp.max(norms)
 
-    def field(t: Array, weights: dynamics.Weights, args: Any) -> dynamics.Weights:
-        dtype = weights[0].dtype
-        rates = problem.rates((since + t).astype(dtype), network.depth)
-        return dynamics.velocity(
+        return diffrax.PIDController(rtol=self.rtol, atol=self.atol, norm=norm)
+
+
+def _field(network: Network, problem: Problem, data: Law, since: Any) -> Field:
+    """The right-hand side in time since `since`: single precision keeps small steps apart."""
+
+    def field(t: Array, weights: dynamics.Kernels) -> list[tuple[Array, Array]]:
+        rates = problem.rates((since + t).astype(weights[0].dtype), network.depth)
+        return dynamics.changes(
             weights, network.measures, network.activations, problem.loss, rates, *data
         )[0]
 
-    return diffrax.ODETerm(field)  # pyright: ignore[reportArgumentType]
-
-
-def _controller(network: Network, control: _Control) -> diffrax.AbstractStepSizeController:
-    if control.step is not None:
-        return diffrax.ConstantStepSize()
-    measures = network.measures
-
-    def norm(error: dynamics.Weights) -> Array:
-        return jnp.max(dynamics.layer_norms(error, measures))
-
-    return diffrax.PIDController(rtol=control.rtol, atol=control.atol, norm=norm)
+    return field
 
 
 @eqx.filter_jit
@@ -162,19 +199,14 @@ def _initial_step(
     network: Network,
     problem: Problem,
     data: Law,
-    solver: Any,
+    stepper: Dense | FactoredRungeKutta,
     control: _Control,
     since: Float[Array, ""],
 ) -> Float[Array, ""]:
-    dtype = network.weights[0].dtype
     if control.step is not None:
         return control.step
-    term = _term(network, problem, data, since)
-    zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
-    first, _ = _controller(network, control).init(
-        term, zero, one, network.weights, None, None, solver.func, solver.error_order(term)
-    )
-    return jnp.asarray(first - zero)
+    field = _field(network, problem, data, since)
+    return stepper.first_step(field, network.weights, network.measures, control)
 
 
 @eqx.filter_jit
@@ -182,54 +214,59 @@ def _integrate(
     network: Network,
     problem: Problem,
     data: Law,
-    solver: Any,
+    stepper: Dense | FactoredRungeKutta,
     control: _Control,
     dt: Float[Array, ""],
     since: Float[Array, ""],
     duration: Float[Array, ""],
-) -> tuple[Any, ...]:
-    """From `since` over `duration`: weights, next step, time reached, counts, status."""
+) -> _Reached:
+    """From `since` over `duration`, or as far as it goes."""
+    measures = network.measures
     dtype = network.weights[0].dtype
-    term = _term(network, problem, data, since)
-    controller = _controller(network, control)
+    field = _field(network, problem, data, since)
+    controller = control.controller(measures)
     end = duration.astype(dtype)
     start = jnp.zeros((), dtype)
-    order = solver.error_order(term)
+    order: Any = stepper.solver.error_order(Dense.term(field))
     # A step that would leave a sliver before the end is stretched over it.
     clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
 
-    _, memory = controller.init(term, start, end, network.weights, dt, None, solver.func, order)
-    solver_state = solver.init(term, start, clip(start, dt), network.weights, None)
+    seen = stepper.seen(network.weights, measures)
+    _, memory = controller.init(
+        Dense.term(field), start, end, seen, dt, None, stepper.solver.func, order
+    )
+    own = stepper.start(field, start, clip(start, dt), network.weights)
 
     def body(carry: Any) -> Any:
-        t, dt, weights, solver_state, memory, accepted, rejected, _ = carry
+        t, dt, weights, own, memory, accepted, rejected, _ = carry
         t_next = clip(t, dt)
-        candidate, error, _, next_solver_state, _ = solver.step(
-            term, t, t_next, weights, None, solver_state, made_jump=False
-        )
-        keep, t_new, t_after, _, memory, _ = controller.adapt_step_size(
-            t, t_next, weights, candidate, None, error, order, memory
+        tried = stepper.step(field, measures, t, t_next, weights, own)
+        before, after = (stepper.seen(w, measures) for w in (weights, tried.weights))
+        keep, t_new, t_after, _, next_memory, _ = controller.adapt_step_size(
+            t, t_next, before, after, None, tried.error, order, memory
         )
         keep = jnp.asarray(keep)
-        choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
         proposed = t_after - t_new
         if control.step is not None:
             proposed = dt
         else:  # the step cut short at the end of the interval is no measure of what is possible
             proposed = jnp.where(keep & (t_next - t < dt), jnp.maximum(proposed, dt), proposed)
-        finite = jnp.all(
-            jnp.stack([jnp.all(jnp.isfinite(w)) for w in (candidate[0], candidate[-1])])
-        )
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(tried.weights[i])) for i in (0, -1)]))
         # An adaptive controller rejects what is not finite; a constant step cannot.
-        status = jnp.where(keep & ~finite, _DIVERGED, _DONE).astype(jnp.int32)
+        status = jnp.where(keep & ~finite, _DIVERGED, _DONE)
+        # A step that found no room is not taken, whatever its error.
+        full = keep & finite & ~tried.fits
+        status = jnp.where(full, _FULL, status).astype(jnp.int32)
+        keep = keep & ~full
+        choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
         return (
             jnp.where(keep, t_next, t),
-            proposed,
-            choose(candidate, weights),
-            choose(next_solver_state, solver_state),
-            memory,
+            jnp.where(full, dt, proposed),
+            choose(tried.weights, weights),
+            stepper.remember(tried.memory, own, keep),
+            jax.tree.map(lambda a, b: jnp.where(full, b, a), next_memory, memory),
             accepted + keep,
-            rejected + ~keep,
+            rejected + (~keep & ~full),
             status,
         )
 
@@ -238,8 +275,8 @@ def _integrate(
         return (t < end) & (status == _DONE) & (accepted + rejected < control.max_steps)
 
     zero = jnp.zeros((), jnp.int32)
-    t, dt, weights, _, _, accepted, rejected, status = jax.lax.while_loop(
-        unfinished, body, (start, dt, network.weights, solver_state, memory, zero, zero, zero)
+    t, dt, weights, own, _, accepted, rejected, status = jax.lax.while_loop(
+        unfinished, body, (start, dt, network.weights, own, memory, zero, zero, zero)
     )
     status = jnp.where((status == _DONE) & (t < end), _EXHAUSTED, status)
-    return weights, dt, t, accepted, rejected, status
+    return _Reached(weights, dt, t, own, accepted, rejected, status)

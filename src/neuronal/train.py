@@ -101,7 +101,7 @@ def train(
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
 
-    def advance(w: dynamics.Weights, memory: object, t0: float, t1: float) -> Segment:
+    def advance(w: dynamics.Kernels, memory: object, t0: float, t1: float) -> Segment:
         first, last = round(t0 / eps), round(t1 / eps)
         w, k, finite = _steps(
             network.with_weights(w),
@@ -140,7 +140,7 @@ def _steps(
     last: Int[Array, ""],
     batch: int,
     block: int,
-) -> tuple[dynamics.Weights, Int[Array, ""], Bool[Array, ""]]:
+) -> tuple[dynamics.Kernels, Int[Array, ""], Bool[Array, ""]]:
     """Steps `first` to `last - 1`; fewer if a prediction is not finite."""
     dtype = network.weights[0].dtype
     draw = _draw(problem, stream, key, batch, block)

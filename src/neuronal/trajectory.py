@@ -10,8 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .dynamics import Weights
+from .dynamics import Kernels
 from .errors import DivergenceError, require
+from .kernels import Factored
 from .network import Network
 from .problem import Law, Problem
 
@@ -31,6 +32,11 @@ class Report:
         steps: accepted steps; `rejected` those tried and refused.
         seconds: wall time, compilation included.
         stopped: why it ended.
+        kernel: how weights were kept, and why so.
+        discarded: by factored kernels, a middle layer each: the norms in $L^2(P_{i-1} \\times
+            P_i)$ of what the steps cut off, summed: what truncation added to the weights' error
+            before the flow carried it on.
+        ranks: of the middle layers, at the end.
     """
 
     driver: str
@@ -39,12 +45,16 @@ class Report:
     rejected: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    kernel: str = "dense"
+    discarded: np.ndarray | float = 0.0
+    ranks: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         refused = f" ({self.rejected} rejected)" if self.rejected else ""
+        cut = f"; ranks {self.ranks}, cut off {np.max(self.discarded):.1e}" if self.ranks else ""
         return (
             f"{self.driver} on {self.ensemble}: {self.steps} steps{refused} in "
-            f"{self.seconds:.1f} s; {self.stopped}."
+            f"{self.seconds:.1f} s{cut}; {self.stopped}."
         )
 
 
@@ -52,12 +62,13 @@ class Report:
 class Segment:
     """What `Driver.advance` returns: the state reached and what it took."""
 
-    weights: Weights
+    weights: Kernels
     memory: object
     time: float
     finite: bool
     steps: int = 0
     rejected: int = 0
+    discarded: np.ndarray | float = 0.0
 
 
 @dataclass
@@ -73,8 +84,8 @@ class Driver:
         problem, law: what an ODE solves, and the samples of its $E_Z$.
     """
 
-    advance: Callable[[Weights, object, float, float], Segment]
-    loss: Callable[[Weights], float]
+    advance: Callable[[Kernels, object, float, float], Segment]
+    loss: Callable[[Kernels], float]
     snap: Callable[[float], float] = field(default=lambda t: t)
     problem: Problem | None = None
     law: Law | None = None
@@ -95,7 +106,7 @@ class Trajectory:
         self,
         times: Sequence[float],
         loss: Sequence[float],
-        states: dict[int, Weights],
+        states: dict[int, Kernels],
         network: Network,
         report: Report,
         driver: Driver,
@@ -164,6 +175,7 @@ def record(
         segment = driver.advance(weights, memory, times[-1], target)
         report.steps += segment.steps
         report.rejected += segment.rejected
+        report.discarded = report.discarded + segment.discarded
         report.seconds = clock.perf_counter() - began
         loss = driver.loss(segment.weights) if segment.finite else np.nan
         if not np.isfinite(loss):
@@ -184,6 +196,7 @@ def record(
         if on_record:
             on_record(target, loss, start.with_weights(weights))
     report.stopped = f"reached t = {times[-1]:g}"
+    report.ranks = tuple(int(w.rank) for w in weights if isinstance(w, Factored))
     return Trajectory(times, losses, states, start.with_weights(weights), report, driver)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -20,7 +20,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from .. import quadrature
 from ..activations import Activation
-from ..errors import require, whole
+from ..errors import InvalidInput, require, whole
+from ..kernels import Factored
 from ..network import Network
 
 Latents = PyTree[Array]
@@ -58,21 +59,52 @@ class AbstractEmbedding(eqx.Module):
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
         """$w_1^0, ..., w_L^0$ on latents of the L - 1 hidden layers."""
 
-    def latents(self, layer: int, width: int, key: PRNGKeyArray) -> Latents:
+    factored: ClassVar[bool] = False
+    """Whether `initial_kernels` gives the middle layers as factors."""
+
+    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Factored]:
+        """`initial_weights` with the middle layers as factors, if the embedding knows them."""
+        raise InvalidInput(
+            f"kernel: the initial weights of {type(self).__name__} are known as functions of pairs "
+            "only, not as factors; take 'dense'"
+        )
+
+    def _network(
+        self,
+        latents: Sequence[Latents],
+        kernel: str,
+        measures: Sequence[Array] | None = None,
+    ) -> Network:
+        require(
+            kernel in ("dense", "factored"), f"kernel: takes 'dense' or 'factored', got {kernel!r}"
+        )
+        weights = (
+            self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
+        )
+        return Network(weights, self.activations, measures)
+
+    def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:
         """Independent latents of `width` neurons; a prefix of those of any larger width."""
         layer_key = jax.random.fold_in(quadrature.key_of(key), layer)
         keys = jax.vmap(lambda j: jax.random.fold_in(layer_key, j))(jnp.arange(width))
         return jax.vmap(lambda k: self.draw(layer, k))(keys)
 
-    def sample(self, widths: int | Sequence[int], key: PRNGKeyArray) -> Network:
+    def sample(
+        self, widths: int | Sequence[int], key: PRNGKeyArray | int, kernel: str = "dense"
+    ) -> Network:
         """A network of independent neurons, of one width or one a hidden layer.
 
+        Args:
+            kernel: ``factored`` keeps the middle layers as factors, so that no array of width
+                times width is formed, here or by `train` and `solve`; the embedding must know
+                factors.
+
         Raises:
-            InvalidInput: a width below 1, or not L - 1 of them.
+            InvalidInput: a width below 1, or not L - 1 of them, or no factors.
         """
         widths = hidden_sizes("widths", widths, self.depth)
         latents = [self.latents(i, n, key) for i, n in enumerate(widths, start=1)]
-        return Network(self.initial_weights(latents), self.activations)
+        return self._network(latents, kernel)
 
     def quadrature(
         self,
@@ -80,6 +112,7 @@ class AbstractEmbedding(eqx.Module):
         rule: str = "sobol",
         key: PRNGKeyArray | int = 0,
         carry: Sequence[Latents] | None = None,
+        kernel: str = "dense",
     ) -> Network:
         """The limit on the nodes and weights of a rule (`neuronal.quadrature`).
 
@@ -90,6 +123,7 @@ class AbstractEmbedding(eqx.Module):
             carry: latents, one set a hidden layer, of neurons carried along: they come
                 after the nodes and have measure zero, so that the limit moves them and they
                 do not move it. Their weights are $w_i(t, C_{i-1}(j), C_i(j'))$, section 4.
+            kernel: as for `sample`.
         """
         pairs = self._all_nodes(nodes, rule, key)
         latents = [c for c, _ in pairs]
@@ -101,7 +135,7 @@ class AbstractEmbedding(eqx.Module):
                 for c, more in zip(latents, carry, strict=True)
             ]
             measures = [append_zeros(p, n) for p, n in zip(measures, sizes, strict=True)]
-        return Network(self.initial_weights(latents), self.activations, measures)
+        return self._network(latents, kernel, measures)
 
     def _all_nodes(
         self, nodes: int | Sequence[int], rule: str, key: PRNGKeyArray | int

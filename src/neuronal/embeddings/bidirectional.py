@@ -28,6 +28,7 @@ from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
 from ..errors import require, whole
+from ..kernels import Factored, factored
 from . import features
 from .base import AbstractEmbedding, Latents, dimensions
 
@@ -108,12 +109,17 @@ class Bidirectional(AbstractEmbedding):
         return quadrature.gaussian(rule, nodes, sum(self._split(layer)), key)
 
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
-        weights = [self._parts(1, latents[0])[0] * self.input_scale]
-        for i in range(2, self.depth):
-            u, v = self.factors(i, latents[i - 2], latents[i - 1])
-            weights.append(u @ v.T)
-        weights.append(self._parts(self.depth - 1, latents[-1])[1])
-        return weights
+        kernels = self.initial_kernels(latents)
+        return [w.matrix() if isinstance(w, Factored) else w for w in kernels]
+
+    factored = True
+
+    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Factored]:
+        middle = [
+            factored(*self.factors(i, latents[i - 2], latents[i - 1])) for i in range(2, self.depth)
+        ]
+        first = self._parts(1, latents[0])[0] * self.input_scale
+        return [first, *middle, self._parts(self.depth - 1, latents[-1])[1]]
 
     def factors(
         self, layer: int, c: Float[Array, "n D"], c_next: Float[Array, "n_out D2"]

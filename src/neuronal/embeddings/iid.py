@@ -105,6 +105,7 @@ class IID(AbstractEmbedding):
         rule: str = "sobol",
         key: PRNGKeyArray | int = 0,
         carry: Sequence[Latents] | None = None,
+        kernel: str = "dense",
     ) -> Network:
         """The exact limit: nodes in the first and the last hidden layer, one node between.
 
@@ -112,6 +113,7 @@ class IID(AbstractEmbedding):
         (`AbstractEmbedding.quadrature`) keep their own weights among themselves; between
         them and the nodes stand the means, which is all that averages see.
         """
+        require(kernel == "dense", "kernel: one node a layer between leaves nothing to factor")
         pairs = self._all_nodes(nodes, rule, key)
         sizes = [len(measure) for _, measure in pairs]
         first = pairs[0][0][:, : self.input_dim] * self.stds[0] + self.means[0]

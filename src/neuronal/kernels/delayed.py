@@ -8,25 +8,25 @@ applied many at once as one matrix product. The weights are the same up to round
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from . import dense
+from .factored import Factored
 
 
 class Delayed(eqx.Module):
-    """Attributes: the matrix, and the factors of the updates held back, 0 where there is none."""
+    """Attributes: the matrix, and the updates held back, 0 where there is none."""
 
     base: Float[Array, "n n_out"]
-    f: Float[Array, "r n"]
-    g: Float[Array, "r n_out"]
+    held: Factored
 
     @staticmethod
     def empty(base: Float[Array, "n n_out"], room: int) -> Delayed:
         """A matrix with room for so many rank-one updates."""
         n, n_out = base.shape
-        return Delayed(base, jnp.zeros((room, n), base.dtype), jnp.zeros((room, n_out), base.dtype))
+        rows = lambda size: jnp.zeros((room, size), base.dtype)
+        return Delayed(base, Factored(rows(n), rows(n_out), jnp.ones(room, base.dtype)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,23 +40,18 @@ class Delayed(eqx.Module):
         self, f: Float[Array, "m n"], g: Float[Array, "m n_out"], place: Int[Array, ""]
     ) -> Delayed:
         """The update by `outer(f, g)`, held back in rows `place` to `place + m - 1`."""
-        put = jax.lax.dynamic_update_slice_in_dim
-        return Delayed(self.base, put(self.f, f, place, 0), put(self.g, g, place, 0))
+        return Delayed(self.base, self.held.put(f, g, place))
 
     def apply(self) -> Float[Array, "n n_out"]:
         """The matrix with all updates in it."""
-        return self.base + self.f.T @ self.g
+        return self.base + self.held.matrix()
 
 
 @dense.average_incoming.register
 def _(w: Delayed, measure: Array, f: Array) -> Array:
-    coefficients = dense.average_outgoing(w.f, measure, f)
-    held = dense.average_incoming(w.g, jnp.ones(len(w.g), w.dtype), coefficients)
-    return dense.average_incoming(w.base, measure, f) + held
+    return dense.average_incoming(w.base, measure, f) + dense.average_incoming(w.held, measure, f)
 
 
 @dense.average_outgoing.register
 def _(w: Delayed, measure: Array, g: Array) -> Array:
-    coefficients = dense.average_outgoing(w.g, measure, g)
-    held = dense.average_incoming(w.f, jnp.ones(len(w.f), w.dtype), coefficients)
-    return dense.average_outgoing(w.base, measure, g) + held
+    return dense.average_outgoing(w.base, measure, g) + dense.average_outgoing(w.held, measure, g)

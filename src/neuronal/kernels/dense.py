@@ -7,6 +7,7 @@ kind that XLA's matrix product on a CPU runs at its peak (`(n, m)` layouts fall 
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -37,3 +38,22 @@ def outer(f: Float[Array, "m n"], g: Float[Array, "m n_out"]) -> Float[Array, "n
     if f.shape[0] == 1:  # elementwise, so that XLA fuses it into the update of the weights
         return f[0][:, None] * g[0][None, :]
     return f.T @ g
+
+
+@singledispatch
+def added(
+    w: Float[Array, "n n_out"],
+    f: Float[Array, "m n"],
+    g: Float[Array, "m n_out"],
+    scale: Array | float = 1.0,
+) -> Any:
+    """$w$ and `scale` times `outer(f, g)`."""
+    return w + scale * outer(f, g)
+
+
+@singledispatch
+def mean_square(
+    w: Float[Array, "n n_out"], incoming: Float[Array, "n"], outgoing: Float[Array, "n_out"]
+) -> Float[Array, ""]:
+    r"""The square of the norm in $L^2(P \times P')$."""
+    return incoming @ (w**2 @ outgoing)

@@ -35,7 +35,7 @@ def weighted_distances(network: Network, final: Network) -> Float[np.ndarray, "L
     distances = []
     beyond = np.ones(network.output_dim)  # E of the product beyond a layer, given its neuron
     for i in range(network.depth - 1, -1, -1):
-        w, limit = (np.asarray(n.weights[i], float) for n in (network, final))
+        w, limit = (np.asarray(n.matrices[i], float) for n in (network, final))
         outgoing = beyond if i == network.depth - 1 else measures[i] * beyond
         if i == 0:
             distances.append(float(np.linalg.norm(w - limit, axis=1) @ outgoing))
@@ -55,7 +55,7 @@ def last_speed(network: Network, problem: Problem, law: Law, t: float) -> float:
 def _last_velocity(network: Network, problem: Problem, law: Law, t: Array) -> Array:
     rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
     return dynamics.velocity(
-        network.weights, network.measures, network.activations, problem.loss, rates, *law
+        network.matrices, network.measures, network.activations, problem.loss, rates, *law
     )[0][-1]
 
 

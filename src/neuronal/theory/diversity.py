@@ -225,7 +225,7 @@ def _reach_rows(
 
 def _neurons(network: Network, layer: int) -> tuple[np.ndarray, np.ndarray]:
     """Functions of the neurons that have mass: incoming `(n, n_{i-1})`, outgoing `(n, n_{i+1})`."""
-    w = network.weights
+    w = network.matrices
     incoming = w[0] if layer == 1 else w[layer - 1].T
     massive = np.asarray(network.measures[layer - 1]) > 0
     return np.asarray(incoming, float)[massive], np.asarray(w[layer], float)[massive]

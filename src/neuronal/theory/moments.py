@@ -80,7 +80,7 @@ def _iid(embedding: IID) -> list[Finding]:
 def _measured(embedding: AbstractEmbedding) -> list[Finding]:
     key = jax.random.key(0)
     small, large = (
-        [_sizes(w, i, embedding.depth) for i, w in enumerate(embedding.sample(n, key).weights)]
+        [_sizes(w, i, embedding.depth) for i, w in enumerate(embedding.sample(n, key).matrices)]
         for n in _WIDTHS
     )
     findings = []

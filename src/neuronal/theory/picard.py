@@ -83,10 +83,10 @@ def picard(
     solution = solve(
         problem, network, until, rtol=rtol, atol=rtol / 10, save_at=grid[1:], data_nodes=data_nodes
     )
-    exact = [solution.at(t).weights for t in grid]
+    exact = [solution.at(t).matrices for t in grid]
     law = problem.quadrature(data_nodes, dtype)
     reference = jax.tree.map(lambda *w: jnp.stack(w), *exact)
-    iterate = jax.tree.map(lambda w: jnp.stack([w] * times), network.weights)
+    iterate = jax.tree.map(lambda w: jnp.stack([w] * times), network.matrices)
     points, matrix = jnp.asarray(grid, dtype), jnp.asarray(integral, dtype)
     distances = [_distance(network, iterate, reference)]
     step = 0.0
@@ -117,7 +117,7 @@ def residual(
     network = trajectory.at(float(trajectory.times[0]))
     span = float(trajectory.times[-1] if until is None else until) - float(trajectory.times[0])
     grid, integral = chebyshev(times, span)
-    states = [trajectory.at(trajectory.times[0] + t).weights for t in grid]
+    states = [trajectory.at(trajectory.times[0] + t).matrices for t in grid]
     dtype = network.weights[0].dtype
     path = jax.tree.map(lambda *w: jnp.stack(w), *states)
     points = jnp.asarray(trajectory.times[0] + grid, dtype)

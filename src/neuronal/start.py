@@ -1,0 +1,93 @@
+"""The ensemble on which an ODE is solved, and how its weights are kept: dense or factored."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .embeddings import AbstractEmbedding
+from .embeddings.base import hidden_sizes
+from .errors import require
+from .kernels import Factored, compressed
+from .network import Network
+from .problem import Law
+from .stages import tableau
+from .steppers import FactoredRungeKutta
+
+KERNELS = ("auto", "dense", "factored")
+
+FACTORED_FROM = 2048
+"""Neurons a layer from which factored kernels are the faster (benchmarks/factored.py)."""
+SPARE, ROWS = 16, 16
+"""Room at first: rows beyond the rank of the start, rows of a stage's velocity."""
+
+
+def choose_kernel(
+    start: AbstractEmbedding | Network, nodes: int | Sequence[int], kernel: str
+) -> tuple[str, str]:
+    """``dense`` or ``factored``, and why.
+
+    Raises:
+        InvalidInput: an unknown kernel, or factored ones that the start cannot have.
+    """
+    require(kernel in KERNELS, f"kernel: {kernel!r} is none of {', '.join(KERNELS)}")
+    if isinstance(start, Network):
+        known = any(isinstance(w, Factored) for w in start.weights)
+        sizes = start.widths
+    else:
+        known, sizes = start.factored, hidden_sizes("nodes", nodes, start.depth)
+    if start.depth == 2:
+        require(kernel != "factored", "kernel: at L = 2 no layer has a kernel to factor")
+        return "dense", "two layers have no weights between neurons"
+    if kernel == "factored":
+        require(
+            known or isinstance(start, Network),
+            f"kernel: the initial weights of {type(start).__name__} are known as functions of pairs "
+            "only, not as factors; take 'dense'",
+        )
+        return kernel, "as asked"
+    if kernel == "dense":
+        require(not (known and isinstance(start, Network)), "kernel: the network's are factored")
+        return kernel, "as asked"
+    if isinstance(start, Network):
+        return ("factored" if known else "dense"), "as the network's weights are kept"
+    if not known:
+        return "dense", f"the initial weights of {type(start).__name__} have no known factors"
+    smallest = min(n * m for n, m in itertools.pairwise(sizes)) ** 0.5
+    if smallest < FACTORED_FROM:
+        return "dense", f"fewer than {FACTORED_FROM} neurons a layer"
+    return "factored", f"{FACTORED_FROM} neurons a layer or more, and the start is low-rank"
+
+
+def factored_start(
+    network: Network,
+    solver: Any,
+    rtol: Float[Array, ""],
+    atol: Float[Array, ""],
+    data: Law,
+) -> tuple[FactoredRungeKutta, Network]:
+    """The stepper for factored kernels, and the network with rows for the rank to grow into."""
+    tableau(solver)
+    first, *middle, last = network.weights
+    kernels = []
+    for w, p, q in zip(middle, network.measures[:-1], network.measures[1:], strict=True):
+        known = w if isinstance(w, Factored) else _decomposed(w)
+        rows = min(len(known.s), *known.shape)
+        least = 10 * jnp.finfo(w.dtype).eps * jnp.sqrt(jnp.sum(jnp.square(known.s)))
+        found = compressed(known, p, q, least, rows)
+        room = 16 * -(-(int(found.needed) + SPARE) // 16)
+        kernels.append(found.kernel.with_room(room))
+    rows = tuple(min(ROWS, len(data.x)) for _ in middle)
+    return FactoredRungeKutta(solver, rtol, atol, rows), network.with_weights(
+        (first, *kernels, last)
+    )
+
+
+def _decomposed(w: Array) -> Factored:
+    u, s, v = np.linalg.svd(np.asarray(w), full_matrices=False)
+    return Factored(jnp.asarray(u.T), jnp.asarray(v), jnp.asarray(s))

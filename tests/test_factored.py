@@ -1,0 +1,231 @@
+"""Factored kernels against matrices, and their integrator against the dense one."""
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import neuronal as nr
+from neuronal.kernels import (
+    Factored,
+    added,
+    average_incoming,
+    average_outgoing,
+    compressed,
+    factored,
+    mean_square,
+    thinned,
+)
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def decaying(rng, n, n_out, rank):
+    """Factors of a kernel whose singular values fall by eight decades, some rows equal."""
+    u = rng.normal(size=(n, rank)) * np.logspace(0, -8, rank)
+    v = rng.normal(size=(n_out, rank))
+    v[:, 1] = v[:, 0]
+    return jnp.asarray(u), jnp.asarray(v)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    rank=st.integers(1, 9),
+    samples=st.integers(1, 3),
+    seed=st.integers(0, 2**16),
+)
+def test_verbs_are_those_of_the_matrix(shape, rank, samples, seed):
+    rng = np.random.default_rng(seed)
+    n, n_out = shape
+    kernel = Factored(*(jnp.asarray(rng.normal(size=s)) for s in ((rank, n), (rank, n_out), rank)))
+    matrix = np.einsum("r,ri,rj->ij", kernel.s, kernel.f, kernel.g)
+    p, q = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n_out))
+    f, g = rng.normal(size=(samples, n)), rng.normal(size=(samples, n_out))
+    np.testing.assert_allclose(kernel.matrix(), matrix, atol=1e-12)
+    np.testing.assert_allclose(average_incoming(kernel, p, f), (f * p) @ matrix, atol=1e-12)
+    np.testing.assert_allclose(average_outgoing(kernel, q, g), (g * q) @ matrix.T, atol=1e-12)
+    np.testing.assert_allclose(mean_square(kernel, p, q), p @ matrix**2 @ q, atol=1e-12)
+    np.testing.assert_allclose(
+        added(kernel, f, g, 0.3).matrix(), matrix + 0.3 * f.T @ g, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "n_out", "rank"), [(5000, 3000, 60), (40, 30, 60), (200, 100, 20), (1, 1, 3)]
+)
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
+def test_compression_is_the_best_of_its_rank(n, n_out, rank, tolerance):
+    """Against NumPy's singular value decomposition of the weighted matrix."""
+    rng = np.random.default_rng(n)
+    u, v = decaying(rng, n, n_out, rank)
+    p, q = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n_out))
+    matrix = np.asarray(u @ v.T)
+    scales = np.linalg.svd(np.sqrt(p)[:, None] * matrix * np.sqrt(q), compute_uv=False)
+    tails = np.sqrt(np.cumsum(scales[::-1] ** 2)[::-1])
+    scale = jnp.asarray(tolerance) * tails[0]
+    found = compressed(factored(u, v), jnp.asarray(p), jnp.asarray(q), scale, rank)
+    kept = int(np.sum(tails > scale))
+    assert int(found.needed) == kept == int(found.kernel.rank)
+    error = np.sqrt(p @ (np.asarray(found.kernel) - matrix) ** 2 @ q)
+    assert error <= tolerance * tails[0] * (1 + 1e-6)
+    np.testing.assert_allclose(found.discarded, error, rtol=1e-3, atol=1e-12 * tails[0])
+    np.testing.assert_allclose(found.kernel.s[:kept], scales[:kept], rtol=1e-6)
+    for rows, measure in ((found.kernel.f, p), (found.kernel.g, q)):
+        gram = (np.asarray(rows) * measure) @ np.asarray(rows).T
+        np.testing.assert_allclose(gram, np.diag(np.arange(rank) < kept), atol=1e-12)
+
+
+def test_compression_without_room_says_so():
+    rng = np.random.default_rng(0)
+    kernel = factored(rng.normal(size=(50, 10)), rng.normal(size=(50, 10)))
+    p = jnp.full(50, 1 / 50)
+    found = compressed(kernel, p, p, jnp.asarray(1e-9), 4)
+    assert int(found.needed) == 10
+    assert found.kernel.f.shape == (4, 50)
+    error = np.sqrt(np.mean((np.asarray(found.kernel) - np.asarray(kernel)) ** 2))
+    np.testing.assert_allclose(found.discarded, error, rtol=1e-9)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-9])
+def test_thinning_keeps_the_product_to_its_bound(tolerance):
+    rng = np.random.default_rng(1)
+    x = np.linspace(-1, 1, 40)[:, None]
+    f = jnp.asarray(np.tanh(x * rng.normal(size=300) + rng.normal(size=300)))
+    g = jnp.asarray(np.cos(x * rng.normal(size=200)))
+    p, q = jnp.full(300, 1 / 300), jnp.full(200, 1 / 200)
+    thin = thinned(f, g, p, q, jnp.asarray(tolerance), 30)
+    error = np.sqrt(np.mean((np.asarray(thin.f.T @ thin.g) - np.asarray(f.T @ g)) ** 2))
+    assert error <= 1.5 * float(thin.lost) <= 1.5 * tolerance
+    assert 1 < int(thin.needed) < 30
+    assert float(thinned(f, g, p, q, jnp.asarray(tolerance), 40).lost) == 0
+
+
+def problem():
+    inputs = nr.distributions.Biased(nr.distributions.Uniform(-1, 1))
+    law = nr.distributions.Regression(lambda x: jnp.sin(4 * x[:, 0]), inputs)
+    return nr.Problem(law, nr.losses.PseudoHuber(), nr.schedules.depth_balanced(4))
+
+
+def embedding(depth=4):
+    x = problem().quadrature(16)[0]
+    return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+
+
+def test_one_step_is_that_of_the_dense_solver():
+    """With nothing to cut, the factored step is the Runge-Kutta step, error estimate included."""
+    runs = [
+        nr.solve(problem(), embedding(), 0.5, nodes=60, kernel=kernel, step=0.5, data_nodes=12,
+                 save_at=1, solver=diffrax.Dopri5(), rtol=1e-13, atol=1e-13)
+        for kernel in ("dense", "factored")
+    ]  # fmt: skip
+    for a, b in zip(runs[0].network.matrices, runs[1].network.matrices, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+@pytest.mark.parametrize("data_nodes", [12, 40])
+def test_limits_agree_to_the_tolerance(data_nodes):
+    how = {"nodes": 256, "rtol": 1e-9, "atol": 1e-11, "data_nodes": data_nodes, "save_at": 2}
+    runs = [nr.solve(problem(), embedding(), 3.0, kernel=k, **how) for k in ("dense", "factored")]
+    np.testing.assert_allclose(runs[0].loss, runs[1].loss, rtol=1e-8)
+    report = runs[1].report
+    assert len(report.ranks) == 2
+    assert max(report.ranks) < 128
+    assert 0 < np.max(report.discarded) < 1e-7
+    x = problem().quadrature(32)[0]
+    np.testing.assert_allclose(runs[0].network(x), runs[1].network(x), atol=1e-8)
+    again = runs[1].at(1.5).matrices  # recorded, and by running on from the start
+    np.testing.assert_allclose(again[1], runs[0].at(1.5).matrices[1], atol=1e-7)
+    for a, b in zip(
+        nr.flow(runs[0], 2, own(runs[0], 5), rtol=1e-6),
+        nr.flow(runs[1], 2, own(runs[1], 5), rtol=1e-6),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def own(trajectory, index):
+    w = trajectory.at(0.0).matrices
+    return w[1][:, index], w[2][index]
+
+
+def test_the_rank_and_the_error_follow_the_tolerance():
+    reference = nr.solve(
+        problem(), embedding(), 3.0, nodes=128, kernel="dense", rtol=1e-11, atol=1e-12,
+        data_nodes=12, save_at=1,
+    )  # fmt: skip
+    x = problem().quadrature(32)[0]
+    errors, ranks = [], []
+    for rtol in (1e-3, 1e-5, 1e-7):
+        run = nr.solve(
+            problem(), embedding(), 3.0, nodes=128, kernel="factored", rtol=rtol, atol=rtol / 100,
+            data_nodes=12, save_at=1,
+        )  # fmt: skip
+        errors.append(float(jnp.max(jnp.abs(run.network(x) - reference.network(x)))))
+        ranks.append(max(run.report.ranks))
+    assert ranks[0] < ranks[1] < ranks[2]
+    assert errors[2] < 1e-6
+    assert errors[1] < 0.1 * errors[0]
+    assert errors[2] < 0.1 * errors[1]
+
+
+def test_a_start_given_dense_is_decomposed():
+    network = embedding().sample(40, jax.random.key(0))
+    how = {"rtol": 1e-8, "atol": 1e-10, "data_nodes": 12, "save_at": 1}
+    runs = [nr.solve(problem(), network, 1.0, kernel=k, **how) for k in ("dense", "factored")]
+    x = problem().quadrature(32)[0]
+    np.testing.assert_allclose(runs[0].network(x), runs[1].network(x), atol=1e-8)
+    wide = embedding().sample(40, jax.random.key(0), kernel="factored")
+    for a, b in zip(wide.matrices, network.matrices, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-13)
+    assert nr.solve(problem(), wide, 0.1, data_nodes=8, save_at=1).report.kernel.startswith("fact")
+
+
+def test_what_is_chosen_and_why():
+    def kernel_of(start, **how):
+        return nr.solve(problem(), start, 1e-3, data_nodes=4, save_at=1, **how).report.kernel
+
+    assert kernel_of(embedding(), nodes=64) == "dense: fewer than 2048 neurons a layer"
+    assert kernel_of(embedding(), nodes=2048).startswith("factored: 2048 neurons")
+    iid = nr.embeddings.IID(2, 4)
+    assert "no known factors" in kernel_of(iid, nodes=64)
+
+
+@pytest.mark.parametrize(
+    ("start", "how", "says"),
+    [
+        (lambda: nr.embeddings.IID(2, 4), {"kernel": "factored"}, "kernel: the initial weights"),
+        (lambda: embedding(2), {"kernel": "factored"}, "kernel: at L = 2"),
+        (lambda: embedding(), {"kernel": "sparse"}, "kernel: 'sparse' is none of"),
+        (
+            lambda: embedding(),
+            {"kernel": "factored", "solver": diffrax.Kvaerno3()},
+            "solver: factored kernels take an explicit",
+        ),
+        (
+            lambda: embedding().sample(8, 0, kernel="factored"),
+            {"kernel": "dense"},
+            "kernel: the network's are factored",
+        ),
+    ],
+)
+def test_bad_input(start, how, says):
+    law = problem().distribution
+    with pytest.raises(nr.InvalidInput, match=says):
+        nr.solve(nr.Problem(law, nr.losses.PseudoHuber()), start(), 1.0, nodes=8, **how)
+
+
+def test_a_run_that_diverges_says_so():
+    steep = nr.Problem(problem().distribution, nr.losses.Squared())
+    with pytest.raises(nr.DivergenceError):
+        nr.solve(
+            steep, embedding(), 4e5, nodes=32, kernel="factored", step=1e3, data_nodes=8,
+            solver=diffrax.Euler(), save_at=2,
+        )  # fmt: skip
