@@ -59,7 +59,7 @@ def test_verbs_are_those_of_the_matrix(shape, rank, samples, seed):
 
 
 @pytest.mark.parametrize(
-    ("n", "n_out", "rank"), [(5000, 3000, 60), (40, 30, 60), (200, 100, 20), (1, 1, 3)]
+    ("n", "n_out", "rank"), [(900, 500, 60), (40, 30, 60), (200, 100, 20), (1, 1, 3)]
 )
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 def test_compression_is_the_best_of_its_rank(n, n_out, rank, tolerance):
@@ -132,17 +132,17 @@ def test_one_step_is_that_of_the_dense_solver():
 
 @pytest.mark.parametrize("data_nodes", [12, 40])
 def test_limits_agree_to_the_tolerance(data_nodes):
-    how = {"nodes": 256, "rtol": 1e-9, "atol": 1e-11, "data_nodes": data_nodes, "save_at": 2}
-    runs = [nr.solve(problem(), embedding(), 3.0, kernel=k, **how) for k in ("dense", "factored")]
-    np.testing.assert_allclose(runs[0].loss, runs[1].loss, rtol=1e-8)
+    how = {"nodes": 100, "rtol": 1e-8, "atol": 1e-10, "data_nodes": data_nodes, "save_at": 2}
+    runs = [nr.solve(problem(), embedding(), 1.0, kernel=k, **how) for k in ("dense", "factored")]
+    np.testing.assert_allclose(runs[0].loss, runs[1].loss, rtol=1e-7)
     report = runs[1].report
     assert len(report.ranks) == 2
-    assert max(report.ranks) < 128
-    assert 0 < np.max(report.discarded) < 1e-7
+    assert max(report.ranks) < 50
+    assert 0 < np.max(report.discarded) < 1e-6
     x = problem().quadrature(32)[0]
-    np.testing.assert_allclose(runs[0].network(x), runs[1].network(x), atol=1e-8)
-    again = runs[1].at(1.5).matrices  # recorded, and by running on from the start
-    np.testing.assert_allclose(again[1], runs[0].at(1.5).matrices[1], atol=1e-7)
+    np.testing.assert_allclose(runs[0].network(x), runs[1].network(x), atol=1e-7)
+    again = runs[1].at(0.5).matrices  # recorded, and by running on from the start
+    np.testing.assert_allclose(again[1], runs[0].at(0.5).matrices[1], atol=1e-7)
     for a, b in zip(
         nr.flow(runs[0], 2, own(runs[0], 5), rtol=1e-6),
         nr.flow(runs[1], 2, own(runs[1], 5), rtol=1e-6),

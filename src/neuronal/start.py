@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -13,7 +14,8 @@ from jaxtyping import Array, Float
 from .embeddings import AbstractEmbedding
 from .embeddings.base import hidden_sizes
 from .errors import require
-from .kernels import Factored, compressed
+from .kernels import Factored, compressed, mean_square, rows_for
+from .kernels.orthogonal import one_lapack_thread
 from .network import Network
 from .problem import Law
 from .stages import tableau
@@ -74,18 +76,30 @@ def factored_start(
     """The stepper for factored kernels, and the network with rows for the rank to grow into."""
     tableau(solver)
     first, *middle, last = network.weights
+    kernels = [w if isinstance(w, Factored) else _decomposed(w) for w in middle]
+    network = compact(network.with_weights((first, *kernels, last)))
+    rows = tuple(min(ROWS, len(data.x)) for _ in middle)
+    return FactoredRungeKutta(solver, rtol, atol, rows), network
+
+
+def compact(network: Network) -> Network:
+    """Factored weights as singular value decompositions, with rows for the rank to grow into."""
+    first, *middle, last = network.weights
     kernels = []
     for w, p, q in zip(middle, network.measures[:-1], network.measures[1:], strict=True):
-        known = w if isinstance(w, Factored) else _decomposed(w)
-        rows = min(len(known.s), *known.shape)
-        least = 10 * jnp.finfo(w.dtype).eps * jnp.sqrt(jnp.sum(jnp.square(known.s)))
-        found = compressed(known, p, q, least, rows)
-        room = 16 * -(-(int(found.needed) + SPARE) // 16)
-        kernels.append(found.kernel.with_room(room))
-    rows = tuple(min(ROWS, len(data.x)) for _ in middle)
-    return FactoredRungeKutta(solver, rtol, atol, rows), network.with_weights(
-        (first, *kernels, last)
-    )
+        if isinstance(w, Factored):
+            least = 10 * jnp.finfo(w.dtype).eps * jnp.sqrt(mean_square(w, p, q))
+            with one_lapack_thread():
+                found = _compressed(w, p, q, least, room=len(w.s))
+                found.needed.block_until_ready()
+            room = rows_for(0, int(found.needed) + SPARE)
+            kernels.append(found.kernel.with_room(room))
+        else:
+            kernels.append(w)
+    return network.with_weights((first, *kernels, last))
+
+
+_compressed = jax.jit(compressed, static_argnames="room")
 
 
 def _decomposed(w: Array) -> Factored:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import dynamics
-from .kernels import Factored, compressed, outer, thinned
+from .kernels import Factored, compressed, outer, rows_for, thinned
 from .network import Network
 from .stages import Stages, tableau
 
@@ -129,9 +129,9 @@ class FactoredRungeKutta(eqx.Module):
     def grown(self, network: Network, found: Truncation) -> tuple[FactoredRungeKutta, Network]:
         """The stepper and the network with room for what a step was found to need."""
         first, *middle, last = network.weights
-        rows = tuple(_room(k, int(n)) for k, n in zip(self.rows, found.rows, strict=True))
+        rows = tuple(rows_for(k, int(n)) for k, n in zip(self.rows, found.rows, strict=True))
         kernels = tuple(
-            w.with_room(_room(len(w.s), int(n))) for w, n in zip(middle, found.rank, strict=True)
+            w.with_room(rows_for(len(w.s), int(n))) for w, n in zip(middle, found.rank, strict=True)
         )
         return FactoredRungeKutta(self.solver, self.rtol, self.atol, rows), network.with_weights(
             (first, *kernels, last)
@@ -239,8 +239,3 @@ class FactoredRungeKutta(eqx.Module):
             return so_far.replaced(kernels, speeds, lost, rows), None
 
         return jax.lax.scan(stage, start, (jnp.arange(count), matrix, nodes))[0]
-
-
-def _room(rows: int, needed: int) -> int:
-    """Rows to have, in steps of 16: each other number is another program to compile."""
-    return rows if needed <= rows else 16 * -(-(needed + 8) // 16)

@@ -8,35 +8,24 @@ step's number alone: a run can be taken up at any step and continues the same st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
 from . import dynamics
 from .errors import require, whole
-from .kernels import Delayed, outer
+from .kernels import Factored
+from .kernels.orthogonal import one_lapack_thread
 from .network import Network, columns
 from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
 from .quadrature import key_of
+from .sgd import Stream, steps, with_room
+from .start import compact
 from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
 
 _BLOCK_SAMPLES = 2048
 """Samples drawn at once: their random numbers are made in one vector operation."""
-_WINDOW, _DELAYED_BATCH, _DELAYED_BYTES = 16, 4, 2**18
-"""Steps whose rank-one updates are held back; for batches so small and weights so large."""
-
-
-class Stream(eqx.Module):
-    """An explicit stream of samples: `x (steps, batch, d)`, `y (steps, batch, k)`."""
-
-    x: Float[Array, "steps batch d"]
-    y: Float[Array, "steps batch k"]
 
 
 def train(
@@ -57,7 +46,8 @@ def train(
 
     Args:
         problem: what is learned.
-        network: $W(0)$.
+        network: $W(0)$. Factored weights stay factored, to the rank that rounding lets be
+            told from a lower one: a width of 10^6 has no array of width times width.
         learning_rate: $\epsilon$, the MF time of a step.
         until: MF time at which to stop; `round(until / learning_rate)` steps in all.
         key: of the samples.
@@ -97,128 +87,51 @@ def train(
             f"data: {len(stream.x)} steps of samples, but until / learning_rate is {need}",
         )
         problem.loss.check(stream.y.reshape(-1, stream.y.shape[2]), network.output_dim)
+    network = compact(network)
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
 
     def advance(w: dynamics.Kernels, memory: object, t0: float, t1: float) -> Segment:
         first, last = round(t0 / eps), round(t1 / eps)
-        w, k, finite = _steps(
-            network.with_weights(w),
-            problem,
-            stream,
-            key,
-            jnp.asarray(eps, w[0].dtype),
-            jnp.int32(first),
-            jnp.int32(last),
-            batch_size,
-            block,
-        )
-        return Segment(w, None, int(k) * eps, bool(finite), steps=int(k) - first)
+        segment = Segment(w, None, t0, True)
+        k = first
+        while True:
+            with one_lapack_thread():
+                done = steps(
+                    network.with_weights(segment.weights),
+                    problem,
+                    stream,
+                    key,
+                    jnp.asarray(eps, w[0].dtype),
+                    jnp.int32(k),
+                    jnp.int32(last),
+                    batch_size,
+                    block,
+                )
+                k = int(done.k)
+            segment.weights = done.weights
+            segment.discarded = segment.discarded + np.asarray(done.discarded)
+            if bool(done.fits):
+                break
+            segment.weights = with_room(done.weights, done.needed)
+        segment.time, segment.steps = k * eps, k - first
+        segment.finite = bool(done.finite)
+        return segment
 
     driver = Driver(
         advance,
         lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law)),
         snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
     )
+    factored = any(isinstance(w, Factored) for w in network.weights)
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
         f"a network of widths {network.widths}",
+        kernel=f"{'factored' if factored else 'dense'}: as the network's weights are kept",
     )
     with bar(f"SGD, widths {network.widths}", times[0], times[-1], progress) as on_record:
         return record(driver, network, list(times), report, on_record)
-
-
-@eqx.filter_jit
-def _steps(
-    network: Network,
-    problem: Problem,
-    stream: Stream | None,
-    key: PRNGKeyArray,
-    eps: Float[Array, ""],
-    first: Int[Array, ""],
-    last: Int[Array, ""],
-    batch: int,
-    block: int,
-) -> tuple[dynamics.Kernels, Int[Array, ""], Bool[Array, ""]]:
-    """Steps `first` to `last - 1`; fewer if a prediction is not finite."""
-    dtype = network.weights[0].dtype
-    draw = _draw(problem, stream, key, batch, block)
-    sample_weights = jnp.full(batch, 1 / batch, dtype)
-    middle = [batch <= _DELAYED_BATCH and w.nbytes >= _DELAYED_BYTES for w in network.weights[1:-1]]
-    delayed = [False, *middle, False]
-    window = _WINDOW if any(delayed) else block
-
-    def step(carry: Any) -> Any:
-        k, j, samples, kernels, _ = carry
-        x, y = (jax.lax.dynamic_index_in_dim(s, j, keepdims=False).astype(dtype) for s in samples)
-        rates = [eps * xi for xi in problem.rates(k.astype(dtype) * eps, network.depth)]
-        pairs, prediction = dynamics.changes(
-            kernels,
-            network.measures,
-            network.activations,
-            problem.loss,
-            rates,
-            x,
-            y,
-            sample_weights,
-        )
-        place = (j % window) * batch
-        kernels = tuple(
-            w.hold(f, g, place) if isinstance(w, Delayed) else w + outer(f, g)
-            for w, (f, g) in zip(kernels, pairs, strict=True)
-        )
-        return k + 1, j + 1, samples, kernels, jnp.all(jnp.isfinite(prediction))
-
-    def going(carry: Any, end: Int[Array, ""]) -> Array:
-        k, j, _, _, finite = carry
-        return (j < end) & (k < last) & finite
-
-    def run_window(carry: Any) -> Any:
-        k, j, samples, weights, finite = carry
-        kernels = tuple(
-            Delayed.empty(w, window * batch) if held else w
-            for w, held in zip(weights, delayed, strict=True)
-        )
-        carry = (k, j, samples, kernels, finite)
-        *rest, kernels, finite = jax.lax.while_loop(
-            lambda carry: going(carry, j + window), step, carry
-        )
-        weights = tuple(w.apply() if isinstance(w, Delayed) else w for w in kernels)
-        return *rest, weights, finite
-
-    def run_block(carry: Any) -> Any:
-        k, weights, finite = carry
-        k, _, _, weights, finite = jax.lax.while_loop(
-            lambda carry: going(carry, jnp.int32(block)),
-            run_window,
-            (k, jnp.int32(0), draw(k), weights, finite),
-        )
-        return k, weights, finite
-
-    k, weights, finite = jax.lax.while_loop(
-        lambda carry: (carry[0] < last) & carry[2],
-        run_block,
-        (first, network.weights, jnp.asarray(True)),
-    )
-    return weights, k, finite
-
-
-def _draw(
-    problem: Problem, stream: Stream | None, key: PRNGKeyArray, batch: int, block: int
-) -> Callable[[Array], tuple[Array, Array]]:
-    """The samples of steps k to k + block - 1, `(block, batch, ...)`."""
-    if stream is not None:
-        index = jnp.arange(block)
-        return lambda k: (
-            jnp.take(stream.x, k + index, axis=0, mode="clip"),
-            jnp.take(stream.y, k + index, axis=0, mode="clip"),
-        )
-
-    def of_step(k: Array) -> tuple[Array, Array]:
-        return problem.distribution.sample(jax.random.fold_in(key, k), batch)
-
-    return lambda k: jax.vmap(of_step)(k + jnp.arange(block))
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:

@@ -7,7 +7,7 @@ on the kind of kernel; a plain array is a dense one.
 
 from .delayed import Delayed
 from .dense import added, average_incoming, average_outgoing, mean_square, outer
-from .factored import Factored, compressed, factored, thinned
+from .factored import Factored, compressed, factored, rows_for, thinned
 
 __all__ = [
     "Delayed",
@@ -19,5 +19,6 @@ __all__ = [
     "factored",
     "mean_square",
     "outer",
+    "rows_for",
     "thinned",
 ]

@@ -76,6 +76,11 @@ class Factored(eqx.Module):
         return self.f, self.g, self.s
 
 
+def rows_for(rows: int, needed: int) -> int:
+    """Rows to have, in steps of 16: each other number is another program to compile."""
+    return rows if needed <= rows else 16 * -(-(needed + 8) // 16)
+
+
 def factored(u: ArrayLike, v: ArrayLike) -> Factored:
     r"""The kernel $U V^\top$ of `u (n, r)` and `v (n_out, r)`."""
     f, g = jnp.asarray(u).T, jnp.asarray(v).T
@@ -168,14 +173,21 @@ def thinned(
 
 @dense.average_incoming.register
 def _(w: Factored, measure: Array, f: Array) -> Array:
-    coefficients = dense.average_outgoing(w.f, measure, f) * w.s
-    return dense.average_incoming(w.g, jnp.ones_like(w.s), coefficients)
+    return _through(w.f, w.s, w.g, f * measure)
 
 
 @dense.average_outgoing.register
 def _(w: Factored, measure: Array, g: Array) -> Array:
-    coefficients = dense.average_outgoing(w.g, measure, g) * w.s
-    return dense.average_incoming(w.f, jnp.ones_like(w.s), coefficients)
+    return _through(w.g, w.s, w.f, g * measure)
+
+
+def _through(
+    near: Float[Array, "r n"], s: Float[Array, "r"], far: Float[Array, "r n_out"], f: Array
+) -> Float[Array, "m n_out"]:
+    if f.shape[0] == 1:
+        return jnp.dot(s * jnp.dot(near, f[0]), far)[None]
+    # near @ f.T, not f @ near.T: with few samples that is three times as fast.
+    return (s[:, None] * (near @ f.T)).T @ far
 
 
 @dense.added.register

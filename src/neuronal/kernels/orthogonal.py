@@ -8,15 +8,19 @@ arXiv 2311.08316), after which a Gram matrix finishes the work at full precision
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 from threadpoolctl import threadpool_limits
 
 OVERSAMPLING = 4
-"""Rows of a sketch over functions sketched."""
+"""Columns of a sketch over functions sketched."""
+PIECE = 4096
+"""Nodes worked on at once."""
 
 
 def one_lapack_thread() -> AbstractContextManager:
@@ -28,15 +32,26 @@ def one_lapack_thread() -> AbstractContextManager:
 
 
 class Basis(NamedTuple):
-    """Orthonormal functions E = mix @ near in $L^2(P)$; the functions given are coefficients @ E."""
+    """Orthonormal functions E = mix @ near @ given in $L^2(P)$; those given are coefficients @ E."""
 
-    near: Float[Array, "q n"]
+    given: Float[Array, "q n"]
+    near: Float[Array, "q q"]
     mix: Float[Array, "q q"]
     coefficients: Float[Array, "q q"]
 
     def rows(self, combinations: Float[Array, "k q"]) -> Float[Array, "k n"]:
         """Combinations of E, which itself is not formed."""
-        return (combinations @ self.mix) @ self.near
+        combinations = combinations @ self.mix
+
+        def of_some(some: Array) -> Array:
+            # Two products: multiplied out beforehand, what `near` cancels would be lost.
+            return combinations @ (self.near @ some)
+
+        def put(out: Array, start: Array, some: Array) -> Array:
+            return jax.lax.dynamic_update_slice_in_dim(out, of_some(some), start, 1)
+
+        shape = (len(combinations), self.given.shape[1])
+        return _over_pieces(put, jnp.zeros(shape, self.given.dtype), self.given)
 
 
 def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
@@ -49,12 +64,19 @@ def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
     kept = scales > cut
     scales = jnp.where(kept, scales, 0)
     inverse = jnp.where(kept, 1 / jnp.where(kept, scales, 1), 0)
-    near = (directions * inverse).T @ functions
-    gram = (near * measure) @ near.T + jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
+    near = (directions * inverse).T
+    roots = jnp.sqrt(measure)
+
+    def add(gram: Array, start: Array, some: Array) -> Array:
+        size = some.shape[1]
+        some = near @ some * jax.lax.dynamic_slice_in_dim(roots, start, size)
+        return gram + some @ some.T
+
+    gram = _over_pieces(add, jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype)), functions)
     squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
-    roots = jnp.sqrt(squares)
-    mix = (axes / roots) @ axes.T
-    return Basis(near, mix, (directions * scales) @ ((axes * roots) @ axes.T))
+    sizes = jnp.sqrt(squares)
+    mix = (axes / sizes) @ axes.T
+    return Basis(functions, near, mix, (directions * scales) @ ((axes * sizes) @ axes.T))
 
 
 def sketched_svd(
@@ -65,31 +87,50 @@ def sketched_svd(
     The values are the true ones up to a factor near 1; what the leading vectors leave out is
     known to that factor too.
     """
-    y = _sketch(functions * jnp.sqrt(measure))
+    y = _sketch(functions, jnp.sqrt(measure))
     triangle = jnp.linalg.qr(y.T, mode="r")  # the SVD of a square is the cheaper one
     left, scales, _ = jnp.linalg.svd(triangle.T)
-    size = len(functions)
-    short = size - len(scales)  # fewer nodes than functions
+    short = len(functions) - len(scales)  # fewer nodes than functions
     return left, jnp.pad(scales, (0, short))
 
 
-def _sketch(a: Float[Array, "q n"]) -> Float[Array, "q s"]:
-    """Nodes summed with random signs into few buckets, in two ways: a sparse sign embedding."""
+def _sketch(a: Float[Array, "q n"], scales: Float[Array, "n"]) -> Float[Array, "q s"]:
+    """Nodes summed with random signs into few buckets: a count sketch of `a * scales`."""
     q, n = a.shape
     size = OVERSAMPLING * q
     if n <= 2 * size:
-        return a
-    deep = -(-n // size)
-    pad = lambda signs: jnp.pad(a * signs, ((0, 0), (0, deep * size - n)))
-    index = jnp.arange(n, dtype=jnp.uint32)
-    strided = pad(_signs(index, 1, a.dtype)).reshape(q, deep, size).sum(1)
-    blocked = pad(_signs(index, 2, a.dtype)).reshape(q, size, deep).sum(2)
-    return (strided + blocked) / jnp.sqrt(jnp.asarray(2, a.dtype))
+        return a * scales
+    signed = scales * _signs(jnp.arange(n, dtype=jnp.uint32), a.dtype)
+
+    def add(sums: Array, start: Array, some: Array) -> Array:
+        count = some.shape[1]
+        some = some * jax.lax.dynamic_slice_in_dim(signed, start, count)
+        return sums + some if count == size else sums.at[:, :count].add(some)
+
+    return _over_pieces(add, jnp.zeros((q, size), a.dtype), a, size)
 
 
-def _signs(index: Int[Array, "n"], stream: int, dtype: jnp.dtype) -> Float[Array, "n"]:
+def _over_pieces(
+    step: Callable[[Array, Any, Array], Array],
+    so_far: Array,
+    functions: Float[Array, "q n"],
+    size: int = PIECE,
+) -> Array:
+    """`step(so_far, start, piece)` over pieces of the nodes that fit the cache, in order."""
+    n = functions.shape[1]
+    piece = lambda start: jax.lax.dynamic_slice_in_dim(functions, start, size, 1)
+    whole = n // size * size
+    if whole:
+        starts = jnp.arange(0, whole, size)
+        so_far, _ = jax.lax.scan(
+            lambda carry, start: (step(carry, start, piece(start)), None), so_far, starts
+        )
+    return step(so_far, whole, functions[:, whole:]) if whole < n else so_far
+
+
+def _signs(index: Int[Array, "n"], dtype: jnp.dtype) -> Float[Array, "n"]:
     """Signs by the finaliser of MurmurHash3: no random numbers to draw at each step."""
-    h = index * jnp.uint32(2 * stream + 1) + jnp.uint32(0x9E3779B9 * stream % 2**32)
+    h = index + jnp.uint32(0x9E3779B9)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         h = (h ^ (h >> shift)) * jnp.uint32(factor)
     return 1 - 2 * ((h >> 31) & 1).astype(dtype)
