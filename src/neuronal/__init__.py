@@ -3,6 +3,8 @@
 A network is the mean-field system on an ensemble of neurons: see `neuronal.dynamics`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import activations, distributions, embeddings, losses, schedules
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
@@ -16,6 +18,9 @@ from .theory.picard import Picard, picard, residual
 from .train import train
 from .trajectory import Trajectory
 
+if TYPE_CHECKING:
+    from .interop.sklearn import MeanFieldClassifier, MeanFieldRegressor
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -23,6 +28,8 @@ __all__ = [
     "Coupling",
     "DivergenceError",
     "InvalidInput",
+    "MeanFieldClassifier",
+    "MeanFieldRegressor",
     "Network",
     "Picard",
     "Problem",
@@ -43,3 +50,16 @@ __all__ = [
     "train",
     "triple_limit",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators: scikit-learn takes a second to import."""
+    if name in ("MeanFieldClassifier", "MeanFieldRegressor"):
+        from .interop import sklearn
+
+        return getattr(sklearn, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

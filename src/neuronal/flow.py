@@ -53,7 +53,7 @@ class Fields(eqx.Module):
     measures: tuple[Float[Array, "n_in"], Float[Array, "n_out"]]
     sample_weights: Float[Array, "m"]
     activation: Activation = eqx.field(static=True)
-    schedules: tuple[Schedule, Schedule] = eqx.field(static=True)
+    schedules: tuple[Schedule, Schedule]
 
     def at(self, t: Float[Array, ""]) -> tuple[Float[Array, "m n_in"], Float[Array, "m n_out"]]:
         """Both fields at time t, by cubic Hermite interpolation."""

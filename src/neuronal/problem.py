@@ -38,7 +38,7 @@ class Problem(eqx.Module):
 
     distribution: Distribution
     loss: Loss = eqx.field(static=True)
-    schedules: Schedules = eqx.field(static=True)
+    schedules: Schedules
 
     def __init__(self, distribution: Distribution, loss: Loss, schedules: Schedules = None):
         require(

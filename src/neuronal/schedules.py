@@ -2,7 +2,8 @@ r"""Learning-rate schedules $\xi_i(t)$ of MF time $t$.
 
 A schedule is any callable of MF time that JAX can trace; it returns a non-negative number.
 Those here state the bound and the Lipschitz constant that Assumption 1.1 asks for.
-`depth_balanced` gives one schedule a layer; the others give one for any layer.
+`depth_balanced` gives one schedule a layer; the others give one for any layer. Their numbers may
+be arrays, so that other values are no other program to compile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -20,6 +22,7 @@ Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Constant:
     r"""$\xi(t) = v$."""
@@ -38,6 +41,7 @@ class Constant:
         return jnp.full_like(t, self.value)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Cosine:
     r"""From `value` at $t = 0$ down a half cosine to `final` at `horizon`, constant after."""
@@ -59,6 +63,7 @@ class Cosine:
         return self.final + (self.value - self.final) * (1 + wave) / 2
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Exponential:
     r"""$\xi(t) = v\,e^{-t/\tau}$, `time_constant` $\tau$ in MF time."""
@@ -78,6 +83,7 @@ class Exponential:
         return self.value * jnp.exp(-t / self.time_constant)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Warmup:
     r"""Rises linearly from 0 to `value` over `horizon`, constant after."""

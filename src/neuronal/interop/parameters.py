@@ -1,0 +1,54 @@
+"""What the parameters of an estimator may be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import require, whole
+
+
+def is_limit(width: object) -> bool:
+    """Whether that width asks for the limit."""
+    return isinstance(width, float | np.floating) and width == math.inf
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise `InvalidInput` for a parameter that cannot be used."""
+    for name, least in (
+        ("depth", 2),
+        ("rank", 1),
+        ("batch_size", 1),
+        ("max_iter", 1),
+        ("nodes", 1),
+        ("n_iter_no_change", 1),
+    ):
+        value = getattr(estimator, name)
+        require(whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+    require(
+        is_limit(estimator.width) or whole(estimator.width, 1),
+        f"width: takes an integer >= 1, or inf for the limit, got {estimator.width!r}",
+    )
+    rate = estimator.learning_rate
+    require(
+        rate is None or (_is_number(rate) and rate > 0),
+        f"learning_rate: takes a positive number, or None to find one, got {rate!r}",
+    )
+    for name in ("balance", "tol"):
+        value = getattr(estimator, name)
+        require(_is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {value!r}")
+    require(
+        estimator.schedule in ("cosine", "constant"),
+        f"schedule: takes 'cosine' or 'constant', got {estimator.schedule!r}",
+    )
+    share = estimator.validation_fraction
+    require(
+        _is_number(share) and 0 < share < 1,
+        f"validation_fraction: takes a number between 0 and 1, got {share!r}",
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))

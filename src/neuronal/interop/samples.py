@@ -1,0 +1,127 @@
+"""Samples with weights as a law, of which alone what an estimator learns is a function.
+
+Equal samples are one sample of their total weight, samples come in lexicographic order, and
+those of weight zero are not there: repeating a sample and doubling its weight are the same law,
+bit for bit, and so give the same fit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
+from sklearn.model_selection import train_test_split
+
+from ..distributions import Empirical, with_bias
+from ..errors import InvalidInput, require
+from ..network import numbers
+
+
+class Samples(NamedTuple):
+    """Weighted samples, in the units of the data."""
+
+    x: Float[np.ndarray, "m d"]
+    y: Float[np.ndarray, "m k"]
+    weights: Float[np.ndarray, "m"]
+
+    def distinct(self) -> Samples:
+        """The same law with each sample once, in order."""
+        kept = self.weights > 0
+        rows = np.concatenate([self.x[kept], self.y[kept]], axis=1)
+        found, group = np.unique(rows, axis=0, return_inverse=True)
+        weights = np.bincount(group.reshape(-1), self.weights[kept], len(found))
+        d = self.x.shape[1]
+        return Samples(found[:, :d], found[:, d:], weights)
+
+    def part(self, index: np.ndarray) -> Samples:
+        """The samples of those numbers."""
+        return Samples(self.x[index], self.y[index], self.weights[index])
+
+    def split(self, share: float, seed: int, strata: bool = False) -> tuple[Samples, Samples]:
+        """What is trained on and the share held out; with strata, of every class alike.
+
+        Raises:
+            InvalidInput: too few samples for it.
+        """
+        numbers = np.arange(len(self.x))
+        classes = self.y[:, 0] if strata else None
+        try:
+            parts = train_test_split(numbers, test_size=share, random_state=seed, stratify=classes)
+        except ValueError as error:
+            raise InvalidInput(
+                f"validation_fraction: {len(numbers)} distinct samples cannot be split ({error})"
+            ) from error
+        kept, held_out = map(np.asarray, parts)
+        return self.part(kept), self.part(held_out)
+
+    def law(self, inputs: Scale, targets: Scale) -> Empirical:
+        """Standardised, with the constant coordinate, of few different sizes.
+
+        Copies of the last sample, of weight zero, fill up the size: programs are compiled
+        for one.
+        """
+        m = len(self.x)
+        block = max(64, 2 ** (m.bit_length() - 3))
+        fill = np.minimum(np.arange(-(-m // block) * block), m - 1)
+        weights = np.where(np.arange(len(fill)) < m, self.weights[fill], 0.0)
+        y = jnp.asarray(targets.standard(self.y)[fill], float)
+        return Empirical(biased(inputs, self.x[fill]), y, jnp.asarray(weights / weights.sum()))
+
+
+class Scale(NamedTuple):
+    """Mean and deviation of each column."""
+
+    mean: Float[np.ndarray, "d"]
+    std: Float[np.ndarray, "d"]
+
+    @staticmethod
+    def of(values: Float[np.ndarray, "m d"], weights: Float[np.ndarray, "m"]) -> Scale:
+        """The scale of weighted values; 1 for a column of one value."""
+        p = weights / weights.sum()
+        mean = p @ values
+        std = np.sqrt(p @ (values - mean) ** 2)
+        return Scale(mean, np.where((np.ptp(values, axis=0) > 0) & (std > 0), std, 1.0))
+
+    @staticmethod
+    def none(dim: int) -> Scale:
+        """The scale that changes nothing."""
+        return Scale(np.zeros(dim), np.ones(dim))
+
+    def standard(self, values: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
+        """Values in units of the scale."""
+        return (values - self.mean) / self.std
+
+    def original(self, values: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
+        """Values in the units of the data."""
+        return self.mean + self.std * values
+
+
+def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
+    """Inputs as a network takes them: standardised, then a coordinate 1, of JAX's precision."""
+    standard = jnp.asarray(scale.standard(x), float)
+    require(
+        bool(jnp.all(jnp.isfinite(standard))),
+        "X: values or their spread leave the range of floating-point numbers; rescale them",
+    )
+    return with_bias(standard)
+
+
+def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:
+    """A weight a sample, 1 if none are given.
+
+    Raises:
+        InvalidInput: another shape, NaN, negative weights, or all of them zero.
+    """
+    if given is None:
+        return np.ones(m)
+    weights = np.asarray(numbers("sample_weight", np.asarray(given, float)), float)
+    require(weights.shape == (m,), f"sample_weight: takes shape ({m},), got {weights.shape}")
+    require(bool(np.all(np.isfinite(weights))), "sample_weight: holds NaN or infinite values")
+    require(
+        bool(np.all(weights >= 0)) and weights.sum() > 0,
+        "sample_weight: takes numbers >= 0, not all of them zero",
+    )
+    return weights
