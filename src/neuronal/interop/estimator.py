@@ -74,7 +74,7 @@ class MeanFieldEstimator(BaseEstimator):
 
     def __init__(
         self,
-        depth: int = 4,
+        depth: int = 3,
         width: int | float = 256,
         *,
         rank: int = 16,

@@ -82,8 +82,13 @@ class Scale(NamedTuple):
         """The scale of weighted values; 1 for a column of one value."""
         p = weights / weights.sum()
         mean = p @ values
-        std = np.sqrt(p @ (values - mean) ** 2)
-        return Scale(mean, np.where((np.ptp(values, axis=0) > 0) & (std > 0), std, 1.0))
+        # By the largest deviation first: its square may leave the range of numbers.
+        with np.errstate(over="ignore", invalid="ignore"):
+            reach = np.max(np.abs(values - mean), axis=0)
+            varies = (values.min(axis=0) < values.max(axis=0)) & (reach > 0)
+            reach = np.where(varies, reach, 1.0)
+            std = reach * np.sqrt(p @ ((values - mean) / reach) ** 2)
+        return Scale(mean, np.where(varies, std, 1.0))
 
     @staticmethod
     def none(dim: int) -> Scale:
@@ -101,7 +106,8 @@ class Scale(NamedTuple):
 
 def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
     """Inputs as a network takes them: standardised, then a coordinate 1, of JAX's precision."""
-    standard = jnp.asarray(scale.standard(x), float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        standard = jnp.asarray(scale.standard(x), float)
     require(
         bool(jnp.all(jnp.isfinite(standard))),
         "X: values or their spread leave the range of floating-point numbers; rescale them",

@@ -47,7 +47,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
 
     def __init__(
         self,
-        depth: int = 4,
+        depth: int = 3,
         width: int | float = 256,
         *,
         rank: int = 16,
