@@ -18,6 +18,7 @@ from ..errors import DivergenceError
 from ..losses import CrossEntropy, Loss
 from ..network import Network
 from ..problem import Law
+from ..start import choose_kernel
 from .parameters import is_limit
 from .samples import Samples, Scale, biased
 from .training import SEARCH_WIDTH, Recipe, State, Stopped, Watch, narrowed
@@ -160,7 +161,9 @@ class MeanFieldEstimator(BaseEstimator):
         key = jax.random.key(seed)
         limit = is_limit(self.width)
         if limit:
-            network = embedding.quadrature(int(self.nodes), key=key)
+            nodes = int(self.nodes)
+            kernel, _ = choose_kernel(embedding, nodes, "auto")
+            network = embedding.quadrature(nodes, key=key, kernel=kernel)
         else:
             network = embedding.sample(int(self.width), key)
         state = State(inputs, targets, seed, network, limit)
