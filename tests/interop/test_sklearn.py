@@ -1,5 +1,6 @@
 """The estimators: scikit-learn's contract, and that what they learn is a law's mean-field run."""
 
+import doctest
 import pickle
 import subprocess
 import sys
@@ -51,6 +52,30 @@ def test_the_contract_of_scikit_learn(estimator, check):
 def test_scikit_learn_is_imported_only_when_asked_for():
     code = "import neuronal, sys; assert 'sklearn' not in sys.modules; neuronal.MeanFieldRegressor"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_examples_of_the_docstrings_run():
+    import neuronal.interop.sklearn as module
+
+    assert doctest.testmod(module).failed == 0
+
+
+def test_other_rates_lengths_and_nearby_sizes_are_the_same_program():
+    compiled = []
+
+    def listen(event, seconds, fun_name="", **_):
+        if event.endswith("backend_compile_duration"):
+            compiled.append(fun_name)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        regressor(width=17).fit(X, Y)  # a width of its own: compiled here
+        assert any("_steps" in name for name in compiled)
+        compiled.clear()
+        regressor(width=17, learning_rate=0.1, max_iter=7).fit(X[:50], Y[:50])
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not any("_steps" in name or "mean_loss" in name for name in compiled)
 
 
 def test_a_fit_is_the_run_of_train_on_the_same_law():
