@@ -93,11 +93,21 @@ def measured() -> str:
         for row in rows["online_sgd"]
     ]
     rhs = [f"{100 * row['rhs / peak']:.0f} % at n = {row['n']}" for row in rows["dense_rhs"]]
+    cost = {row["claim"]: row["figure"] for row in rows["factored"]}
+    factored = [
+        f"{claim}: {cell(figure)}" for claim, figure in cost.items() if "seconds" not in claim
+    ]
+    wide = [
+        f"n = {row['n']:,}: {row['seconds']:.0f} s, {row['peak, GiB']:.1f} GiB"
+        for row in rows["wide_sgd"]
+    ]
     figures = [
         ("Excess risk of the limit over the target's variance, one step and one time for every depth",
          depths, "depths"),
         ("Digits, test accuracy, mean over seeds", classified, "digits"),
         ("The dense limit's right-hand side, share of the machine's matrix-product peak", rhs, "dense_rhs"),
+        ("The limit on factored kernels", factored, "factored"),
+        ("Online SGD on factored weights, L = 4, 1000 steps", wide, "wide_sgd"),
         ("Online SGD, PyTorch's time over ours, written by hand and with autograd", online, "online_sgd"),
     ]  # fmt: skip
     lines = ["| what | figure | `python -m benchmarks` |", "|---|---|---|"]

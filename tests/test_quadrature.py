@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neuronal.quadrature import RULES, gaussian, key_of, sobol
+from neuronal.quadrature import RULES, _korobov, gaussian, key_of, lattice, sobol
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +54,37 @@ def test_monte_carlo_converges_at_one_half_and_sobol_near_one():
     few, many = 64, 4096
     rate = {
         name: -np.log(errors(name, many, 3) / errors(name, few, 3)) / np.log(many / few)
-        for name in ("monte-carlo", "sobol")
+        for name in ("monte-carlo", "sobol", "lattice")
     }
     assert 0.35 < rate["monte-carlo"] < 0.65
     assert rate["sobol"] > 0.8
+    assert rate["lattice"] > 0.8
 
 
-@pytest.mark.parametrize("name", ["monte-carlo", "sobol"])
+def test_antithetic_pairs_are_exact_for_odd_functions():
+    x, w = rule("antithetic", 101, 3)
+    np.testing.assert_array_equal(x[0:100:2], -x[1:100:2])
+    x, w = rule("antithetic", 100, 3)
+    np.testing.assert_allclose(w @ np.tanh(x**3), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize(("nodes", "dim"), [(1, 2), (2, 3), (97, 4), (1024, 20)])
+def test_lattices_are_lattices(nodes, dim):
+    """Powers of one generator, coprime to n: every coordinate visits n places."""
+    key = jax.random.key(4)
+    points = lattice(nodes, dim, key)
+    assert points.shape == (nodes, dim)
+    assert points.min() > 0
+    assert points.max() < 1
+    steps = _korobov(nodes, dim)
+    assert all(np.gcd(int(a), nodes) == 1 for a in steps)
+    np.testing.assert_array_equal(
+        steps, [pow(int(steps[min(1, dim - 1)]), j, nodes) for j in range(dim)]
+    )
+    assert len(np.unique(np.round(points[:, 0], 12))) == nodes
+
+
+@pytest.mark.parametrize("name", ["monte-carlo", "sobol", "lattice", "antithetic"])
 def test_random_rules_have_the_normal_law_s_moments_and_obey_their_key(name):
     x, w = rule(name, 2048, 5)
     near = 5 / np.sqrt(2048)

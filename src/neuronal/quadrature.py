@@ -6,11 +6,17 @@ A rule turns `(nodes, dim, key)` into nodes `(n, dim)` and weights `(n,)` of sum
 - ``sobol``: a scrambled Sobol sequence through the normal quantile; error near
   $n^{-1}$ for smooth integrands, and random, so that a second key estimates it; the
   number of nodes is best a power of two;
+- ``lattice``: a rank-1 lattice (Korobov's, the best of some generators), shifted at random,
+  through the normal quantile; its error is near $n^{-1}$ too, and the rule cheaper to make;
+- ``antithetic``: independent draws in pairs z, -z: exact for odd integrands;
 - ``gauss-hermite``: the product of one-dimensional Gauss rules; exponentially accurate for
   analytic integrands in one to three dimensions, useless beyond.
 """
 
 from __future__ import annotations
+
+import math
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +26,7 @@ from scipy import special, stats
 
 from .errors import InvalidInput, require
 
-RULES = ("monte-carlo", "sobol", "gauss-hermite")
+RULES = ("monte-carlo", "antithetic", "sobol", "lattice", "gauss-hermite")
 _MAX_SOBOL_DIM = 21201
 
 
@@ -41,6 +47,13 @@ def gaussian(
     if rule == "sobol":
         points = jnp.asarray(special.ndtri(sobol(nodes, dim, key)))
         return points, jnp.full(nodes, 1 / nodes)
+    if rule == "lattice":
+        points = jnp.asarray(special.ndtri(lattice(nodes, dim, key)))
+        return points, jnp.full(nodes, 1 / nodes)
+    if rule == "antithetic":
+        half = jax.random.normal(key, (-(-nodes // 2), dim))
+        pairs = jnp.stack([half, -half], axis=1).reshape(-1, dim)
+        return pairs[:nodes], jnp.full(nodes, 1 / nodes)
     if rule == "gauss-hermite":
         return _gauss_hermite(nodes, dim)
     raise InvalidInput(f"rule: {rule!r} is none of {', '.join(RULES)}")
@@ -56,6 +69,39 @@ def sobol(nodes: int, dim: int, key: PRNGKeyArray) -> Float[np.ndarray, "n dim"]
     engine = stats.qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(seed), bits=52)
     points = engine.random_base2(exponent)[:nodes]
     return np.clip(points, 2.0**-53, 1 - 2.0**-53)
+
+
+def lattice(nodes: int, dim: int, key: PRNGKeyArray) -> Float[np.ndarray, "n dim"]:
+    """A randomly shifted rank-1 lattice in the open unit cube, folded (the tent transform)."""
+    shift = np.asarray(jax.random.uniform(key, (dim,)), float)
+    steps = _korobov(nodes, dim)
+    points = (np.arange(nodes)[:, None] * steps[None, :] % nodes / nodes + shift) % 1.0
+    return np.clip(1 - np.abs(2 * points - 1), 2.0**-53, 1 - 2.0**-53)
+
+
+@lru_cache(maxsize=64)
+def _korobov(nodes: int, dim: int) -> Float[np.ndarray, "dim"]:
+    r"""The generating vector $(1, a, a^2, \dots)$ mod n with the least worst-case error.
+
+    The error is that of the weighted Korobov space of smoothness 1, with weights $j^{-2}$ of the
+    coordinates (Sloan and Joe, Lattice Methods for Multiple Integration, 1994).
+    """
+    rng = np.random.default_rng([nodes, dim])
+    coprime = [a for a in rng.integers(1, max(nodes, 2), 200) if math.gcd(int(a), nodes) == 1]
+    candidates = coprime[: int(np.clip(2**24 // (nodes * dim), 2, 64))] or [1]
+    k = np.arange(nodes)
+
+    def vector(a: int) -> np.ndarray:
+        return np.asarray([pow(int(a), j, nodes) for j in range(dim)])
+
+    def error(a: int) -> float:
+        product = np.ones(nodes)
+        for j, step in enumerate(vector(a), start=1):
+            u = k * step % nodes / nodes
+            product *= 1 + 2 * np.pi**2 * (u * u - u + 1 / 6) / j**2
+        return float(product.mean())
+
+    return vector(min(candidates, key=error))
 
 
 def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:

@@ -9,25 +9,22 @@ entries falls as $1/n$.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import diffrax
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
-from . import dynamics
 from .embeddings import AbstractEmbedding
-from .errors import InvalidInput, require
-from .kernels.orthogonal import one_lapack_thread
+from .errors import require, whole
 from .network import Network
-from .problem import Law, Problem, mean_loss
+from .ode import Control, integrator
+from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
+from .quadrature import key_of
+from .refine import refined
 from .start import choose_kernel, factored_start
-from .steppers import Dense, FactoredRungeKutta, Field
-from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
+from .steppers import Dense, FactoredRungeKutta
+from .trajectory import Driver, Report, Trajectory, record, record_times
 
 
 def solve(
@@ -41,6 +38,7 @@ def solve(
     kernel: str = "auto",
     save_at: int | ArrayLike | None = None,
     *,
+    accuracy: float | None = None,
     key: PRNGKeyArray | int = 0,
     solver: diffrax.AbstractSolver | None = None,
     step: float | None = None,
@@ -60,6 +58,10 @@ def solve(
         kernel: how weights between layers are kept: ``dense``; ``factored``, at a cost linear in
             the nodes, to the rank that a tenth of the tolerances needs; or ``auto``: whichever
             is expected to be the faster, `report.kernel` says which and why.
+        accuracy: if given, nodes (from the number given on) and tolerances are chosen so that
+            the prediction is within it of the limit's, root mean square over the inputs and
+            worst over the recorded times; `report.error` says what was reached. It takes
+            four runs with other randomisations of the rule, and some smaller ones.
         save_at: MF times to record, or a number of equal intervals (64 if left out).
         solver: a Diffrax solver; ``Tsit5()`` if left out.
         step: a constant step in MF time instead of the tolerances (``Euler()`` with a
@@ -72,7 +74,48 @@ def solve(
     Raises:
         InvalidInput: arguments that do not fit, or tolerances that no step meets.
         DivergenceError: the state left the finite numbers.
+
+    Warns:
+        InaccuracyWarning: `accuracy` is not reached with 2^20 nodes a layer.
     """
+    how = (solver, step, since, data_nodes, max_steps, progress)
+    if accuracy is None:
+        return _solve(problem, start, until, nodes, rule, rtol, atol, kernel, save_at, key, *how)
+    require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
+    require(step is None, "accuracy: takes adaptive steps, not a constant step")
+    require(whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
+    x, _, weights = problem.quadrature(data_nodes)
+
+    def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
+        predictions: list[Array] = []
+        trajectory = _solve(
+            problem, start, until, nodes, rule, rtol, rtol / 100, kernel, save_at, key, *how,
+            watch=lambda t, loss, network: predictions.append(network(x)),
+        )  # fmt: skip
+        return trajectory, jnp.stack(predictions)
+
+    return refined(run, accuracy, nodes, rule, key_of(key), weights)
+
+
+def _solve(
+    problem: Problem,
+    start: AbstractEmbedding | Network,
+    until: float,
+    nodes: int,
+    rule: str,
+    rtol: float,
+    atol: float,
+    kernel: str,
+    save_at: int | ArrayLike | None,
+    key: PRNGKeyArray | int,
+    solver: diffrax.AbstractSolver | None,
+    step: float | None,
+    since: float,
+    data_nodes: int,
+    max_steps: int,
+    progress: bool | OnRecord,
+    watch: OnRecord | None = None,
+) -> Trajectory:
     require(rtol > 0 and atol > 0, f"rtol, atol: take positive numbers, got {rtol}, {atol}")
     is_embedding = isinstance(start, AbstractEmbedding)
     require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
@@ -91,44 +134,12 @@ def solve(
     solver = diffrax.Tsit5() if solver is None else solver
     # Arrays, so that other tolerances are no other program to compile.
     constant = None if step is None else jnp.asarray(step, dtype)
-    control = _Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
-    first_stepper: Dense | FactoredRungeKutta = Dense(solver)
+    control = Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
+    stepper: Dense | FactoredRungeKutta = Dense(solver)
     if kind == "factored":
-        first_stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
-
-    def advance(w: dynamics.Kernels, memory: Any, t0: float, t1: float) -> Segment:
-        at = network.with_weights(w)
-        stepper, dt = (first_stepper, None) if memory is None else memory
-        if dt is None:
-            dt = _initial_step(at, problem, data, stepper, control, jnp.asarray(t0))
-        segment = Segment(w, None, t0, True)
-        while True:
-            now = segment.time
-            span = jnp.asarray(now), jnp.asarray(t1 - now)
-            with one_lapack_thread():
-                reached = _integrate(at, problem, data, stepper, control, dt, *span)
-                reached.status.block_until_ready()
-            segment.time = now + float(reached.time)
-            segment.steps += int(reached.accepted)
-            segment.rejected += int(reached.rejected)
-            at, dt = at.with_weights(reached.weights), reached.dt
-            if isinstance(stepper, FactoredRungeKutta):
-                segment.discarded = segment.discarded + np.asarray(reached.memory.discarded)
-                if int(reached.status) == _FULL:
-                    stepper, at = stepper.grown(at, reached.memory)
-                    continue
-            break
-        if int(reached.status) == _EXHAUSTED:
-            raise InvalidInput(
-                f"rtol, atol: not reached in {max_steps} steps after t = {t0:g}; loosen the "
-                f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
-            )
-        segment.weights, segment.memory = at.weights, (stepper, dt)
-        segment.finite = int(reached.status) == _DONE
-        return segment
-
+        stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
     driver = Driver(
-        advance,
+        integrator(network, problem, data, control, stepper),
         lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data)),
         problem=problem,
         law=data,
@@ -138,145 +149,22 @@ def solve(
         f"MF ODE, {type(solver).__name__}, {how}, {kind} kernels", ensemble, kernel=f"{kind}: {why}"
     )
     with bar(f"ODE, {ensemble}", times[0], times[-1], progress) as on_record:
-        return record(driver, network, list(times), report, on_record)
+        return record(driver, network, list(times), report, _both(on_record, watch))
+
+
+def _both(one: OnRecord | None, other: OnRecord | None) -> OnRecord | None:
+    """Both called at each record."""
+    if one is None or other is None:
+        return one or other
+
+    def both(t: float, loss: float, network: Network) -> None:
+        one(t, loss, network)
+        other(t, loss, network)
+
+    return both
 
 
 def network_widths(network: Network) -> str:
     """The widths, as one number where they are equal."""
     widths = set(network.widths)
     return str(widths.pop()) if len(widths) == 1 else str(network.widths)
-
-
-_DONE, _DIVERGED, _EXHAUSTED, _FULL = 0, 1, 2, 3
-
-
-class _Reached(NamedTuple):
-    """Where `_integrate` came to: weights, next step, time, the stepper's memory, counts."""
-
-    weights: dynamics.Kernels
-    dt: Float[Array, ""]
-    time: Float[Array, ""]
-    memory: Any
-    accepted: Int[Array, ""]
-    rejected: Int[Array, ""]
-    status: Int[Array, ""]
-
-
-class _Control(eqx.Module):
-    """How steps are chosen."""
-
-    rtol: Float[Array, ""]
-    atol: Float[Array, ""]
-    step: Float[Array, ""] | None
-    max_steps: int
-
-    def controller(self, measures: dynamics.Measures) -> diffrax.AbstractStepSizeController:
-        if self.step is not None:
-            return diffrax.ConstantStepSize()
-
-        def norm(error: dynamics.Kernels | Array) -> Array:
-            """Over layers the worst; a stepper may have taken each layer's norm itself."""
-            norms = dynamics.layer_norms(error, measures) if isinstance(error, tuple) else error
-            return jnp.max(norms)
-
-        return diffrax.PIDController(rtol=self.rtol, atol=self.atol, norm=norm)
-
-
-def _field(network: Network, problem: Problem, data: Law, since: Any) -> Field:
-    """The right-hand side in time since `since`: single precision keeps small steps apart."""
-
-    def field(t: Array, weights: dynamics.Kernels) -> list[tuple[Array, Array]]:
-        rates = problem.rates((since + t).astype(weights[0].dtype), network.depth)
-        return dynamics.changes(
-            weights, network.measures, network.activations, problem.loss, rates, *data
-        )[0]
-
-    return field
-
-
-@eqx.filter_jit
-def _initial_step(
-    network: Network,
-    problem: Problem,
-    data: Law,
-    stepper: Dense | FactoredRungeKutta,
-    control: _Control,
-    since: Float[Array, ""],
-) -> Float[Array, ""]:
-    if control.step is not None:
-        return control.step
-    field = _field(network, problem, data, since)
-    return stepper.first_step(field, network.weights, network.measures, control)
-
-
-@eqx.filter_jit
-def _integrate(
-    network: Network,
-    problem: Problem,
-    data: Law,
-    stepper: Dense | FactoredRungeKutta,
-    control: _Control,
-    dt: Float[Array, ""],
-    since: Float[Array, ""],
-    duration: Float[Array, ""],
-) -> _Reached:
-    """From `since` over `duration`, or as far as it goes."""
-    measures = network.measures
-    dtype = network.weights[0].dtype
-    field = _field(network, problem, data, since)
-    controller = control.controller(measures)
-    end = duration.astype(dtype)
-    start = jnp.zeros((), dtype)
-    order: Any = stepper.solver.error_order(Dense.term(field))
-    # A step that would leave a sliver before the end is stretched over it.
-    clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
-
-    seen = stepper.seen(network.weights, measures)
-    _, memory = controller.init(
-        Dense.term(field), start, end, seen, dt, None, stepper.solver.func, order
-    )
-    own = stepper.start(field, start, clip(start, dt), network.weights)
-
-    def body(carry: Any) -> Any:
-        t, dt, weights, own, memory, accepted, rejected, _ = carry
-        t_next = clip(t, dt)
-        tried = stepper.step(field, measures, t, t_next, weights, own)
-        before, after = (stepper.seen(w, measures) for w in (weights, tried.weights))
-        keep, t_new, t_after, _, next_memory, _ = controller.adapt_step_size(
-            t, t_next, before, after, None, tried.error, order, memory
-        )
-        keep = jnp.asarray(keep)
-        proposed = t_after - t_new
-        if control.step is not None:
-            proposed = dt
-        else:  # the step cut short at the end of the interval is no measure of what is possible
-            proposed = jnp.where(keep & (t_next - t < dt), jnp.maximum(proposed, dt), proposed)
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(tried.weights[i])) for i in (0, -1)]))
-        # An adaptive controller rejects what is not finite; a constant step cannot.
-        status = jnp.where(keep & ~finite, _DIVERGED, _DONE)
-        # A step that found no room is not taken, whatever its error.
-        full = keep & finite & ~tried.fits
-        status = jnp.where(full, _FULL, status).astype(jnp.int32)
-        keep = keep & ~full
-        choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
-        return (
-            jnp.where(keep, t_next, t),
-            jnp.where(full, dt, proposed),
-            choose(tried.weights, weights),
-            stepper.remember(tried.memory, own, keep),
-            jax.tree.map(lambda a, b: jnp.where(full, b, a), next_memory, memory),
-            accepted + keep,
-            rejected + (~keep & ~full),
-            status,
-        )
-
-    def unfinished(carry: Any) -> Array:
-        t, *_, accepted, rejected, status = carry
-        return (t < end) & (status == _DONE) & (accepted + rejected < control.max_steps)
-
-    zero = jnp.zeros((), jnp.int32)
-    t, dt, weights, own, _, accepted, rejected, status = jax.lax.while_loop(
-        unfinished, body, (start, dt, network.weights, own, memory, zero, zero, zero)
-    )
-    status = jnp.where((status == _DONE) & (t < end), _EXHAUSTED, status)
-    return _Reached(weights, dt, t, own, accepted, rejected, status)

@@ -37,6 +37,8 @@ class Report:
             P_i)$ of what the steps cut off, summed: what truncation added to the weights' error
             before the flow carried it on.
         ranks: of the middle layers, at the end.
+        error: estimated, of the prediction, where an accuracy was asked for; `error_in_time` is
+            the integration's part of it.
     """
 
     driver: str
@@ -48,10 +50,14 @@ class Report:
     kernel: str = "dense"
     discarded: np.ndarray | float = 0.0
     ranks: tuple[int, ...] = ()
+    error: float | None = None
+    error_in_time: float | None = None
 
     def __str__(self) -> str:
         refused = f" ({self.rejected} rejected)" if self.rejected else ""
         cut = f"; ranks {self.ranks}, cut off {np.max(self.discarded):.1e}" if self.ranks else ""
+        if self.error is not None:
+            cut += f"; error of the prediction {self.error:.1e}"
         return (
             f"{self.driver} on {self.ensemble}: {self.steps} steps{refused} in "
             f"{self.seconds:.1f} s{cut}; {self.stopped}."

@@ -118,7 +118,7 @@ class AbstractEmbedding(eqx.Module):
 
         Args:
             nodes: how many a hidden layer, one number or one a layer.
-            rule: ``sobol``, ``monte-carlo`` or ``gauss-hermite``.
+            rule: ``sobol``, ``lattice``, ``antithetic``, ``monte-carlo`` or ``gauss-hermite``.
             key: of the scrambling or the draws; equal keys give equal nodes.
             carry: latents, one set a hidden layer, of neurons carried along: they come
                 after the nodes and have measure zero, so that the limit moves them and they
