@@ -98,7 +98,7 @@ def measured() -> str:
         f"{claim}: {cell(figure)}" for claim, figure in cost.items() if "seconds" not in claim
     ]
     wide = [
-        f"n = {row['n']:,}: {row['seconds']:.0f} s, {row['peak, GiB']:.1f} GiB"
+        f"{row['steps']} steps at n = {row['n']:,}: {row['seconds']:.0f} s, {row['peak, GiB']:.1f} GiB"
         for row in rows["wide_sgd"]
     ]
     figures = [
@@ -107,7 +107,7 @@ def measured() -> str:
         ("Digits, test accuracy, mean over seeds", classified, "digits"),
         ("The dense limit's right-hand side, share of the machine's matrix-product peak", rhs, "dense_rhs"),
         ("The limit on factored kernels", factored, "factored"),
-        ("Online SGD on factored weights, L = 4, 1000 steps", wide, "wide_sgd"),
+        ("Online SGD on factored weights, batch 1, L = 4", wide, "wide_sgd"),
         ("Online SGD, PyTorch's time over ours, written by hand and with autograd", online, "online_sgd"),
     ]  # fmt: skip
     lines = ["| what | figure | `python -m benchmarks` |", "|---|---|---|"]

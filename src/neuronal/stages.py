@@ -33,11 +33,18 @@ class Stages(eqx.Module):
 
     def kernels(self, coefficients: Float[Array, "stages"]) -> tuple[Factored, ...]:
         """Middle weights with the stages' velocities added, times coefficients."""
-        added = [jnp.repeat(coefficients, k) for k in self.room]
         return tuple(
-            Factored(w.f, w.g, w.s.at[len(w.s) - len(a) :].set(a))
-            for w, a in zip(self.middle, added, strict=True)
+            Factored(w.f, w.g, w.s + scales)
+            for w, scales in zip(self.middle, self.scales(coefficients), strict=True)
         )
+
+    def scales(self, coefficients: Float[Array, "stages"]) -> list[Float[Array, "r"]]:
+        """Those of the velocities alone: zero in the rows of the weights."""
+        added = [jnp.repeat(coefficients, k) for k in self.room]
+        return [
+            jnp.zeros_like(w.s).at[len(w.s) - len(a) :].set(a)
+            for w, a in zip(self.middle, added, strict=True)
+        ]
 
     def ends(self, coefficients: Float[Array, "stages"]) -> list[Array]:
         """The first and the last layer's weights, likewise."""

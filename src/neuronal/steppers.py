@@ -164,19 +164,13 @@ class FactoredRungeKutta(eqx.Module):
         floor = 10 * jnp.finfo(h.dtype).eps * sizes
         tolerance = jnp.maximum(CUT * (self.atol + self.rtol * sizes), floor)[1:-1]
         stages = self._stages(field, measures, t, h, weights, CUT * tolerance)
-        wide = stages.kernels(h * solution)
-        other = [
-            scales.at[: len(w.s)].set(0)
-            for scales, w in zip(
-                (k.s for k in stages.kernels(h * error)), weights[1:-1], strict=True
-            )
-        ]
         cut = [
             compressed(w, p, q, tol, len(old.s), scales)
             for w, p, q, tol, old, scales in zip(
-                wide, measures[:-1], measures[1:], tolerance, weights[1:-1], other, strict=True
+                stages.kernels(h * solution), measures[:-1], measures[1:], tolerance,
+                weights[1:-1], stages.scales(h * error), strict=True,
             )
-        ]
+        ]  # fmt: skip
         moved = stages.ends(h * solution)
         ends = [jnp.tensordot(h * error, k, 1) for k in stages.end_speeds]
         outside = dynamics.layer_norms((ends[0], ends[1]), (measures[0], measures[-1]))
