@@ -82,15 +82,16 @@ def main(rounds: int = 15) -> None:
         )
         change = np.asarray(velocity(network.weights)[1])
         difference = float(np.abs(change + by_hand(weights, widths, tx, ty)[1].numpy()).max())
-        peak = 2 * n**3 / times["product"]
+        xla, mkl = (2 * n**3 / times[name] for name in ("product", "torch product"))
+        peak = np.maximum(xla, mkl)  # the machine's, by the better library
         ours = 6 * n * n * SAMPLES * (DEPTH - 2) / times["neuronal"]
         rows.append(
             {
                 "n": n,
-                "peak GFLOP/s": np.median(peak) / 1e9,
+                "XLA product GFLOP/s": np.median(xla) / 1e9,
+                "torch product GFLOP/s": np.median(mkl) / 1e9,
                 "rhs GFLOP/s": np.median(ours) / 1e9,
                 "rhs / peak": float(np.median(ours / peak)),
-                "torch peak GFLOP/s": np.median(2 * n**3 / times["torch product"]) / 1e9,
                 "hand / neuronal": float(np.median(times["hand"] / times["neuronal"])),
                 "autograd / neuronal": float(np.median(times["autograd"] / times["neuronal"])),
                 "relative difference": difference / float(np.abs(change).max()),
@@ -100,7 +101,8 @@ def main(rounds: int = 15) -> None:
         "dense_rhs",
         f"right-hand side of the dense limit, L = {DEPTH}, {SAMPLES} data points, float32",
         rows,
-        "6 n^2 m operations a middle layer; the first and last layers and tanh are not counted",
+        "6 n^2 m operations a middle layer; the first and last layers and tanh are not counted; peak: the "
+        "better of both libraries' n by n products, in each round",
     )
 
 
