@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuronal as nr
+from neuronal.dynamics import changes, layer_norms
 from neuronal.kernels import (
     Factored,
     added,
@@ -19,6 +20,8 @@ from neuronal.kernels import (
     mean_square,
     thinned,
 )
+from neuronal.start import factored_start
+from neuronal.steppers import Dense, FactoredRungeKutta
 
 
 @pytest.fixture(autouse=True)
@@ -121,13 +124,37 @@ def embedding(depth=4):
 
 def test_one_step_is_that_of_the_dense_solver():
     """With nothing to cut, the factored step is the Runge-Kutta step, error estimate included."""
-    runs = [
-        nr.solve(problem(), embedding(), 0.5, nodes=60, kernel=kernel, step=0.5, data_nodes=12,
-                 save_at=1, solver=diffrax.Dopri5(), rtol=1e-13, atol=1e-13)
-        for kernel in ("dense", "factored")
-    ]  # fmt: skip
-    for a, b in zip(runs[0].network.matrices, runs[1].network.matrices, strict=True):
+    start = embedding().quadrature(60, kernel="factored")
+    law = problem().quadrature(12)
+    fine = jnp.asarray(1e-13)
+    wide, wide_start = factored_start(start, diffrax.Dopri5(), fine, fine, law)
+    wide = FactoredRungeKutta(wide.solver, fine, fine, (12, 12))
+    wide_start = wide_start.with_weights(
+        tuple(w.with_room(120) if isinstance(w, Factored) else w for w in wide_start.weights)
+    )
+    tried = []
+    for stepper, network in (
+        (Dense(diffrax.Dopri5()), start.with_weights(start.matrices)),
+        (wide, wide_start),
+    ):
+
+        @jax.jit
+        def step(weights, stepper=stepper, network=network):
+            field = lambda t, w: changes(
+                w, network.measures, network.activations, problem().loss,
+                problem().rates(t, 4), *law,
+            )[0]  # fmt: skip
+            t, t_next = jnp.asarray(0.2), jnp.asarray(0.9)
+            memory = stepper.start(field, t, t_next, weights)
+            return stepper.step(field, network.measures, t, t_next, weights, memory)
+
+        found = step(network.weights)
+        assert bool(found.fits)
+        tried.append((network.with_weights(found.weights).matrices, found.error))
+    (weights, error), (wide_weights, wide_error) = tried
+    for a, b in zip(weights, wide_weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
+    np.testing.assert_allclose(wide_error, layer_norms(error, start.measures), rtol=1e-6)
 
 
 @pytest.mark.parametrize("data_nodes", [12, 40])

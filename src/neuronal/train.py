@@ -47,7 +47,7 @@ def train(
     Args:
         problem: what is learned.
         network: $W(0)$. Factored weights stay factored, to the rank that rounding lets be
-            told from a lower one: a width of 10^6 has no array of width times width.
+            told from a lower one: no array of width times width is formed.
         learning_rate: $\epsilon$, the MF time of a step.
         until: MF time at which to stop; `round(until / learning_rate)` steps in all.
         key: of the samples.
