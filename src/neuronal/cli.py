@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `certify`, `couple`, `report` and `gallery`.
+"""The command line: `neuronal run`, `certify`, `couple`, `sweep`, `report` and `gallery`.
 
 Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 interrupted.
 """
@@ -16,8 +16,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from .experiments.config import Experiment
     from .experiments.jobs import Job
 
@@ -147,6 +145,54 @@ def couple(
 
 
 @app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", "-s", metavar="FIELD=VALUE,...", help="A field and its values."),
+    ],
+    out: Out = None,
+    overwrite: Overwrite = False,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
+) -> None:
+    """Run an experiment at every combination of some settings.
+
+    [b]neuronal sweep mine.toml --set networks.learning_rate=0.05,0.1 --set systems.depth=3,6[/b]
+    makes six folders, [b]sweep.nc[/b] with their final risks, and a table. Runs that are finished
+    are not run again.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import nullcontext
+    from multiprocessing import get_context
+
+    from .experiments import load
+    from .experiments import sweep as sweeps
+    from .report import terminal
+
+    experiment = load(file)
+    swept = dict(map(sweeps.setting, settings))
+    folder = out or Path("runs") / f"{experiment.name}-sweep"
+    count = len(sweeps.points(experiment, swept))
+    # Spawned: JAX has threads, which a fork would not carry over.
+    pool = ProcessPoolExecutor(workers, get_context("spawn")) if workers > 1 else nullcontext()
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
+    with pool as executor, Progress(*columns, console=_out, transient=True) as shown:
+        task = shown.add_task(f"0/{count} runs", total=count)
+        done = 0
+
+        def on_done(point: sweeps.Point, error: str | None) -> None:
+            nonlocal done
+            done += 1
+            shown.update(task, completed=done, description=f"{done}/{count} runs")
+            if error:
+                shown.console.print(f"{escape(point.name)}: {escape(error)}")
+
+        data = sweeps.sweep(experiment, swept, folder, executor, overwrite, on_done)
+    _out.print(terminal.swept(data, list(swept)))
+    _out.print(f"\nwrote {escape(str(folder / sweeps.FILE))}", soft_wrap=True)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `neuronal run` wrote.")],
 ) -> None:
@@ -190,6 +236,7 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
     from . import report as page
     from .experiments import certificates
     from .experiments.jobs import jobs
+    from .report import terminal
 
     folder = out or Path("runs") / experiment.name
     todo = list(jobs(experiment))
@@ -221,43 +268,8 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
         found = certificates.certify_systems(experiment)
         certificates.write(found, folder)
         path = page.write(data, folder, found)
-    _summary(data)
+    _out.print(terminal.summary(data))
     _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
-
-
-def _summary(data: xr.Dataset) -> None:
-    """The final risk of each run, as a table."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("system", style="bold")
-    accuracy = "test_accuracy" in data or "limit_test_accuracy" in data
-    kinds = ["limit"] if "limit_risk" in data else []
-    kinds += [f"width {n}" for n in data.width.values] if "risk" in data else []
-    for kind in kinds:
-        table.add_column(kind, justify="right")
-    for i, label in enumerate(data.system.values):
-        cells = []
-        for kind in kinds:
-            cell = f"{_final(data, i, kind, 'risk'):.4g}"
-            if accuracy:
-                cell += f"  ({100 * _final(data, i, kind, 'test_accuracy'):.1f} %)"
-            cells.append(cell)
-        table.add_row(escape(str(label)), *cells)
-    known = f", infimum {float(data.infimum):.4g}" if "infimum" in data else ""
-    _out.print(
-        f"risk at MF time {float(data.time[-1]):g}{' (test accuracy)' if accuracy else ''}, "
-        f"best constant {float(data.constant_risk):.4g}{known}"
-    )
-    _out.print(table)
-
-
-def _final(data: xr.Dataset, system: int, kind: str, name: str) -> float:
-    """The last value of a series; of several seeds the median."""
-    if kind == "limit":
-        values = data[f"limit_{name}"].isel(system=system)
-    else:
-        width = int(kind.removeprefix("width "))
-        values = data[name].isel(system=system).sel(width=width).median("seed")
-    return float(values.dropna("time")[-1])
 
 
 def _stop(message: str, code: int) -> NoReturn:

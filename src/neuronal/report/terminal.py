@@ -1,0 +1,65 @@
+"""Final risks as tables in the terminal."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import xarray as xr
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+
+def summary(data: xr.Dataset) -> Group:
+    """The final risk of each run, as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("system", style="bold")
+    accuracy = "test_accuracy" in data or "limit_test_accuracy" in data
+    kinds = ["limit"] if "limit_risk" in data else []
+    kinds += [f"width {n}" for n in data.width.values] if "risk" in data else []
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    for i, label in enumerate(data.system.values):
+        cells = []
+        for kind in kinds:
+            cell = f"{_final(data, i, kind, 'risk'):.4g}"
+            if accuracy:
+                cell += f"  ({100 * _final(data, i, kind, 'test_accuracy'):.1f} %)"
+            cells.append(cell)
+        table.add_row(escape(str(label)), *cells)
+    known = f", infimum {float(data.infimum):.4g}" if "infimum" in data else ""
+    heading = (
+        f"risk at MF time {float(data.time[-1]):g}{' (test accuracy)' if accuracy else ''}, "
+        f"best constant {float(data.constant_risk):.4g}{known}"
+    )
+    return Group(heading, table)
+
+
+def _final(data: xr.Dataset, system: int, kind: str, name: str) -> float:
+    """The last value of a series; of several seeds the median."""
+    if kind == "limit":
+        values = data[f"limit_{name}"].isel(system=system)
+    else:
+        width = int(kind.removeprefix("width "))
+        values = data[name].isel(system=system).sel(width=width).median("seed")
+    return float(values.dropna("time")[-1])
+
+
+def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:
+    """Final risks of a sweep: a row a combination and system."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for field in (*fields, "system"):
+        table.add_column(field, style="bold")
+    kinds = {"limit": data["limit_risk"]} if "limit_risk" in data else {}
+    if "risk" in data:
+        risks = data["risk"].median("seed")
+        kinds |= {f"width {n}": risks.sel(width=n) for n in data.width.values}
+    for kind in kinds:
+        table.add_column(f"risk, {kind}", justify="right")
+    for index in itertools.product(*(range(data.sizes[d]) for d in (*fields, "system"))):
+        at = dict(zip((*fields, "system"), index, strict=True))
+        names = [str(data[d].values[i]) for d, i in at.items()]
+        values = [float(risk.isel(at)) for risk in kinds.values()]
+        table.add_row(*map(escape, names), *(f"{v:.4g}" if v == v else "diverged" for v in values))
+    return table
