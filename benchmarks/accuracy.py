@@ -16,7 +16,7 @@ import neuronal as nr
 
 from .common import problem_1d, report
 
-ACCURACY, UNTIL, DATA, RECORDS, WIDTH, SEEDS = 1e-4, 5.0, 32, 2, 2048, 8
+ACCURACY, UNTIL, DATA, RECORDS, WIDTH, SEEDS = 1e-4, 2.0, 32, 2, 2048, 8
 
 
 def main(depths=(2, 3, 4, 6)) -> None:

@@ -24,7 +24,8 @@ from .steppers import FactoredRungeKutta
 KERNELS = ("auto", "dense", "factored")
 
 FACTORED_FROM = 2048
-"""Neurons a layer from which factored kernels are the faster (benchmarks/factored.py)."""
+"""Neurons a layer from which factored kernels pay: there, with 32 data points and compilation, a
+run takes as long on either (benchmarks/factored.py); more of either makes dense ones the slower."""
 SPARE, ROWS = 16, 16
 """Room at first: rows beyond the rank of the start, rows of a stage's velocity."""
 
