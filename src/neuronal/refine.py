@@ -79,7 +79,7 @@ def refined(
         if enough or nodes >= MOST_NODES:
             break
         factor = (of_nodes / (0.5 * accuracy)) ** (1 / ORDERS[rule])
-        wanted = nodes * min(max(factor, 2.0), 64.0)
+        wanted = nodes * min(max(factor, 2.0), 16.0)
         nodes = min(2 ** int(np.ceil(np.log2(wanted))), MOST_NODES)
         first, predictions = run(nodes, keys[0], rtol)
         others = [run(nodes, keys[1], rtol)[1]]
