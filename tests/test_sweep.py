@@ -96,6 +96,7 @@ def test_other_settings_are_refused(text):
         ({"run.until": [1.0, -1.0]}, "run.until: takes"),
         ({"systems.7.depth": [3]}, "there are 2, numbered from 0"),
         ({"run.until.more": [3]}, "no field of that name"),
+        ({"systems.0": [3]}, "takes a field of that table"),
         ({"run.until": [1.0, 1.0]}, "names a value twice"),
     ],
 )

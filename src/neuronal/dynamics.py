@@ -19,12 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import (
-    average_incoming,
-    average_outgoing,
-    mean_square,
-    outer,
-)
+from .kernels import average_incoming, average_outgoing, mean_square, outer
 from .losses import Loss
 
 Weights = tuple[Float[Array, "..."], ...]

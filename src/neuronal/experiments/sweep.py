@@ -159,10 +159,13 @@ def _put(content: Any, path: list[str], value: Any, field: str) -> None:
     if isinstance(content, list):
         if head.isdigit():
             require(
+                len(rest) > 0, f"--set: {field}: takes a field of that table, such as {field}.depth"
+            )
+            require(
                 int(head) < len(content),
                 f"--set: {field}: there are {len(content)}, numbered from 0",
             )
-            return _put(content[int(head)], rest, value, field) if rest else None
+            return _put(content[int(head)], rest, value, field)
         for item in content:
             _put(item, path, value, field)
         return None
