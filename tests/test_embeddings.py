@@ -1,5 +1,7 @@
 """Embeddings: neurons that stay themselves, critical gains, the collapsed i.i.d. limit."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,6 +160,37 @@ def test_the_limit_of_a_bidirectional_layer_ignores_the_backward_latents():
     h = np.asarray(network.preactivations(np.array([[0.5, 1.0], [-1.0, 0.3], [0.2, 0.1]]))[1])
     fit = np.linalg.lstsq(alpha, h.T)[0]
     assert np.sqrt(np.mean((h.T - alpha @ fit) ** 2)) < 0.01 * np.std(h)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_layer_passes_the_mth_signal_to_the_mth_signal(direction):
+    """f_{i+1,m} = g E[phi'(H_i)] f_{i,m} + O(f^3) forward, e_{i,m} = g E[phi'] e_{i+1,m} backward."""
+    depth, rank, nodes, outputs = 7, 10, 4096, 8
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6))
+    embedding = E.Bidirectional(6, depth, outputs, rank=rank, spread=0.1, input_scale=0.1, inputs=x)
+    network = embedding.quadrature(nodes, key=1)
+    h = [np.asarray(layer, float) for layer in network.preactivations(x)]
+    y = rng.normal(size=(40, outputs))
+    sensitivities = network.sensitivities(x, y, nr.losses.Squared())
+    signals = []
+    for i in range(2, depth):  # of the middle layers
+        key = jax.random.fold_in(jax.random.key(1), i)
+        latents = np.asarray(embedding.nodes(i, nodes, "sobol", key)[0], float)
+        alpha, beta = latents[:, :rank], latents[:, rank:]
+        if direction == "forward":
+            signals.append(h[i - 1] @ alpha / nodes)
+        elif i < depth - 1:
+            slopes = 1 - np.tanh(h[i - 1]) ** 2
+            signals.append((np.asarray(sensitivities[i - 1], float) / slopes) @ beta / nodes)
+    if direction == "backward":
+        signals = signals[::-1]
+    carried = [m for m in range(rank) if (m + 1) % 4]
+    for near, far in itertools.pairwise(signals):
+        factors = np.sum(near * far, axis=0) / np.sum(near**2, axis=0)
+        alike = np.sum(near * far, axis=0) ** 2 / np.sum(near**2, axis=0) / np.sum(far**2, axis=0)
+        assert np.all(alike[carried] > 0.98)
+        np.testing.assert_allclose(factors[carried], np.mean(factors[carried]), rtol=0.1)
 
 
 def test_iid_weights_are_independent_normals_of_the_moments_asked_for():

@@ -128,7 +128,9 @@ class Bidirectional(AbstractEmbedding):
         scale = jnp.asarray(self.gains[layer - 2] * self.coefficients, c.dtype)
         beta = self._parts(layer - 1, c)[1]
         alpha, beta_next = self._parts(layer, c_next)
-        chi = features.coordinatewise(beta_next, alpha, self.rank)
+        outputs = layer == self.depth - 1  # whose number is not the rank
+        slots = features.in_turn(self.rank, self.output_dim) if outputs else features.own(self.rank)
+        chi = features.coordinatewise(beta_next, alpha, slots)
         u = jnp.concatenate([self._psi(layer - 1, c) * scale, beta * scale], axis=1)
         return u, jnp.concatenate([alpha, chi], axis=1)
 
@@ -146,7 +148,7 @@ class Bidirectional(AbstractEmbedding):
         first, beta = self._parts(layer, c)
         if layer == 1:
             return features.directional(first, self.rank)
-        return features.coordinatewise(first, beta, self.rank)
+        return features.coordinatewise(first, beta, features.own(self.rank))
 
     def _critical_gains(
         self, spread: float, inputs: ArrayLike | None, nodes: int = 4096, most: int = 256

@@ -6,6 +6,10 @@ one coordinate (later layers), scaled so that $\mathbb{E}[z \psi(z)] = 1$. Every
 all those beyond the coordinates there are, are cosines of random frequency and phase over all
 of a growing prefix of coordinates: these alone have dense span as the rank grows, since the
 trigonometric functions do.
+
+Between middle layers a feature carries the coordinate of its own number, so that a signal keeps its
+number from layer to layer and no depth loses one. Directions of `u` and outputs have no number
+there: they take the features that carry one after the other.
 """
 
 from __future__ import annotations
@@ -26,21 +30,30 @@ def tanh_overlap() -> float:
     return 2 * integrate.quad(lambda z: z * np.tanh(z) * stats.norm.pdf(z), 0, 12)[0]
 
 
-def carriers_and_mixers(rank: int, coordinates: int | None) -> list[int | None]:
-    """For each of `rank` features the coordinate that it carries, or None if it mixes."""
+def in_turn(rank: int, coordinates: int | None = None) -> list[int | None]:
+    """For each of `rank` features the coordinate that it carries, the next one; None if it mixes."""
     slots: list[int | None] = []
     carried = 0
     for k in range(rank):
-        mixes = (k + 1) % MIX_EVERY == 0 or (coordinates is not None and carried >= coordinates)
+        mixes = _mixes(k) or (coordinates is not None and carried >= coordinates)
         slots.append(None if mixes else carried)
         carried += not mixes
     return slots
 
 
+def own(rank: int) -> list[int | None]:
+    """The same where coordinates are numbered as the features: each carries its own."""
+    return [None if _mixes(k) else k for k in range(rank)]
+
+
+def _mixes(k: int) -> bool:
+    return (k + 1) % MIX_EVERY == 0
+
+
 def directional(u: Float[Array, "n d"], rank: int) -> Float[Array, "n rank"]:
     r"""Features of the first layer's standardised weight `u`: $\tanh\langle\omega_k, u\rangle$."""
     dim = u.shape[1]
-    slots = carriers_and_mixers(rank, None)
+    slots = in_turn(rank)
     columns = [
         jnp.tanh(u @ _direction(slot, dim).astype(u.dtype)) / tanh_overlap()
         if slot is not None
@@ -51,9 +64,9 @@ def directional(u: Float[Array, "n d"], rank: int) -> Float[Array, "n rank"]:
 
 
 def coordinatewise(
-    carried: Float[Array, "n a"], others: Float[Array, "n b"], rank: int
+    carried: Float[Array, "n a"], others: Float[Array, "n b"], slots: list[int | None]
 ) -> Float[Array, "n rank"]:
-    r"""Features of a latent: $\tanh(\text{carried}_k)$ first, cosines of all coordinates between."""
+    r"""Features of a latent: $\tanh(\text{carried}_{k})$ for k in `slots`, cosines of all between."""
     # Interleaved, so that a prefix holds coordinates of both kinds.
     shared = min(carried.shape[1], others.shape[1])
     pairs = jnp.stack([carried[:, :shared], others[:, :shared]], axis=2)
@@ -62,7 +75,7 @@ def coordinatewise(
     )
     columns = [
         jnp.tanh(carried[:, slot]) / tanh_overlap() if slot is not None else _cosine(everything, k)
-        for k, slot in enumerate(carriers_and_mixers(rank, carried.shape[1]))
+        for k, slot in enumerate(slots)
     ]
     return jnp.stack(columns, axis=1)
 
