@@ -52,8 +52,8 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def report(name: str, claim: str, rows: Sequence[dict], notes: str = "") -> None:
-    """Print a claim's rows as a table; write them to `results/<name>.json`."""
+def report(name: str, claim: str, rows: Sequence[dict], notes: str = "", **more: object) -> None:
+    """Print a claim's rows as a table; write them, and `more`, to `results/<name>.json`."""
     keys = list(rows[0])
     cells = [[_cell(row.get(key, "")) for key in keys] for row in rows]
     sizes = [max(len(key), *(len(row[i]) for row in cells)) for i, key in enumerate(keys)]
@@ -64,6 +64,7 @@ def report(name: str, claim: str, rows: Sequence[dict], notes: str = "") -> None
         print(notes)
     RESULTS.mkdir(exist_ok=True)
     record = {"claim": claim, "machine": machine(), "rows": list(rows), "notes": notes}
+    record |= more
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")
 
 

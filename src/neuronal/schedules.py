@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -131,16 +132,27 @@ def warmup(horizon: float, value: float = 1.0) -> Warmup:
     return Warmup(horizon, value)
 
 
-def depth_balanced(depth: int, power: float = 1.0) -> tuple[Constant, ...]:
+def depth_balanced(
+    depth: int, power: float = 1.0, horizon: float | Array | None = None
+) -> tuple[Constant, ...] | tuple[Cosine, ...]:
     r"""$\xi_i = (L-2)^{-p}$ on the middle layers, 1 on the first and the last.
 
     Every middle layer moves the function; dividing their rates by their number keeps the
     total speed, and so the best learning rate, from growing with depth. Theorem 2 asks only
     for $\xi_L = 1$.
+
+    Args:
+        power: p.
+        horizon: MF time over which all fall to zero, as half a cosine; constant if left out.
     """
     require(depth >= 2, f"depth: takes 2 or more, got {depth}")
-    middle = Constant(float(max(depth - 2, 1)) ** -power)
-    return (Constant(), *(middle,) * (depth - 2), Constant())
+    middle = float(max(depth - 2, 1)) ** -power
+    values = (1.0, *(middle,) * (depth - 2), 1.0)
+    if horizon is None:
+        return tuple(map(Constant, values))
+    _positive("horizon", float(horizon))
+    length: Any = horizon
+    return tuple(Cosine(length, value) for value in values)
 
 
 def per_layer(schedules: Schedules, depth: int) -> tuple[Schedule, ...]:

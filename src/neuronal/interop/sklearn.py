@@ -58,7 +58,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
         batch_size: int = 32,
         max_iter: int = 50,
         schedule: str = "cosine",
-        balance: float = 0.5,
+        balance: float = 1.0,
         nodes: int = 256,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,

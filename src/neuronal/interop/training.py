@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,13 +10,14 @@ from jaxtyping import PRNGKeyArray
 
 from .. import schedules
 from ..distributions import Empirical
-from ..errors import DivergenceError, InvalidInput
+from ..errors import DivergenceError
 from ..losses import Loss
 from ..network import Network
 from ..problem import Law, Problem, mean_loss
 from ..solve import solve
 from ..train import train
 from ..trajectory import Trajectory
+from ..transfer import ascend
 from .samples import Scale
 
 SEARCH_WIDTH = 32
@@ -118,11 +118,10 @@ class Recipe:
 
     def problem(self, law: Empirical, until: float) -> Problem:
         """The learning problem over MF time `until`."""
-        rates = schedules.depth_balanced(self.depth, self.balance)
-        if not self.annealed:
-            return Problem(law, self.loss, rates)
-        horizon: Any = jnp.asarray(until, float)  # an array: one program for every run
-        return Problem(law, self.loss, [schedules.Cosine(horizon, r.value) for r in rates])
+        # An array: one program for every run.
+        horizon = jnp.asarray(until, float) if self.annealed else None
+        rates = schedules.depth_balanced(self.depth, self.balance, horizon)
+        return Problem(law, self.loss, rates)
 
     def steps(self, samples: int, epochs: int) -> int:
         """Steps of so many epochs on so many samples."""
@@ -175,25 +174,20 @@ class Recipe:
     ) -> float:
         """The rate of `RATES` with the least risk on samples held out; `network` may be narrow.
 
-        Rates are tried upwards until one diverges or the risk has risen twice in a row.
+        Rates are tried as `transfer.ascend` does.
 
         Raises:
             InvalidInput: even the smallest diverges.
         """
-        risks: list[float] = []
-        for rate in RATES:
+
+        def risk(rate: float) -> float:
             try:
                 run = self.sgd(law, network, rate, steps, key)
             except DivergenceError:
-                break
-            risks.append(float(mean_loss(run.network, self.loss, *held_out)))
-            if len(risks) > 2 and risks[-1] > risks[-2] > risks[-3]:
-                break
-        if not risks:
-            raise InvalidInput(
-                f"learning_rate: every rate from {RATES[0]:g} on diverges; give a smaller one"
-            )
-        return RATES[int(np.argmin(risks))]
+                return np.inf
+            return float(mean_loss(run.network, self.loss, *held_out))
+
+        return ascend(risk, RATES)
 
 
 def narrowed(network: Network, width: int = SEARCH_WIDTH) -> Network:
