@@ -3,8 +3,8 @@
 The 1-D problem with noise in Y, fresh samples, one budget of steps for every run, rates falling to
 zero as half a cosine. Each kind of network is tuned alike, by itself, at every width and depth, on
 factors of 2: from the best rate of the size before, in both directions until the risk has risen on
-either side. All have the same input scale; a seed is the same samples at every size. `python -m benchmarks.transfer ours` (or
-`standard`, `mup`) renews that kind alone.
+either side. All have the same input scale; a seed is the same samples at every size.
+`python -m benchmarks.transfer ours` (or `standard`, `mup`) renews that kind alone.
 """
 
 from __future__ import annotations
@@ -180,9 +180,7 @@ def at(point: dict, rate: float) -> float:
         risks = point["risks"][point["rates"].index(rate)]
     else:
         seeds = seeds_of(point["kind"], point["width"])
-        risks = [
-            KINDS[point["kind"]](point["width"], point["depth"], rate, s) for s in range(seeds)
-        ]
+        risks = [KINDS[point["kind"]](point["width"], point["depth"], rate, s) for s in seeds]
         point["rates"], point["risks"] = [*point["rates"], rate], [*point["risks"], risks]
     return mean(risks)
 
@@ -199,8 +197,8 @@ def main(kinds=tuple(KINDS)) -> None:
         f"(L = {DEPTH}) and depths (width {WIDTH}), {STEPS} steps of {BATCH} samples",
         [row(point, points) for point in points],
         f"excess: risk above the infimum {INFIMUM:.4f} (noise {NOISE}), about 0.2 at the start; geometric "
-        f"means over {SEEDS} seeds, from width {WIDE} on {WIDE_SEEDS} (1 of the peers); ratios of the seeds that "
-        "both have; ours: `transfer.Recipe` (power 1, factored weights from width 2048 on); standard: "
+        f"means over {SEEDS} seeds, from width {WIDE} on {WIDE_SEEDS} (1 of the peers); ratios of the seeds "
+        "that both have; ours: `transfer.Recipe` (power 1, factored weights from width 2048 on); standard: "
         "PyTorch, variance 1/fan-in, one rate; mup: its MuReadout and MuSGD, base width 64; the last "
         "column is what handing the first size's rate on costs",
         points=points,

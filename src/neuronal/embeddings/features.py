@@ -52,15 +52,9 @@ def _mixes(k: int) -> bool:
 
 def directional(u: Float[Array, "n d"], rank: int) -> Float[Array, "n rank"]:
     r"""Features of the first layer's standardised weight `u`: $\tanh\langle\omega_k, u\rangle$."""
-    dim = u.shape[1]
     slots = in_turn(rank)
-    columns = [
-        jnp.tanh(u @ _direction(slot, dim).astype(u.dtype)) / tanh_overlap()
-        if slot is not None
-        else _cosine(u, k)
-        for k, slot in enumerate(slots)
-    ]
-    return jnp.stack(columns, axis=1)
+    directions = np.stack([_direction(slot, u.shape[1]) for slot in slots if slot is not None], 1)
+    return _features(u @ jnp.asarray(directions, u.dtype), u, slots)
 
 
 def coordinatewise(
@@ -73,22 +67,34 @@ def coordinatewise(
     everything = jnp.concatenate(
         [pairs.reshape(len(carried), -1), carried[:, shared:], others[:, shared:]], axis=1
     )
-    columns = [
-        jnp.tanh(carried[:, slot]) / tanh_overlap() if slot is not None else _cosine(everything, k)
-        for k, slot in enumerate(slots)
-    ]
-    return jnp.stack(columns, axis=1)
+    numbers = np.array([slot for slot in slots if slot is not None], int)
+    return _features(carried[:, numbers], everything, slots)
 
 
-def _cosine(c: Float[Array, "n D"], k: int) -> Float[Array, "n"]:
-    """sqrt(2) cos(<omega, c> + phase) on the first coordinates of c, omega and phase from k."""
+def _features(
+    carried: Float[Array, "n carriers"], c: Float[Array, "n D"], slots: list[int | None]
+) -> Float[Array, "n rank"]:
+    """tanh of what is carried, and where a slot mixes sqrt(2) cos(<omega, c> + phase)."""
+    mixing = np.array([slot is None for slot in slots])
+    values = jnp.tanh(carried) / tanh_overlap()
+    waves = [_wave(int(k), c.shape[1]) for k in np.flatnonzero(mixing)]
+    if waves:
+        omegas = jnp.asarray(np.stack([omega for omega, _ in waves], axis=1), c.dtype)
+        phases = jnp.asarray([phase for _, phase in waves], c.dtype)
+        cosines = np.sqrt(2) * jnp.cos(c @ omegas + phases)
+        values = jnp.concatenate([values, cosines], axis=1)
+    order = np.argsort(np.argsort(mixing, kind="stable"), kind="stable")
+    return values[:, order]
+
+
+@lru_cache(maxsize=4096)
+def _wave(k: int, dim: int) -> tuple[Float[np.ndarray, "dim"], float]:
+    """Frequency and phase of the k-th cosine, on the first of `dim` coordinates."""
     rng = np.random.default_rng([k, 1])
-    prefix = min(c.shape[1], 2 + k)
+    prefix = min(dim, 2 + k)
     # Frequencies of every size, so that their set is dense; most are of order one.
     omega = rng.normal(size=2 + k)[:prefix] * np.exp(0.5 * rng.normal()) / np.sqrt(prefix)
-    return np.sqrt(2) * jnp.cos(
-        c[:, :prefix] @ jnp.asarray(omega, c.dtype) + rng.uniform(0, 2 * np.pi)
-    )
+    return np.pad(omega, (0, dim - prefix)), float(rng.uniform(0, 2 * np.pi))
 
 
 @lru_cache(maxsize=4096)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 OVERSAMPLING = 4
 """Columns of a sketch over functions sketched."""
@@ -28,7 +29,13 @@ def one_lapack_thread() -> AbstractContextManager:
 
     XLA's own products keep all threads.
     """
-    return threadpool_limits(1, user_api="blas")
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """Those loaded; to look them up takes as long as a small network's epoch."""
+    return ThreadpoolController()
 
 
 class Basis(NamedTuple):
