@@ -10,6 +10,7 @@ either side. All have the same input scale; a seed is the same samples at every 
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 import time
@@ -76,7 +77,7 @@ def mup(width: int, depth: int, rate: float, seed: int) -> float:
     model = layers(width, depth, MuReadout)
     base, delta = (layers(n, depth, MuReadout) for n in (64, 128))
     set_base_shapes(model, base, delta=delta)
-    return trained(model, MuSGD(model.parameters(), rate), seed)
+    return trained(model, MuSGD(model.parameters(), lr=rate), seed)
 
 
 def trained(model: torch.nn.Module, optimiser: torch.optim.Optimizer, seed: int) -> float:
@@ -103,6 +104,11 @@ def trained(model: torch.nn.Module, optimiser: torch.optim.Optimizer, seed: int)
 KINDS = {"ours": ours, "standard": standard, "mup": mup}
 
 
+def threads(width: int) -> None:
+    """PyTorch's: one for small matrices, whose threads only wait for each other."""
+    torch.set_num_threads(1 if width < 1024 else os.cpu_count() or 1)
+
+
 def seeds_of(kind: str, width: int) -> range:
     """Peers form their weights: at the widths of thousands they get one seed."""
     if width < WIDE:
@@ -113,6 +119,7 @@ def seeds_of(kind: str, width: int) -> range:
 def tuned(kind: str, width: int, depth: int, start: float) -> dict:
     """Risks at rates around the best, both sides known."""
     seeds = seeds_of(kind, width)
+    threads(width)
     began = time.perf_counter()
     risks: dict[float, list[float]] = {}
 
@@ -186,11 +193,16 @@ def at(point: dict, rate: float) -> float:
 
 
 def main(kinds=tuple(KINDS)) -> None:
-    path = RESULTS / "transfer.json"
-    points = json.loads(path.read_text())["points"] if path.exists() else []
     for kind in kinds:
-        points = [p for p in points if p["kind"] != kind] + scans(kind)
-        points.sort(key=lambda p: list(KINDS).index(p["kind"]))
+        found = scans(kind)
+        path = RESULTS / "transfer.json"  # read now: another kind may have been renewed meanwhile
+        points = json.loads(path.read_text())["points"] if path.exists() else []
+        points = [point for point in points if point["kind"] != kind] + found
+        points.sort(key=lambda point: list(KINDS).index(point["kind"]))
+        tell(points)
+
+
+def tell(points: list[dict]) -> None:
     report(
         "transfer",
         "best learning rate and final risk above the infimum over widths "
@@ -203,10 +215,6 @@ def main(kinds=tuple(KINDS)) -> None:
         "column is what handing the first size's rate on costs",
         points=points,
     )
-    draw(points)
-
-
-def draw(points: list[dict]) -> None:
     mpl.use("agg")
     with style.using(style.LIGHT):
         risks_by_rate(points, style.LIGHT, WIDTH).savefig(FIGURE, dpi=200, facecolor="white")
