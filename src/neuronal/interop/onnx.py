@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__, activations
 from ..activations import Activation
@@ -69,6 +68,8 @@ def to_onnx(
     """
     if isinstance(model, Network):
         return _network(model)
+    from sklearn.utils.validation import check_is_fitted
+
     from .sklearn import MeanFieldClassifier, MeanFieldRegressor
 
     require(
