@@ -78,10 +78,13 @@ def test_the_versions_are_those_stated():
     assert (model.producer_name, model.producer_version) == ("neuronal", nr.__version__)
 
 
-@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize(
-    ("changes", "y"),
-    [({}, Y), ({"depth": 2}, Y[:, None]), ({"depth": 4}, np.c_[Y, -3 * X[:, 1]])],
+    ("changes", "y", "wide"),
+    [
+        ({}, Y, False),
+        ({"depth": 2}, Y[:, None], False),
+        ({"depth": 2}, np.c_[Y, -3 * X[:, 1]], True),
+    ],
     ids=["one target", "a column", "two targets"],
 )
 def test_a_regressor_predicts_the_same(changes, y, wide):

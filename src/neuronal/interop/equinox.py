@@ -30,7 +30,7 @@ def to_equinox(network: Network, bias: bool = False) -> eqx.nn.Sequential:
         ```python
         >>> import jax, neuronal as nr
         >>> from neuronal.interop.equinox import to_equinox
-        >>> network = nr.embeddings.Bidirectional(2, 3).sample(64, jax.random.key(0))
+        >>> network = nr.embeddings.Bidirectional(2, 2).sample(64, jax.random.key(0))
         >>> model = to_equinox(network)
         >>> x = jax.numpy.ones((5, 2))
         >>> bool(jax.numpy.allclose(jax.vmap(model)(x), network(x), atol=1e-6))

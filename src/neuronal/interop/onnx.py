@@ -57,7 +57,7 @@ def to_onnx(
         ```python
         >>> import jax, neuronal as nr, numpy as np, onnxruntime
         >>> from neuronal.interop.onnx import to_onnx
-        >>> network = nr.embeddings.Bidirectional(2, 3).sample(64, jax.random.key(0))
+        >>> network = nr.embeddings.Bidirectional(2, 2).sample(64, jax.random.key(0))
         >>> session = onnxruntime.InferenceSession(to_onnx(network).SerializeToString())
         >>> x = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
         >>> (prediction,) = session.run(["prediction"], {"x": x})

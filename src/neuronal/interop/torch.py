@@ -56,7 +56,7 @@ def to_torch(network: Network, bias: bool = False) -> nn.Sequential:
         ```python
         >>> import jax, neuronal as nr, numpy as np, torch
         >>> from neuronal.interop.torch import to_torch
-        >>> network = nr.embeddings.Bidirectional(2, 3).sample(64, jax.random.key(0))
+        >>> network = nr.embeddings.Bidirectional(2, 2).sample(64, jax.random.key(0))
         >>> x = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
         >>> with torch.no_grad():
         ...     prediction = to_torch(network)(torch.tensor(x)).numpy()
