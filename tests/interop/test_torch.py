@@ -23,7 +23,6 @@ from neuronal.interop.sequential import MODULES, Erf, Weighted  # noqa: E402
 from neuronal.interop.torch import (  # noqa: E402
     bidirectional_,
     from_torch,
-    lr_lambdas,
     parameter_groups,
     to_torch,
 )
@@ -74,10 +73,10 @@ def test_there_and_back_is_the_same_function(case, bias):
             assert far(back, there) < PRECISION[dtype]
 
 
-def steps(model, groups, x, y, lambdas=None, momentum=0.0):
+def steps(model, groups, x, y, scheduled=False, momentum=0.0):
     """PyTorch's own: autograd of the squared loss, summed over outputs, averaged over the batch."""
     optimiser = torch.optim.SGD(groups, lr=float("nan"), momentum=momentum)
-    scheduler = lambdas and torch.optim.lr_scheduler.LambdaLR(optimiser, lambdas)
+    scheduler = scheduled and torch.optim.lr_scheduler.LambdaLR(optimiser, groups.lr_lambdas)
     for inputs, targets in zip(torch.tensor(x), torch.tensor(y), strict=True):
         optimiser.zero_grad()
         loss = 0.5 * ((model(inputs) - targets) ** 2).sum(dim=1).mean()
@@ -105,8 +104,7 @@ def test_a_hundred_steps_of_sgd_are_those_of_train(dtype, tolerance, depth, kind
     with jax.enable_x64(dtype == "f8"):
         start, xi = network(depth, dtype), schedules(depth, kind)
         model = to_torch(start, bias=bias)
-        lambdas = lr_lambdas(model, EPS, xi) if kind == "in time" else None
-        steps(model, parameter_groups(model, EPS, xi), inputs, y, lambdas)
+        steps(model, parameter_groups(model, EPS, xi), inputs, y, scheduled=kind == "in time")
         ours = trained(start, xi, x, y)
         assert far(from_torch(model), ours) < tolerance
         np.testing.assert_allclose(predict(model, inputs[0]), ours(x[0]), atol=tolerance)
@@ -115,6 +113,28 @@ def test_a_hundred_steps_of_sgd_are_those_of_train(dtype, tolerance, depth, kind
             constant = to_torch(start, bias=bias)
             steps(constant, parameter_groups(constant, EPS), inputs, y)
             assert far(from_torch(constant), ours) > 1e-2
+
+
+def test_constants_are_in_the_groups_and_once():
+    """Under any scheduler: `LambdaLR` of ours, where others change, or one of PyTorch's."""
+    model = to_torch(network(3, "f4"))
+    n1, n2 = 5, 8
+    factors = np.array([n1, n2 / n1, 1 / n2])
+    constant = parameter_groups(model, 0.5, nr.schedules.depth_balanced(4)[:3])
+    halved = torch.optim.SGD(constant)
+    torch.optim.lr_scheduler.ConstantLR(halved, factor=0.5)
+    rates = [group["lr"] for group in halved.param_groups]
+    np.testing.assert_allclose(rates, 0.25 * factors * [1, 0.5, 0.5])
+    mixed = parameter_groups(
+        model, 0.5, [nr.schedules.constant(3.0), nr.schedules.warmup(2.0), lambda t: 1 + t]
+    )
+    np.testing.assert_allclose([g["lr"] for g in mixed], 0.5 * factors * [3, 0, 1])
+    optimiser = torch.optim.SGD(mixed)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, mixed.lr_lambdas)
+    np.testing.assert_allclose(scheduler.get_last_lr(), 0.5 * factors * [3, 0, 1])
+    optimiser.step()
+    scheduler.step()
+    np.testing.assert_allclose(scheduler.get_last_lr(), 0.5 * factors * [3, 0.25, 1.5])
 
 
 def test_momentum_is_that_of_an_optax_chain():
@@ -276,7 +296,7 @@ BAD = [
     ("bias: stands for the constant", lambda: to_torch(nr.Network([[[1.0]], [[1.0]]]), bias=True)),
     ("model: of a network with other measures", lambda: parameter_groups(to_torch(WEIGHTED), 0.1)),
     ("learning_rate: takes a positive", lambda: parameter_groups(mlp(2, (3,), 1), 0.0)),
-    ("learning_rate: takes a positive", lambda: lr_lambdas(mlp(2, (3,), 1), -1.0, None)),
+    ("learning_rate: takes a positive", lambda: parameter_groups(mlp(2, (3,), 1), np.inf)),
     (
         r"schedules: takes one callable, or one a layer \(2\)",
         lambda: parameter_groups(mlp(2, (3,), 1), 0.1, nr.schedules.depth_balanced(3)),

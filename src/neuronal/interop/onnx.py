@@ -19,8 +19,8 @@ from .extras import extra
 from .scaling import Affine, affine_layers
 
 with extra("onnx"):
-    import onnx  # pyright: ignore[reportMissingImports]
-    from onnx import helper, numpy_helper  # pyright: ignore[reportMissingImports]
+    import onnx
+    from onnx import helper, numpy_helper
 
 if TYPE_CHECKING:
     from .sklearn import MeanFieldClassifier, MeanFieldRegressor

@@ -23,7 +23,7 @@ from .extras import extra
 from .scaling import checked_rate
 
 with extra("optax"):
-    import optax  # pyright: ignore[reportMissingImports]
+    import optax
 
 
 def trainable(network: Network) -> Network:

@@ -1,5 +1,8 @@
 """PyTorch models that are networks: `nn.Sequential` of `nn.Linear` layers and activations."""
 
+# Where PyTorch is not installed, pyright takes the module torch beside this one for it.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

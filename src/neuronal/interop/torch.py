@@ -6,6 +6,9 @@ the batch and *summed* over outputs. `nn.CrossEntropyLoss()` is. `nn.MSELoss()` 
 `losses.Squared`, with k outputs: multiply it by $k/2$.
 """
 
+# Where PyTorch is not installed, pyright takes the module torch beside this one for it.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -168,13 +171,25 @@ def bidirectional_(
     return model
 
 
+class Groups(list[dict[str, Any]]):
+    r"""Parameter groups for `torch.optim.SGD`, one a layer.
+
+    Attributes:
+        lr_lambdas: for `torch.optim.lr_scheduler.LambdaLR`, whose `step` then follows each step of
+            the optimiser: $k \mapsto \xi_i(k\epsilon)$ a layer; 1 where $\xi_i$ is constant, since the
+            group's own rate holds it.
+    """
+
+    lr_lambdas: list[Callable[[int], float]]
+
+
 def parameter_groups(
     model: nn.Sequential, learning_rate: float, schedules: Schedules = None
-) -> list[dict[str, Any]]:
+) -> Groups:
     r"""Groups for `torch.optim.SGD`, one a layer, whose steps are those of `neuronal.train`.
 
-    The rate of a layer is $\epsilon\,\xi_i(0)$ times its factor of width. Schedules that change
-    take `lr_lambdas` besides. Momentum is linear in the gradients and keeps its meaning; Adam
+    The rate of a layer is $\epsilon\,\xi_i(0)$ times its factor of width; schedules that change
+    need `LambdaLR` besides. Momentum is linear in the gradients and keeps its meaning; Adam
     divides by their size, and with it these rates mean nothing.
 
     Args:
@@ -185,6 +200,21 @@ def parameter_groups(
     Raises:
         InvalidInput: a module that does not fit, named; a `Weighted` model; a rate that is not
             positive; schedules that are not one a layer.
+
+    !!! example
+        ```python
+        >>> import jax, neuronal as nr, torch
+        >>> from neuronal.interop.torch import parameter_groups, to_torch
+        >>> network = nr.embeddings.Bidirectional(2, 2).sample(64, jax.random.key(0))
+        >>> groups = parameter_groups(to_torch(network), 0.5, nr.schedules.warmup(1.0))
+        >>> optimiser = torch.optim.SGD(groups)
+        >>> scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, groups.lr_lambdas)
+        >>> optimiser.step(), scheduler.step()
+        (None, None)
+        >>> scheduler.get_last_lr()  # eps xi(eps) = 0.25, times 64 and over 64
+        [16.0, 0.00390625]
+
+        ```
     """
     layers = read(model)
     require(
@@ -194,36 +224,27 @@ def parameter_groups(
     )
     eps = checked_rate(learning_rate)
     factors = rate_factors([len(layer.weight) for layer in layers[:-1]])
-    at_start = [xi(0) for xi in lr_lambdas(model, eps, schedules)]
-    # LambdaLR multiplies "initial_lr", where it is given, by the schedule.
-    return [
-        {
-            "params": [p for p in (layer.weight, layer.bias) if p is not None],
-            "lr": eps * factor * xi,
-            "initial_lr": eps * factor,
-        }
-        for layer, factor, xi in zip(layers, factors, at_start, strict=True)
-    ]
+    groups = Groups()
+    groups.lr_lambdas = []
+    for layer, factor, xi in zip(layers, factors, per_layer(schedules, len(layers)), strict=True):
+        group: dict[str, Any] = {"params": [p for p in (layer.weight, layer.bias) if p is not None]}
+        if isinstance(xi, Constant):
+            group["lr"] = eps * factor * float(xi.value)
+            of_step = _one
+        else:
+            of_step = _of_step(xi, eps)
+            group["lr"] = eps * factor * of_step(0)
+            group["initial_lr"] = eps * factor  # what LambdaLR multiplies, where it is given
+        groups.append(group)
+        groups.lr_lambdas.append(of_step)
+    return groups
 
 
-def lr_lambdas(
-    model: nn.Sequential, learning_rate: float, schedules: Schedules
-) -> list[Callable[[int], float]]:
-    r"""$k \mapsto \xi_i(k\epsilon)$ a layer, for `torch.optim.lr_scheduler.LambdaLR`.
-
-    Its `step` is called once after each step of an optimiser on `parameter_groups` of the same
-    model, rate and schedules.
-
-    Raises:
-        InvalidInput: a module that does not fit, named; schedules that are not one a layer.
-    """
-    eps = checked_rate(learning_rate)
-    return [_of_step(xi, eps) for xi in per_layer(schedules, len(read(model)))]
+def _one(k: int) -> float:
+    return 1.0
 
 
 def _of_step(xi: Callable[[Any], Any], eps: float) -> Callable[[int], float]:
-    if isinstance(xi, Constant):
-        return lambda k: float(xi.value)
     return lambda k: float(xi(jnp.asarray(k * eps, float)))
 
 
