@@ -1,0 +1,124 @@
+"""PyTorch models that are networks: `nn.Sequential` of `nn.Linear` layers and activations."""
+
+# Where PyTorch is not installed, pyright takes the module torch beside this one for it.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .. import activations
+from ..activations import Activation
+from ..errors import InvalidInput, require
+from .extras import extra
+
+with extra("torch"):
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch import nn  # pyright: ignore[reportMissingImports]
+
+
+class Erf(nn.Module):
+    """The error function, element by element."""
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return torch.erf(h)
+
+
+class Sin(nn.Module):
+    """The sine, element by element."""
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return torch.sin(h)
+
+
+class Weighted(nn.Sequential):
+    """A network of other measures than 1/n: it predicts, but `parameter_groups` refuses it."""
+
+
+MODULES: dict[Activation, type[nn.Module]] = {
+    activations.tanh: nn.Tanh,
+    activations.erf: Erf,
+    activations.sigmoid: nn.Sigmoid,
+    activations.softsign: nn.Softsign,
+    activations.sin: Sin,
+    activations.relu: nn.ReLU,
+    activations.identity: nn.Identity,
+}
+"""The module of each activation, for both directions; one of your own may be added."""
+
+
+class Layer(NamedTuple):
+    """A linear layer of a model.
+
+    Attributes:
+        name: of its module.
+        weight, bias: its parameters.
+        activation: what follows it.
+    """
+
+    name: str
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    activation: Activation
+
+
+def read(model: nn.Sequential) -> list[Layer]:
+    """The layers of a model.
+
+    Raises:
+        InvalidInput: a module that is no linear layer or activation, or stands where it cannot,
+            named.
+    """
+    require(isinstance(model, nn.Sequential), f"model: takes an nn.Sequential, got {type(model)}")
+    for name, module in model.named_modules(prefix="model"):
+        require(
+            not isinstance(module, nn.Sequential) or type(module).forward is nn.Sequential.forward,
+            f"{name} ({type(module).__name__}): has a forward of its own",
+        )
+    known = {module: activation for activation, module in MODULES.items()}
+    layers: list[Layer] = []
+    for name, module in _leaves(model, "model"):
+        label = f"{name} ({type(module).__name__})"
+        if type(module) is nn.Linear:
+            _check_linear(label, module, layers)
+            layers.append(Layer(label, module.weight, module.bias, activations.identity))
+        elif type(module) is nn.Identity:
+            continue
+        elif type(module) in known:
+            require(bool(layers), f"{label}: stands before the first nn.Linear")
+            require(
+                layers[-1].activation == activations.identity,
+                f"{label}: a second activation in a row",
+            )
+            layers[-1] = layers[-1]._replace(activation=known[type(module)])
+        else:
+            names = ", ".join(sorted(kind.__name__ for kind in known))
+            raise InvalidInput(f"{label}: takes Linear, {names} and Sequential of them")
+    require(len(layers) >= 2, f"model: takes 2 nn.Linear or more, got {len(layers)}")
+    return layers
+
+
+def _check_linear(label: str, module: nn.Linear, before: Sequence[Layer]) -> None:
+    if not before:
+        return
+    require(
+        module.bias is None,
+        f"{label}: has a bias; mean-field layers have one in the first alone, take bias=False",
+    )
+    outputs = len(before[-1].weight)
+    require(
+        module.in_features == outputs,
+        f"{label}: takes {module.in_features} inputs, {before[-1].name} gives {outputs}",
+    )
+    for layer in before:
+        require(module.weight is not layer.weight, f"{label}: shares its weight with {layer.name}")
+
+
+def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+    """Modules in the order in which they act, those of inner `nn.Sequential` too."""
+    for child, inner in module._modules.items():
+        if isinstance(inner, nn.Sequential):
+            yield from _leaves(inner, f"{name}.{child}")
+        elif inner is not None:
+            yield f"{name}.{child}", inner
