@@ -22,9 +22,7 @@ def scales(widths: Widths) -> list[int]:
 def torch_autograd(start, widths: Widths, x, y, eps: float) -> tuple[float, list[torch.Tensor]]:
     """torch.optim.SGD with the mean-field rate of each layer: seconds, and the weights."""
     weights = [torch.tensor(w, requires_grad=True) for w in start]
-    groups = [
-        {"params": [w], "lr": eps * s} for w, s in zip(weights, scales(widths), strict=True)
-    ]
+    groups = [{"params": [w], "lr": eps * s} for w, s in zip(weights, scales(widths), strict=True)]
     optimiser = torch.optim.SGD(groups)
     began = time.perf_counter()
     for k in range(len(x)):
