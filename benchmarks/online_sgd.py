@@ -111,8 +111,8 @@ def main(rounds: int = 7) -> None:
         [width(n, steps, rounds) for n, steps in STEPS.items()],
         "medians over rounds in which all ran in turn; ratios are medians of paired ratios; differences of "
         "weights and predictions after the run, at most; optax: a compiled lax.scan of jax.grad and "
-        "optax.sgd; factored: every 64 steps the weights are cut to their numerical rank, which inputs of 16 dimensions "
-        "make high",
+        "optax.sgd; factored: every 64 steps the weights are cut to their numerical rank, which inputs of 16 "
+        "dimensions make high",
     )
 
 
