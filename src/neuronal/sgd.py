@@ -22,7 +22,7 @@ from .problem import Problem
 
 WINDOW, HELD_ROWS = 16, 64
 """Steps whose updates are held back, and rows that they may come to: measured at widths 256 to 4096
-and batches 1 to 64, for each the fastest or within a few per cent of it."""
+and batches 1 to 64, on one core, for each the fastest or within an eighth of it."""
 DELAYED_FROM = 64
 """Neurons a sample from which holding back pays, of either layer if both are equal."""
 FACTORED_ROWS = 64
