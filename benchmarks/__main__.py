@@ -1,7 +1,7 @@
 """``python -m benchmarks [NAME ...]``: run the claims named, or all; tables and JSON.
 
 The peers need extras: ``pip install torch==2.13.0`` (a CPU build) before
-``pip install -e '.[torch]'``.
+``pip install -e '.[benchmarks]'``; `transfer` also ``pip install --no-deps mup``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import importlib
 import sys
 
 NAMES = (
-    "online_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2",
+    "online_sgd", "batch_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2",
     "width_rate", "coupling", "corollary3", "estimators", "factored", "wide_sgd", "accuracy",
-    "transfer",
+    "transfer", "diffrax_limit", "gpu",
 )  # fmt: skip
 
 

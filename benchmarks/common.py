@@ -54,6 +54,15 @@ def seconds(function: Callable[[], object]) -> float:
 
 def report(name: str, claim: str, rows: Sequence[dict], notes: str = "", **more: object) -> None:
     """Print a claim's rows as a table; write them, and `more`, to `results/<name>.json`."""
+    show(name, claim, rows, notes)
+    RESULTS.mkdir(exist_ok=True)
+    record = {"claim": claim, "machine": machine(), "rows": list(rows), "notes": notes}
+    record |= more
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")
+
+
+def show(name: str, claim: str, rows: Sequence[dict], notes: str = "") -> None:
+    """Print a claim's rows as a table."""
     keys = list(rows[0])
     cells = [[_cell(row.get(key, "")) for key in keys] for row in rows]
     sizes = [max(len(key), *(len(row[i]) for row in cells)) for i, key in enumerate(keys)]
@@ -62,16 +71,12 @@ def report(name: str, claim: str, rows: Sequence[dict], notes: str = "", **more:
         print("| " + " | ".join(c.rjust(s) for c, s in zip(row, sizes, strict=True)) + " |")
     if notes:
         print(notes)
-    RESULTS.mkdir(exist_ok=True)
-    record = {"claim": claim, "machine": machine(), "rows": list(rows), "notes": notes}
-    record |= more
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")
 
 
 def machine() -> dict:
     """What ran: processors and versions."""
     versions = {}
-    for package in ("jax", "diffrax", "numpy", "torch", "scikit-learn"):
+    for package in ("jax", "diffrax", "numpy", "torch", "optax", "scikit-learn"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import neuronal as nr
 from neuronal.kernels import Delayed, average_incoming, average_outgoing, outer
+from neuronal.sgd import _delays, held_steps
 
 
 @pytest.fixture(autouse=True)
@@ -41,26 +42,46 @@ def test_verbs_are_those_of_the_matrix_with_its_updates(shape, samples, held, se
     np.testing.assert_allclose(kernel.apply(), matrix, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_wide_sgd_is_the_recursion_of_equation_1(batch):
-    """Widths at which updates are held back, over windows that 37 steps do not fill."""
-    widths, steps, eps = (230, 260), 37, 0.3
+WIDTHS = (560, 540)
+
+
+@pytest.mark.parametrize(("batch", "window"), [(1, 16), (3, 16), (5, 12), (8, 8), (40, 1)])
+def test_wide_sgd_is_the_recursion_of_equation_1(batch, window):
+    """Over full windows and one that 37 steps do not fill; the largest batch is too large to hold back."""
+    steps, eps = 37, 0.3
+    assert held_steps(batch) == window
     rng = np.random.default_rng(0)
-    shapes = [(widths[0], 3), widths, (widths[1], 1)]
+    shapes = [(WIDTHS[0], 3), WIDTHS, (WIDTHS[1], 1)]
     start = [rng.normal(size=shape) for shape in shapes]
+    assert _delays(jnp.asarray(start[1]), batch) == (window > 1)
     x, y = rng.normal(size=(steps, batch, 3)), rng.normal(size=(steps, batch))
     problem = nr.Problem(nr.distributions.Empirical(x[0], y[0]), nr.losses.PseudoHuber(1.0))
-    run = nr.train(problem, nr.Network(start), eps, eps * steps, 0, data=(x, y), save_at=3)
+    run = nr.train(problem, nr.Network(start), eps, eps * steps, 0, data=(x, y), save_at=1)
 
     w1, w2, w3 = (w.copy() for w in start)
     for xs, ys in zip(x, y, strict=True):
         a1 = np.tanh(xs @ w1.T)
-        a2 = np.tanh(a1 @ w2 / widths[0])
-        r = a2 @ w3 / widths[1] - ys[:, None]
+        a2 = np.tanh(a1 @ w2 / WIDTHS[0])
+        r = a2 @ w3 / WIDTHS[1] - ys[:, None]
         d3 = r / np.sqrt(1 + r**2) / batch
         d2 = (d3 @ w3.T) * (1 - a2**2)
-        d1 = (d2 @ w2.T / widths[1]) * (1 - a1**2)
+        d1 = (d2 @ w2.T / WIDTHS[1]) * (1 - a1**2)
         gradients = (d1.T @ xs, a1.T @ d2, a2.T @ d3)
         w1, w2, w3 = (w - eps * g for w, g in zip((w1, w2, w3), gradients, strict=True))
     for ours, reference in zip(run.network.weights, (w1, w2, w3), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("m", [1, 2, 6])
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5), (7, 1)])
+def test_dense_verbs_are_sums_over_neurons_and_samples(shape, m):
+    """Whichever operand is written out transposed."""
+    rng = np.random.default_rng(1)
+    n, n_out = shape
+    w, p, q = rng.normal(size=shape), rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n_out))
+    f, g = rng.normal(size=(m, n)), rng.normal(size=(m, n_out))
+    both = jax.jit(lambda w, f, g: (average_incoming(w, p, f), average_outgoing(w, q, g)))
+    incoming, outgoing = both(w, f, g)
+    np.testing.assert_allclose(incoming, np.einsum("ab,a,xa->xb", w, p, f), atol=1e-13)
+    np.testing.assert_allclose(outgoing, np.einsum("ab,b,xb->xa", w, q, g), atol=1e-13)
+    np.testing.assert_allclose(jax.jit(outer)(f, g), np.einsum("xa,xb->ab", f, g), atol=1e-13)

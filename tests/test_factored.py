@@ -20,6 +20,7 @@ from neuronal.kernels import (
     mean_square,
     thinned,
 )
+from neuronal.kernels.orthogonal import svd
 from neuronal.start import factored_start
 from neuronal.steppers import Dense, FactoredRungeKutta
 
@@ -256,3 +257,13 @@ def test_a_run_that_diverges_says_so():
             steep, embedding(), 4e5, nodes=32, kernel="factored", step=1e3, data_nodes=8,
             solver=diffrax.Euler(), save_at=2,
         )  # fmt: skip
+
+
+def test_the_svd_stands_a_lapack_that_does_not_converge(monkeypatch):
+    """Divide and conquer gives NaN on some graded matrices; the decomposition is had all the same."""
+    a = np.random.default_rng(0).normal(size=(7, 7)) * 10.0 ** -np.arange(7)
+    failed = tuple(jnp.full(shape, jnp.nan) for shape in ((7, 7), 7, (7, 7)))
+    monkeypatch.setattr(jnp.linalg, "svd", lambda _: failed)
+    u, s, v = jax.jit(svd)(a)
+    np.testing.assert_allclose((u * s) @ v, a, atol=1e-13)
+    np.testing.assert_allclose(s, np.linalg.svd(a, compute_uv=False), atol=1e-13)

@@ -20,8 +20,11 @@ from .kernels import Delayed, Factored, added, compressed, rows_for
 from .network import Network
 from .problem import Problem
 
-WINDOW, DELAYED_BATCH, DELAYED_BYTES = 16, 4, 2**18
-"""Steps whose rank-one updates are held back; for batches so small and weights so large."""
+WINDOW, HELD_ROWS = 16, 64
+"""Steps whose updates are held back, and rows that they may come to: measured at widths 256 to 4096
+and batches 1 to 64, on one core, for each the fastest or within an eighth of it."""
+DELAYED_FROM = 64
+"""Neurons a sample from which holding back pays, of either layer if both are equal."""
 FACTORED_ROWS = 64
 """Rows of updates that factored weights take before they are compressed."""
 
@@ -137,12 +140,21 @@ def _window(network: Network, batch: int, block: int) -> int:
     if any(isinstance(w, Factored) for w in network.weights):
         return max(1, FACTORED_ROWS // batch)
     if any(_delays(w, batch) for w in network.weights[1:-1]):
-        return WINDOW
+        return held_steps(batch)
     return block
 
 
+def held_steps(batch: int) -> int:
+    """Steps whose updates are held back at that batch; one is none."""
+    return min(WINDOW, max(1, HELD_ROWS // batch))
+
+
 def _delays(w: Any, batch: int) -> bool:
-    return not isinstance(w, Factored) and batch <= DELAYED_BATCH and w.nbytes >= DELAYED_BYTES
+    """Whether what is saved, writing `w` at each step, outweighs the thin products."""
+    if isinstance(w, Factored) or held_steps(batch) == 1:
+        return False
+    n, n_out = w.shape
+    return 2 * n * n_out >= DELAYED_FROM * max(batch, 2) * (n + n_out)
 
 
 class _Waiting(eqx.Module):

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from . import dense
-from .orthogonal import basis, sketched_svd
+from .orthogonal import basis, sketched_svd, svd
 
 
 class Factored(eqx.Module):
@@ -122,7 +122,7 @@ def compressed(
     left, right = basis(w.f, incoming), basis(w.g, outgoing)
     # w = E_f^T core E_g with orthonormal rows E: all that follows is small
     core = (left.coefficients.T * w.s) @ right.coefficients
-    x, scales, y = jnp.linalg.svd(core)
+    x, scales, y = svd(core)
     tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1])
     needed = jnp.sum(tails > tolerance)
     kept = jnp.arange(len(scales)) < jnp.minimum(needed, room)

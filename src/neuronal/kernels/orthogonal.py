@@ -22,6 +22,7 @@ OVERSAMPLING = 4
 """Columns of a sketch over functions sketched."""
 PIECE = 4096
 """Nodes worked on at once."""
+_QR = jax.lax.linalg.SvdAlgorithm.QR
 
 
 def one_lapack_thread() -> AbstractContextManager:
@@ -96,9 +97,19 @@ def sketched_svd(
     """
     y = _sketch(functions, jnp.sqrt(measure))
     triangle = jnp.linalg.qr(y.T, mode="r")  # the SVD of a square is the cheaper one
-    left, scales, _ = jnp.linalg.svd(triangle.T)
+    left, scales, _ = svd(triangle.T)
     short = len(functions) - len(scales)  # fewer nodes than functions
     return left, jnp.pad(scales, (0, short))
+
+
+def svd(a: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], Array, Float[Array, "r r"]]:
+    """`jnp.linalg.svd`, by QR iterations where LAPACK's divide and conquer does not converge.
+
+    In single precision that happens: on triangles graded from 1 down to roundings of roundings.
+    """
+    found = tuple(jnp.linalg.svd(a))
+    by_qr = lambda: tuple(jax.lax.linalg.svd(a, algorithm=_QR))
+    return jax.lax.cond(jnp.all(jnp.isfinite(found[1])), lambda: found, by_qr)
 
 
 def _sketch(a: Float[Array, "q n"], scales: Float[Array, "n"]) -> Float[Array, "q s"]:
