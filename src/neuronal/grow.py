@@ -99,7 +99,9 @@ def grow(
         above = splits[i + 1].parent if i + 1 < len(splits) else slice(None)
         noise = jax.random.fold_in(key, 2 * i + 1)
         weights.append(_widened(w, network.measures[i], split, above, spread, noise))
-    measures = [p[s.parent] / s.copies[s.parent] for p, s in zip(network.measures, splits, strict=True)]
+    measures = [
+        p[s.parent] / s.copies[s.parent] for p, s in zip(network.measures, splits, strict=True)
+    ]
     return Network(weights, network.activations, measures)
 
 

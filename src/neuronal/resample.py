@@ -12,18 +12,21 @@ with the sensitivities $\tilde\Delta$ of $\hat y$ itself. Layers are drawn indep
 
 $$\mathrm{Var}\,\hat y(x) = \sum_{i=1}^{L-1} \frac{1}{n_i}\, \mathrm{Var}_{C_i \sim p_i}[I_i(x, C_i)]
 + O(n^{-2}).$$
+
+The same influences cure the error: measures that give each layer's influences at some inputs the
+average that they had leave an error of second order, $O(1/n)$ (`inputs` of `resample`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, UInt
 
 from . import dynamics
 from .embeddings.base import hidden_sizes
@@ -31,13 +34,17 @@ from .errors import require
 from .kernels import Factored
 from .network import Network
 from .quadrature import key_of
+from .tilt import tilted
 
 _NUMBERS = 2**24
 """Influences held at once."""
 
 
 def resample(
-    network: Network, widths: int | Sequence[int], key: PRNGKeyArray | int
+    network: Network,
+    widths: int | Sequence[int],
+    key: PRNGKeyArray | int,
+    inputs: ArrayLike | None = None,
 ) -> Network:
     r"""A network of neurons drawn independently from each layer of another, by its measure.
 
@@ -50,6 +57,10 @@ def resample(
         widths: of the hidden layers, one number or one a layer; larger or smaller than those of
             `network`.
         key: of the draws; the first neurons of a wider network with the same key are the same.
+        inputs: if given, `(m, d)` like those to predict at: the measures of the neurons drawn are
+            no longer $1/n_i$ but moved from it, as little as possible (`neuronal.tilt`), so that
+            every layer's average influence on the predictions there is that of `network`. What
+            is left of the error is of second order and falls as $n^{-1}$.
 
     Returns:
         the network; factored weights stay factored where that is the smaller of the two.
@@ -79,7 +90,13 @@ def resample(
         _between(w, above, below)
         for w, above, below in zip(middle, drawn[:-1], drawn[1:], strict=True)
     ]
-    return Network([first[drawn[0]], *between, last[drawn[-1]]], network.activations)
+    measures = None
+    if inputs is not None:
+        x = network.inputs(inputs)
+        require(len(x) > 0, "inputs: takes one or more")
+        require(bool(jnp.all(jnp.isfinite(x))), "inputs: holds NaN or infinite values")
+        measures = _matched(network, drawn, x)
+    return Network([first[drawn[0]], *between, last[drawn[-1]]], network.activations, measures)
 
 
 def resampling_error(
@@ -108,14 +125,9 @@ def resampling_error(
     """
     require(isinstance(network, Network), "network: takes a Network, as Trajectory.network is")
     sizes = hidden_sizes("widths", widths, network.depth)
-    inputs = network.inputs(x)
-    shares = jnp.asarray([1 / n for n in sizes], inputs.dtype)
-    rows = max(1, _NUMBERS // (max(network.widths) * network.output_dim))
-    pieces = [
-        _variance(network, inputs[i : i + rows], shares)
-        for i in range(0, max(1, len(inputs)), rows)
-    ]
-    return jnp.sqrt(jnp.concatenate(pieces))
+    shares = jnp.asarray([1 / n for n in sizes], network.weights[0].dtype)
+    variances = [_variances(network, some) for some in _pieces(network, network.inputs(x))]
+    return jnp.sqrt(jnp.einsum("i,imk->mk", shares, jnp.concatenate(variances, axis=1)))
 
 
 def influences(network: Network, x: ArrayLike) -> list[Float[Array, "m k n_i"]]:
@@ -144,27 +156,69 @@ def _influences(network: Network, x: Float[Array, "m d"]) -> list[Float[Array, "
 
 
 @eqx.filter_jit
-def _variance(
-    network: Network, x: Float[Array, "m d"], shares: Float[Array, "hidden"]
-) -> Float[Array, "m k"]:
-    """The sum over layers of the variances of influences times `shares`."""
-    found = jnp.zeros((len(x), network.output_dim), x.dtype)
-    for influence, p, share in zip(_influences(network, x), network.measures, shares, strict=True):
+def _variances(network: Network, x: Float[Array, "m d"]) -> Float[Array, "hidden m k"]:
+    """The variance of the influences of each layer over its neurons."""
+    found = []
+    for influence, p in zip(_influences(network, x), network.measures, strict=True):
         centred = influence - (influence @ p)[..., None]
-        found += share * (centred**2 @ p)
-    return found
+        found.append(centred**2 @ p)
+    return jnp.stack(found)
 
 
-def _draws(p: Float[Array, "n"], count: int, key: PRNGKeyArray) -> Int[np.ndarray, "count"]:
+@eqx.filter_jit
+def _of_drawn(
+    network: Network, drawn: Sequence[Int[Array, "_"]], x: Float[Array, "m d"]
+) -> list[Float[Array, "m k _"]]:
+    """Influences of the neurons drawn, less their mean in the network."""
+    return [
+        influence[..., index] - (influence @ p)[..., None]
+        for influence, p, index in zip(
+            _influences(network, x), network.measures, drawn, strict=True
+        )
+    ]
+
+
+def _matched(
+    network: Network, drawn: Sequence[Int[Array, "_"]], x: Float[Array, "m d"]
+) -> list[Float[np.ndarray, "_"]]:
+    """Measures of the neurons drawn under which influences at `x` have their mean in the network."""
+    pieces = list(_pieces(network, x))
+    variances = np.sum(
+        np.concatenate([_variances(network, some) for some in pieces], axis=1), axis=2
+    )
+    parts = [_of_drawn(network, drawn, some) for some in pieces]
+    measures = []
+    for layer, variance in zip(zip(*parts, strict=True), variances, strict=True):
+        values = np.concatenate(layer, dtype=np.float64).reshape(-1, layer[0].shape[-1]).T
+        spread = float(np.sqrt(np.mean(variance, dtype=np.float64)))
+        # An error below spread / n is lost in those of second order.
+        tolerance = spread / len(values)
+        even = np.full(len(values), 1 / len(values))
+        measures.append(tilted(values / np.sqrt(len(x)), tolerance) if tolerance > 0 else even)
+    return measures
+
+
+def _pieces(network: Network, x: Float[Array, "m d"]) -> Iterator[Float[Array, "_ d"]]:
+    """Inputs as many at once as their influences fit the memory."""
+    rows = max(1, _NUMBERS // (max(network.widths) * network.output_dim))
+    for i in range(0, max(1, len(x)), rows):
+        yield x[i : i + rows]
+
+
+def _draws(p: Float[Array, "n"], count: int, key: PRNGKeyArray) -> Int[Array, "count"]:
     """Independent neurons by their measure, a key a draw; in double precision, as n may be large."""
-    keys = jax.vmap(lambda j: jax.random.fold_in(key, j))(jnp.arange(count))
-    bits = np.asarray(jax.vmap(lambda k: jax.random.bits(k, dtype=jnp.uint32))(keys))
     cumulative = np.cumsum(np.asarray(p, np.float64))
-    at = (bits + 0.5) * 2.0**-32 * cumulative[-1]
-    return np.searchsorted(cumulative, at, side="right")
+    at = (np.asarray(_bits(key, jnp.arange(count))) + 0.5) * 2.0**-32 * cumulative[-1]
+    return jnp.asarray(np.searchsorted(cumulative, at, side="right"))
 
 
-def _between(w: Any, rows: Int[np.ndarray, "n"], columns: Int[np.ndarray, "n_out"]) -> Any:
+@jax.jit
+def _bits(key: PRNGKeyArray, numbers: Int[Array, "count"]) -> UInt[Array, "count"]:
+    bits = lambda j: jax.random.bits(jax.random.fold_in(key, j), dtype=jnp.uint32)
+    return jax.vmap(bits)(numbers)
+
+
+def _between(w: Any, rows: Int[Array, "n"], columns: Int[Array, "n_out"]) -> Any:
     """The kernel between neurons drawn of either layer."""
     if not isinstance(w, Factored):
         return w[rows[:, None], columns]
