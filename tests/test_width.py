@@ -72,7 +72,7 @@ def distances(network, widths, seeds, x, inputs=None):
 
 
 @pytest.mark.parametrize("last", ["identity", "tanh"])
-@pytest.mark.parametrize("widths", [(7,), (5, 6), (3, 5, 4), (3, 4, 5, 3)])
+@pytest.mark.parametrize("widths", [(7,), (5, 6), (3, 4, 5, 3)])
 def test_influences_are_derivatives_by_the_measures(widths, last):
     with jax.enable_x64(True):
         network = a_network(widths, k=2, last=last)
@@ -256,7 +256,7 @@ def test_a_fine_tolerance_brings_averages_to_zero_where_it_can():
 
 # Growing
 
-CASES = [((7,), 7), ((7,), 24), ((5, 6), (5, 13)), ((3, 5, 4), (9, 10, 11))]
+CASES = [((7,), 7), ((7,), 24), ((3, 5, 4), (9, 5, 11))]
 
 
 @pytest.mark.parametrize(("widths", "wider"), CASES)
@@ -386,12 +386,10 @@ def test_a_network_grown_half_way_ends_lower():
     x = problem.quadrature(32)[0]
     embedding = nr.embeddings.Bidirectional(2, 3, rank=4, input_scale=10.0, inputs=x)
     how = {"data_nodes": 32, "save_at": 2, "rtol": 1e-3, "atol": 1e-5}
-    for seed in range(2):
-        left = nr.solve(problem, embedding.sample(8, seed), 60.0, **how)
-        wide = nr.grow(left.at(30.0), 64, seed)
-        grown = nr.solve(problem, wide, 60.0, since=30.0, **how)
-        assert abs(grown.loss[0] / left.loss[1] - 1) < 1e-3
-        assert grown.loss[-1] < 0.8 * left.loss[-1]
+    left = nr.solve(problem, embedding.sample(8, 0), 60.0, **how)
+    grown = nr.solve(problem, nr.grow(left.at(30.0), 64, 0), 60.0, since=30.0, **how)
+    assert abs(grown.loss[0] / left.loss[1] - 1) < 1e-3
+    assert grown.loss[-1] < 0.8 * left.loss[-1]
 
 
 # Estimators
@@ -400,7 +398,7 @@ def test_a_network_grown_half_way_ends_lower():
 def test_an_estimator_is_resampled_and_learns_on():
     x = np.linspace(-1, 1, 64)[:, None]
     y = np.sin(3 * x[:, 0])
-    given = {"nodes": 64, "max_iter": 20, "learning_rate": 0.2, "random_state": 0}
+    given = {"nodes": 64, "max_iter": 8, "learning_rate": 0.2, "random_state": 0}
     model = nr.MeanFieldRegressor(width=np.inf, **given).fit(x, y)
     small = model.resample(32, x)
     assert (small.width, small.network_.widths) == (32, (32, 32))

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from .embeddings.base import hidden_sizes
 from .errors import require
@@ -91,16 +91,18 @@ def grow(
     )
     key = key_of(key)
     first, *rest = network.weights
-    splits = []
-    for i, (p, n) in enumerate(zip(network.measures, sizes, strict=True)):
-        splits.append(_split(np.asarray(p, float), n, jax.random.fold_in(key, 2 * i)))
+    old = [np.asarray(p) for p in network.measures]
+    splits = [
+        _split(p.astype(float), n, jax.random.fold_in(key, 2 * i))
+        for i, (p, n) in enumerate(zip(old, sizes, strict=True))
+    ]
     weights = [first[splits[0].parent]]
     for i, (w, split) in enumerate(zip(rest, splits, strict=True)):
         above = splits[i + 1].parent if i + 1 < len(splits) else slice(None)
         noise = jax.random.fold_in(key, 2 * i + 1)
-        weights.append(_widened(w, network.measures[i], split, above, spread, noise))
+        weights.append(_widened(w, old[i], split, above, spread, noise))
     measures = [
-        p[s.parent] / s.copies[s.parent] for p, s in zip(network.measures, splits, strict=True)
+        p[s.parent] / s.copies[s.parent].astype(p.dtype) for p, s in zip(old, splits, strict=True)
     ]
     return Network(weights, network.activations, measures)
 
@@ -127,7 +129,7 @@ def _split(p: Float[np.ndarray, "n"], count: int, key: PRNGKeyArray) -> _Split:
 
 def _widened(
     w: Any,
-    measure: Float[Array, "n"],
+    measure: Float[np.ndarray, "n"],
     split: _Split,
     above: Int[np.ndarray, "m_new"] | slice,
     spread: float,
@@ -135,23 +137,26 @@ def _widened(
 ) -> Any:
     """Outgoing weights of the copies: rows displaced, columns those of the copies above."""
     if isinstance(w, Factored):  # the displacements of w are those of its factors
-        rows = _displaced(w.f.T, measure, split, spread, key)
-        return replace(w, f=rows.T, g=w.g[:, above])
-    return _displaced(w, measure, split, spread, key)[:, above]
+        rows = _displaced(np.asarray(w.f).T, measure, split, spread, key)
+        return replace(w, f=jnp.asarray(rows.T), g=w.g[:, above])
+    return _displaced(np.asarray(w), measure, split, spread, key)[:, above]
 
 
 def _displaced(
-    rows: Float[Array, "n q"],
-    measure: Float[Array, "n"],
+    rows: Float[np.ndarray, "n q"],
+    measure: Float[np.ndarray, "n"],
     split: _Split,
     spread: float,
     key: PRNGKeyArray,
-) -> Float[Array, "n_new q"]:
+) -> Float[np.ndarray, "n_new q"]:
     """Rows of the copies, each `spread` of the rows' own covariance away from its parent's."""
-    copies, parent = jnp.asarray(split.copies, rows.dtype), jnp.asarray(split.parent)
-    root = jnp.linalg.qr(jnp.sqrt(measure)[:, None] * (rows - measure @ rows), mode="r")
-    noise = jax.random.normal(key, (len(parent), len(root)), rows.dtype) @ root
-    mean = jax.ops.segment_sum(noise, parent, len(rows)) / copies[:, None]
+    root = np.linalg.qr(np.sqrt(measure)[:, None] * (rows - measure @ rows), mode="r")
+    count = len(split.parent)
+    noise = np.asarray(jax.random.normal(key, (count, len(root)), rows.dtype)) @ root
+    first = np.cumsum(split.copies) - split.copies  # copies follow each other
+    mean = np.add.reduceat(noise, first) / split.copies[:, None].astype(rows.dtype)
     # Less their mean, c draws have 1 - 1/c of their variance; a single copy is not displaced.
-    scale = jnp.where(copies > 1, jnp.sqrt(copies / jnp.maximum(copies - 1, 1)), 0)
-    return rows[parent] + spread * scale[parent, None] * (noise - mean[parent])
+    c = np.maximum(split.copies, 2)
+    scale = np.where(split.copies > 1, np.sqrt(c / (c - 1)), 0).astype(rows.dtype)
+    apart = spread * scale[split.parent, None] * (noise - mean[split.parent])
+    return rows[split.parent] + apart.astype(rows.dtype)
