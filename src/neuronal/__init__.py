@@ -9,8 +9,10 @@ from . import activations, distributions, embeddings, losses, schedules, transfe
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
 from .flow import flow, reverse_flow
+from .grow import grow
 from .network import Network
 from .problem import Problem
+from .resample import resample, resampling_error
 from .solve import solve
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
@@ -41,8 +43,11 @@ __all__ = [
     "distributions",
     "embeddings",
     "flow",
+    "grow",
     "losses",
     "picard",
+    "resample",
+    "resampling_error",
     "residual",
     "reverse_flow",
     "schedules",

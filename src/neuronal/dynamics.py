@@ -70,12 +70,19 @@ def backward(
     """
     sensitivities: Layers = [loss_gradient * slopes[-1]]  # Delta_L; no average over outputs
     for i in range(len(weights) - 1, 0, -1):
-        last = i == len(weights) - 1
-        measure = jnp.ones(weights[i].shape[1], weights[i].dtype) if last else measures[i]
-        # Delta_{i-1} = E_{C_i}[Delta_i w_i] phi'_{i-1}
-        average = average_outgoing(weights[i], measure, sensitivities[0])
+        # Delta_i = E_{C_{i+1}}[Delta_{i+1} w_{i+1}] phi'_i
+        average = average_above(weights, measures, i, sensitivities[0])
         sensitivities.insert(0, average * slopes[i - 1])
     return sensitivities
+
+
+def average_above(
+    weights: Kernels, measures: Measures, layer: int, g: Float[Array, "m n_out"]
+) -> Float[Array, "m n"]:
+    r"""$\mathbb{E}_{C_{i+1}}[w_{i+1}(c_i, C)\, g(x, C)]$ for hidden layer i; no average over outputs."""
+    w = weights[layer]
+    last = layer == len(weights) - 1
+    return average_outgoing(w, jnp.ones(w.shape[1], w.dtype) if last else measures[layer], g)
 
 
 def layer_norms(weights: Kernels, measures: Measures) -> Float[Array, "L"]:

@@ -118,21 +118,22 @@ class Network(eqx.Module):
 
     def __call__(self, x: ArrayLike) -> Float[Array, "m k"]:
         r"""The prediction $\hat y(x)$."""
-        return _predict(self, self._inputs(x))
+        return _predict(self, self.inputs(x))
 
     def preactivations(self, x: ArrayLike) -> list[Float[Array, "m n_i"]]:
         """$H_1, ..., H_L$ at inputs `x (m, d)`."""
-        return _preactivations(self, self._inputs(x))
+        return _preactivations(self, self.inputs(x))
 
     def sensitivities(self, x: ArrayLike, y: ArrayLike, loss: Loss) -> list[Float[Array, "m n_i"]]:
         r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
-        inputs: Array = _array("x", self._inputs(x), 2)
+        inputs: Array = _array("x", self.inputs(x), 2)
         targets = columns("y", y)
         require(len(targets) == len(inputs), f"y: {len(targets)} targets for {len(inputs)} inputs")
         loss.check(targets, self.output_dim)
         return _sensitivities(self, inputs, targets, loss)
 
-    def _inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
+    def inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
+        """`x (m, d)` in the network's precision, else `InvalidInput`."""
         x = jnp.asarray(x, self.weights[0].dtype)
         require(
             x.ndim == 2 and x.shape[1] == self.input_dim,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from ..errors import DivergenceError
 from ..losses import CrossEntropy, Loss
 from ..network import Network
 from ..problem import Law
+from ..resample import resample
 from ..start import choose_kernel
 from .parameters import is_limit
 from .samples import Samples, Scale, biased
@@ -111,6 +113,26 @@ class MeanFieldEstimator(BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+
+    def resample(self, width: int, X: Any = None) -> Self:
+        """A fitted copy whose network has that width: neurons drawn from this one's.
+
+        Args:
+            X: if given, inputs like those to predict at, whose predictions the measures of the
+                neurons drawn are moved to keep (`neuronal.resample`).
+
+        Raises:
+            InvalidInput: a width below 1.
+        """
+        check_is_fitted(self, "network_")
+        inputs = None
+        if X is not None:
+            x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+            inputs = biased(self._state.inputs, x)
+        network = resample(self.network_, width, self._state.seed, inputs)
+        other = copy(self).set_params(width=width)
+        other._state, other.network_ = replace(self._state, network=network, limit=False), network
+        return other
 
     def _fresh(self) -> bool:
         """Whether `fit` starts anew."""

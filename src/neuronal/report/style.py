@@ -44,10 +44,9 @@ DARK = Theme(
 )  # fmt: skip
 
 
-@contextmanager
-def using(theme: Theme) -> Iterator[None]:
-    """Matplotlib's settings for that theme, restored afterwards."""
-    settings: dict[Any, Any] = {
+def settings(theme: Theme) -> dict[Any, Any]:
+    """Matplotlib's settings for that theme."""
+    return {
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
@@ -84,7 +83,12 @@ def using(theme: Theme) -> Iterator[None]:
         "svg.hashsalt": "neuronal",
         "figure.constrained_layout.use": True,
     }
-    with mpl.rc_context(settings):
+
+
+@contextmanager
+def using(theme: Theme) -> Iterator[None]:
+    """Those settings, restored afterwards."""
+    with mpl.rc_context(settings(theme)):
         yield
 
 
