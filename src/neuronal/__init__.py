@@ -5,7 +5,7 @@ A network is the mean-field system on an ensemble of neurons: see `neuronal.dyna
 
 from typing import TYPE_CHECKING, Any
 
-from . import activations, distributions, embeddings, losses, schedules
+from . import activations, distributions, embeddings, losses, schedules, sharding
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
 from .flow import flow, reverse_flow
@@ -46,6 +46,7 @@ __all__ = [
     "residual",
     "reverse_flow",
     "schedules",
+    "sharding",
     "solve",
     "train",
     "triple_limit",

@@ -6,7 +6,7 @@ on the kind of kernel; a plain array is a dense one.
 """
 
 from .delayed import Delayed
-from .dense import added, average_incoming, average_outgoing, mean_square, outer
+from .dense import added, average_incoming, average_outgoing, mean_square, outer, wanted
 from .factored import Factored, compressed, factored, rows_for, thinned
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "outer",
     "rows_for",
     "thinned",
+    "wanted",
 ]
