@@ -5,7 +5,7 @@ A network is the mean-field system on an ensemble of neurons: see `neuronal.dyna
 
 from typing import TYPE_CHECKING, Any
 
-from . import activations, distributions, embeddings, losses, schedules, sharding
+from . import activations, communication, distributions, embeddings, losses, schedules, sharding
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
 from .flow import flow, reverse_flow
@@ -37,6 +37,7 @@ __all__ = [
     "TripleLimit",
     "activations",
     "certify",
+    "communication",
     "couple",
     "distributions",
     "embeddings",
