@@ -44,9 +44,7 @@ class Collective(NamedTuple):
     times: int
 
 
-def right_hand_side(
-    problem: Problem, network: Network, data_nodes: int = 256
-) -> list[Collective]:
+def right_hand_side(problem: Problem, network: Network, data_nodes: int = 256) -> list[Collective]:
     """Of one right-hand side of the MF ODE on a network that is spread.
 
     Raises:
@@ -146,7 +144,9 @@ def _exchanged(
         length = _LENGTH.search(line) if " while(" in line else None
         for called in _CALLED.finditer(line):
             for inner in re.findall(r"[\w.\-]+", called[1] or called[2]):
-                yield from _exchanged(bodies, inner, times * int(length[1] if length else 1), partitions)
+                yield from _exchanged(
+                    bodies, inner, times * int(length[1] if length else 1), partitions
+                )
 
 
 def _arrays(kind: str, started: bool) -> list[tuple[tuple[int, ...], int]]:

@@ -66,8 +66,8 @@ def spread(network: Network, devices: Devices) -> Network:
         >>> import jax, neuronal as nr
         >>> network = nr.embeddings.Bidirectional(2, 3, rank=4).sample(64, key=0)
         >>> network = nr.sharding.spread(network, jax.devices())
-        >>> network.weights[1].sharding.spec
-        PartitionSpec('neurons',)
+        >>> nr.sharding.mesh_of(network).axis_names
+        ('neurons',)
 
         ```
     """
