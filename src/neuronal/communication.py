@@ -86,9 +86,9 @@ def factored_step(
     require(len(factored) > 0, "network: has no factored kernels")
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     solver = diffrax.Tsit5() if solver is None else solver
-    tolerances = (jnp.asarray(tol, law.x.dtype) for tol in (rtol, atol))
+    fine, least = (jnp.asarray(tolerance, law.x.dtype) for tolerance in (rtol, atol))
     with active(mesh_of(network)):
-        stepper, network = factored_start(network, solver, *tolerances, law)
+        stepper, network = factored_start(network, solver, fine, least, law)
     return collectives(_compiled(_step, network, problem, law, stepper))
 
 

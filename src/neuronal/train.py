@@ -20,8 +20,8 @@ from .network import Network, columns
 from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
 from .quadrature import key_of
-from .sharding import Devices, active, chosen, on, placed
 from .sgd import Stream, steps, with_room
+from .sharding import Devices, active, chosen, on, placed
 from .start import compact
 from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
 
