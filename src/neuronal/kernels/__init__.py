@@ -2,7 +2,8 @@
 
 The passes use three verbs and nothing else: average over incoming neurons, average over
 outgoing neurons, and the outer product by which every velocity changes a weight. They dispatch
-on the kind of kernel; a plain array is a dense one.
+on the kind of kernel; a plain array is a dense one. Over several devices (`kernels.shards`) `wanted`
+lays out the g that the last two take.
 """
 
 from .delayed import Delayed
