@@ -56,7 +56,7 @@ def runs(devices, names):
 
     calls = {
         "dense limit": lambda: solve(problem, embedding, nodes=64, kernel="dense"),
-        "factored limit": lambda: solve(problem, embedding, nodes=1536, kernel="factored"),
+        "factored limit": lambda: solve(problem, embedding, nodes=1544, kernel="factored"),
         "iid limit": lambda: solve(problem, iid, nodes=64),
         "network of four outputs": lambda: solve(four, two.sample(8, 3)),
         "sgd, one sample": lambda: train(256),
