@@ -9,6 +9,7 @@ import pickle
 import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import STDOUT
@@ -125,6 +126,9 @@ def test_dense_kernels_exchange_two_arrays_of_nodes_times_data_a_layer(exchanges
     middle, byte = 2, 4
     rhs = exchanges["exchanged"]["dense", n, "rhs"]
     assert communication.total(rhs) == byte * (2 * middle * n * DATA + DATA)
+    # Sums that stay where they are needed, not sums for all; those are of the prediction alone.
+    kinds = Counter(c.kind for c in rhs)
+    assert kinds == {"reduce-scatter": middle, "all-gather": middle, "all-reduce": 1}
 
 
 def test_no_exchange_of_dense_kernels_is_larger_than_nodes_times_data(exchanges):

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import average_incoming, average_outgoing, mean_square, outer, wanted
+from .kernels import average_incoming, average_outgoing, mean_square, outer
 from .losses import Loss
 
 Weights = tuple[Float[Array, "..."], ...]
@@ -72,7 +72,6 @@ def backward(
     for i in range(len(weights) - 1, 0, -1):
         last = i == len(weights) - 1
         measure = jnp.ones(weights[i].shape[1], weights[i].dtype) if last else measures[i]
-        sensitivities[0] = wanted(weights[i], sensitivities[0])
         # Delta_{i-1} = E_{C_i}[Delta_i w_i] phi'_{i-1}
         average = average_outgoing(weights[i], measure, sensitivities[0])
         sensitivities.insert(0, average * slopes[i - 1])

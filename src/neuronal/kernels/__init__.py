@@ -2,12 +2,12 @@
 
 The passes use three verbs and nothing else: average over incoming neurons, average over
 outgoing neurons, and the outer product by which every velocity changes a weight. They dispatch
-on the kind of kernel; a plain array is a dense one. Over several devices (`kernels.shards`) `wanted`
-lays out the g that the last two take.
+on the kind of kernel; a plain array is a dense one. `kernels.shards` says where their parts are if
+there are several devices.
 """
 
 from .delayed import Delayed
-from .dense import added, average_incoming, average_outgoing, mean_square, outer, wanted
+from .dense import added, average_incoming, average_outgoing, mean_square, outer
 from .factored import Factored, compressed, factored, rows_for, thinned
 
 __all__ = [
@@ -22,5 +22,4 @@ __all__ = [
     "outer",
     "rows_for",
     "thinned",
-    "wanted",
 ]

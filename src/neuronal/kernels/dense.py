@@ -17,7 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .shards import ALONG, ROWS, WHOLE, on_each, summed, whole
+from .shards import ALONG, ROWS, WHOLE, on_each, summed
 
 
 @singledispatch
@@ -34,12 +34,6 @@ def average_outgoing(
 ) -> Float[Array, "m n"]:
     r"""$\mathbb{E}_{C'}[w(c, C')\, g(x, C')]$ for every node $c$ and sample $x$."""
     return on_each(w.shape[0], _outgoing, (ROWS, WHOLE, WHOLE), ALONG)(w, measure, g)
-
-
-@singledispatch
-def wanted(w: Float[Array, "n n_out"], g: Float[Array, "m n_out"]) -> Float[Array, "m n_out"]:
-    """`g` as averages over outgoing neurons and outer products take it, over several devices."""
-    return whole(g)
 
 
 def outer(f: Float[Array, "m n"], g: Float[Array, "m n_out"]) -> Float[Array, "n n_out"]:

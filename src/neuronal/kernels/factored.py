@@ -181,11 +181,6 @@ def _(w: Factored, measure: Array, g: Array) -> Array:
     return _through(w.g, w.s, w.f, g * measure)
 
 
-@dense.wanted.register
-def _(w: Factored, g: Array) -> Array:
-    return g  # along its neurons: the factors are cut as it is
-
-
 def _through(
     near: Float[Array, "r n"], s: Float[Array, "r"], far: Float[Array, "r n_out"], f: Array
 ) -> Float[Array, "m n_out"]:

@@ -39,20 +39,16 @@ def summed(
     n: int, function: Callable[..., Array], takes: tuple[PartitionSpec, ...], n_out: int = 1
 ) -> Callable[..., Array]:
     """`on_each` with the results of all devices added; cut along n_out neurons if those are."""
+    if not cut(n):
+        return function
     if not cut(n_out):
-        total = lambda *parts: jax.lax.psum(function(*parts), AXIS)
-        return on_each(n, total, takes, WHOLE) if cut(n) else function
-    scattered = lambda *parts: jax.lax.psum_scatter(
-        function(*parts), AXIS, scatter_dimension=1, tiled=True
-    )
-    return on_each(n, scattered, takes, ALONG) if cut(n) else function
+        return on_each(n, lambda *parts: jax.lax.psum(function(*parts), AXIS), takes, WHOLE)
 
+    def own_part(*parts: Array) -> Array:
+        total = function(*parts)
+        return jax.lax.psum_scatter(total, AXIS, scatter_dimension=1, tiled=True)
 
-def whole(a: Array) -> Array:
-    """`a` on every device."""
-    if get_abstract_mesh().shape.get(AXIS, 1) == 1:
-        return a
-    return jax.lax.with_sharding_constraint(a, WHOLE)
+    return on_each(n, own_part, takes, ALONG)
 
 
 def first_neuron(count: int) -> Array:
