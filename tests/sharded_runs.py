@@ -17,6 +17,7 @@ import numpy as np
 
 import neuronal as nr
 from neuronal import communication, ode, sgd, sharding, steppers
+from neuronal.kernels import shards
 from neuronal.start import factored_start
 
 UNTIL, DATA = 1.0, 16
@@ -91,6 +92,32 @@ def others(devices):
         return {"loss": again.loss, "ensemble": again.report.ensemble, "diverged": error.time}
 
 
+def sums(devices):
+    """The largest error of sums over devices that are cut again, repeated: whole numbers, so exact."""
+    rng = np.random.default_rng(0)
+    over = sharding.mesh(devices)
+    found = 0.0
+    for n in (512, 1024, 2048, 8192):
+        parts = rng.integers(-999, 999, size=(len(devices), 64, n)).astype(np.float32)
+        rows = jax.sharding.NamedSharding(over, shards.ROWS)
+        placed = jax.make_array_from_callback(parts.shape, rows, lambda at, a=parts: a[at])
+
+        @jax.jit
+        def worst(parts, exact, n=n):
+            add = shards.summed(len(devices), lambda part: part[0], (shards.ROWS,), n)
+
+            def again(_, carry):
+                one, found = carry
+                total = add(parts + 0 * one)
+                return total[0, 0], jnp.maximum(found, jnp.max(jnp.abs(total - exact)))
+
+            return jax.lax.fori_loop(0, 150, again, (jnp.float32(0), jnp.float32(0)))[1]
+
+        with sharding.active(over):
+            found = max(found, float(worst(placed, parts.sum(0))))
+    return found
+
+
 def exchanges(devices):
     """What is exchanged, and which arrays a device holds, by kernel and size."""
     law = nr.distributions.Regression(lambda x: x[:, 0], nr.distributions.Gaussian(2))
@@ -153,6 +180,8 @@ def main(kind, *arguments):
         with jax.enable_x64(double):
             found[name] = runs(devices, DONE[kind, name])
     found["others"] = others(devices)
+    if devices is not None:
+        found["sums"] = sums(devices)
     if kind == "devices":
         found["exchanges"] = exchanges(devices)
     return found

@@ -109,6 +109,12 @@ def test_factored_kernels_are_as_precise_as_on_one_device(found, place, name):
 
 
 @pytest.mark.parametrize("place", PLACES)
+def test_sums_are_right_every_time(found, place):
+    """Hundreds of them, large: between processes, gloo's reduce-scatter gets some wrong."""
+    assert found[place]["sums"] == 0
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_a_run_goes_on_where_its_network_lies(found, place):
     one, many = (found[at]["others"] for at in ("one", place))
     np.testing.assert_allclose(many["loss"], one["loss"], rtol=1e-6)
@@ -128,7 +134,7 @@ def test_dense_kernels_exchange_two_arrays_of_nodes_times_data_a_layer(exchanges
     assert communication.total(rhs) == byte * (2 * middle * n * DATA + DATA)
     # Sums that stay where they are needed, not sums for all; those are of the prediction alone.
     kinds = Counter(c.kind for c in rhs)
-    assert kinds == {"reduce-scatter": middle, "all-gather": middle, "all-reduce": 1}
+    assert kinds == {"all-to-all": middle, "all-gather": middle, "all-reduce": 1}
 
 
 def test_no_exchange_of_dense_kernels_is_larger_than_nodes_times_data(exchanges):

@@ -33,7 +33,8 @@ class Collective(NamedTuple):
 
     Attributes:
         kind: ``all-gather``, ``all-reduce``, ``reduce-scatter``, ...
-        shape: of the whole array: that which a gather gives, a reduction takes.
+        shape: of the whole array: that which a gather gives, a reduction takes; a device's own
+            where pieces change places.
         bytes: of that array.
         times: how often, by the loops that it stands in.
     """
@@ -136,7 +137,11 @@ def _exchanged(
 ) -> Iterator[Collective]:
     for line in bodies.get(name, ()):
         if found := _EXCHANGE.search(line):
-            for shape, size in _arrays(found[1], found[0].endswith("-start(")):
+            arrays = _arrays(found[1], found[0].endswith("-start("))
+            if found[2] == "all-to-all" and len(arrays) > 1:  # one array, in a piece a device
+                pieces = len(arrays)
+                arrays = [((pieces, *arrays[0][0]), pieces * arrays[0][1])]
+            for shape, size in arrays:
                 # A reduction that scatters takes as many times what it gives as there are devices.
                 whole = partitions if found[2] == "reduce-scatter" else 1
                 yield Collective(found[2], _scaled(line, shape, whole), size * whole, times)
