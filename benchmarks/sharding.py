@@ -1,8 +1,8 @@
 """The limit over several devices and processes against one device, and what they exchange.
 
 Devices are forced host devices, processes talk over loopback. Bytes are those of the arrays
-exchanged, read off the compiled programs (`neuronal.communication`); a ring of D devices sends
-and receives (D - 1)/D of each gather or scatter on every device, and twice that of each all-reduce.
+exchanged, read off the compiled programs (`neuronal.communication`); each of D devices sends and
+receives (D - 1)/D of a gather or of pieces that change places, and twice that of an all-reduce.
 """
 
 from __future__ import annotations

@@ -49,8 +49,9 @@ def mesh(devices: Devices) -> Mesh:
 def mesh_of(network: Network) -> Mesh | None:
     """The mesh that a network is spread over, if any."""
     sharding = network.measures[0].sharding
-    spread = isinstance(sharding, NamedSharding) and AXIS in sharding.mesh.axis_names
-    return sharding.mesh if spread else None  # pyright: ignore[reportReturnType]
+    if isinstance(sharding, NamedSharding) and AXIS in sharding.mesh.axis_names:
+        return sharding.mesh  # pyright: ignore[reportReturnType]
+    return None
 
 
 def spread(network: Network, devices: Devices) -> Network:
