@@ -12,7 +12,7 @@ import sys
 NAMES = (
     "online_sgd", "batch_sgd", "dense_rhs", "depths", "digits", "iid_escape", "iid_limit", "theorem2",
     "width_rate", "coupling", "corollary3", "estimators", "factored", "wide_sgd", "accuracy",
-    "transfer", "diffrax_limit", "resampling", "growth", "gpu",
+    "transfer", "diffrax_limit", "resampling", "growth", "sharding", "gpu",
 )  # fmt: skip
 
 

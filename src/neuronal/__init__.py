@@ -5,7 +5,16 @@ A network is the mean-field system on an ensemble of neurons: see `neuronal.dyna
 
 from typing import TYPE_CHECKING, Any
 
-from . import activations, distributions, embeddings, losses, schedules, transfer
+from . import (
+    activations,
+    communication,
+    distributions,
+    embeddings,
+    losses,
+    schedules,
+    sharding,
+    transfer,
+)
 from .coupling import Coupling, couple
 from .errors import DivergenceError, InvalidInput
 from .flow import flow, reverse_flow
@@ -39,6 +48,7 @@ __all__ = [
     "TripleLimit",
     "activations",
     "certify",
+    "communication",
     "couple",
     "distributions",
     "embeddings",
@@ -51,6 +61,7 @@ __all__ = [
     "residual",
     "reverse_flow",
     "schedules",
+    "sharding",
     "solve",
     "train",
     "transfer",

@@ -103,7 +103,7 @@ def integrator(
     return advance
 
 
-def _field(network: Network, problem: Problem, data: Law, since: Any) -> Field:
+def field_of(network: Network, problem: Problem, data: Law, since: Any) -> Field:
     """The right-hand side in time since `since`: single precision keeps small steps apart."""
 
     def field(t: Array, weights: dynamics.Kernels) -> list[tuple[Array, Array]]:
@@ -126,7 +126,7 @@ def _initial_step(
 ) -> Float[Array, ""]:
     if control.step is not None:
         return control.step
-    field = _field(network, problem, data, since)
+    field = field_of(network, problem, data, since)
     return stepper.first_step(field, network.weights, network.measures, control)
 
 
@@ -144,7 +144,7 @@ def _integrate(
     """From `since` over `duration`, or as far as it goes."""
     measures = network.measures
     dtype = network.weights[0].dtype
-    field = _field(network, problem, data, since)
+    field = field_of(network, problem, data, since)
     controller = control.controller(measures)
     end = duration.astype(dtype)
     start = jnp.zeros((), dtype)

@@ -22,7 +22,8 @@ from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
 from .quadrature import key_of
 from .refine import refined
-from .start import choose_kernel, factored_start
+from .sharding import Devices, active, chosen, made, on, placed
+from .start import choose_kernel, decomposed, factored_start
 from .steppers import Dense, FactoredRungeKutta
 from .trajectory import Driver, Report, Trajectory, record, record_times
 
@@ -45,6 +46,7 @@ def solve(
     since: float = 0.0,
     data_nodes: int = 256,
     max_steps: int = 1_000_000,
+    devices: Devices | None = None,
     progress: bool | OnRecord = False,
 ) -> Trajectory:
     r"""Solve the MF ODE.
@@ -69,6 +71,8 @@ def solve(
         since: MF time of `start`, which the schedules see.
         data_nodes: quadrature nodes of $E_Z$; a finite law is taken whole and exactly.
         max_steps: in one recorded interval, after which the run is given up.
+        devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
+            those of `start` if left out and it is a network that is spread.
         progress: True for a bar, or a callable of `(time, loss, network)`.
 
     Raises:
@@ -78,7 +82,7 @@ def solve(
     Warns:
         InaccuracyWarning: `accuracy` is not reached with 2^20 nodes a layer.
     """
-    how = (solver, step, since, data_nodes, max_steps, progress)
+    how = (solver, step, since, data_nodes, max_steps, devices, progress)
     if accuracy is None:
         return _solve(problem, start, until, nodes, rule, rtol, atol, kernel, save_at, key, *how)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
@@ -113,6 +117,7 @@ def _solve(
     since: float,
     data_nodes: int,
     max_steps: int,
+    devices: Devices | None,
     progress: bool | OnRecord,
     watch: OnRecord | None = None,
 ) -> Trajectory:
@@ -121,11 +126,16 @@ def _solve(
     require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
     problem.check(start)
     kind, why = choose_kernel(start, nodes, kernel)
+    over = chosen(devices, start)
     if isinstance(start, AbstractEmbedding):
-        network = start.quadrature(nodes, rule, key, kernel=kind)
+        make = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
+        network = made(start, make, kind, over)
         ensemble = f"{rule} nodes {network.widths}"
     else:
-        network, ensemble = start, f"the {network_widths(start)} neurons of a network"
+        network = placed(decomposed(start) if kind == "factored" else start, over)
+        ensemble = f"the {network_widths(start)} neurons of a network"
+    if over is not None:
+        ensemble += f" over {over.size} devices"
     if step is not None:
         require(np.isfinite(step) and step > 0, f"step: takes a positive number, got {step!r}")
     times = record_times(save_at, since, until)
@@ -137,10 +147,11 @@ def _solve(
     control = Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
     stepper: Dense | FactoredRungeKutta = Dense(solver)
     if kind == "factored":
-        stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
+        with active(over):
+            stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
     driver = Driver(
-        integrator(network, problem, data, control, stepper),
-        lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data)),
+        on(over, integrator(network, problem, data, control, stepper)),
+        on(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data))),
         problem=problem,
         law=data,
     )

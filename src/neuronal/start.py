@@ -76,10 +76,8 @@ def factored_start(
 ) -> tuple[FactoredRungeKutta, Network]:
     """The stepper for factored kernels, and the network with rows for the rank to grow into."""
     tableau(solver)
-    first, *middle, last = network.weights
-    kernels = [w if isinstance(w, Factored) else _decomposed(w) for w in middle]
-    network = compact(network.with_weights((first, *kernels, last)))
-    rows = tuple(min(ROWS, len(data.x)) for _ in middle)
+    network = compact(decomposed(network))
+    rows = tuple(min(ROWS, len(data.x)) for _ in network.weights[1:-1])
     return FactoredRungeKutta(solver, rtol, atol, rows), network
 
 
@@ -103,6 +101,21 @@ def compact(network: Network) -> Network:
 _compressed = jax.jit(compressed, static_argnames="room")
 
 
+def decomposed(network: Network) -> Network:
+    """Matrices between layers as factors, by their singular value decomposition.
+
+    Raises:
+        InvalidInput: matrices that several processes share.
+    """
+    first, *middle, last = network.weights
+    kernels = [w if isinstance(w, Factored) else _decomposed(w) for w in middle]
+    return network.with_weights((first, *kernels, last))
+
+
 def _decomposed(w: Array) -> Factored:
+    require(
+        w.is_fully_addressable,
+        "kernel: the network's matrices are spread over processes and cannot be factored; take 'dense'",
+    )
     u, s, v = np.linalg.svd(np.asarray(w), full_matrices=False)
     return Factored(jnp.asarray(u.T), jnp.asarray(v), jnp.asarray(s))

@@ -21,6 +21,7 @@ from .problem import Problem, mean_loss
 from .progress import OnRecord, bar
 from .quadrature import key_of
 from .sgd import Stream, steps, with_room
+from .sharding import Devices, active, chosen, on, placed
 from .start import compact
 from .trajectory import Driver, Report, Segment, Trajectory, record, record_times
 
@@ -40,6 +41,7 @@ def train(
     *,
     since: float = 0.0,
     data_nodes: int = 1024,
+    devices: Devices | None = None,
     progress: bool | OnRecord = False,
 ) -> Trajectory:
     r"""Train a network by SGD.
@@ -58,6 +60,8 @@ def train(
             are rounded to whole steps.
         since: MF time of `network`: a run taken up again goes on with the same samples.
         data_nodes: quadrature nodes of $E_Z$ for the recorded risk (finite laws: exact).
+        devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
+            those of `network` if left out and it is spread.
         progress: True for a bar, or a callable of `(time, loss, network)`.
 
     Returns:
@@ -87,7 +91,9 @@ def train(
             f"data: {len(stream.x)} steps of samples, but until / learning_rate is {need}",
         )
         problem.loss.check(stream.y.reshape(-1, stream.y.shape[2]), network.output_dim)
-    network = compact(network)
+    over = chosen(devices, network)
+    with active(over):
+        network = compact(placed(network, over))
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
@@ -120,14 +126,15 @@ def train(
         return segment
 
     driver = Driver(
-        advance,
-        lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law)),
+        on(over, advance),
+        on(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law))),
         snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
     )
     factored = any(isinstance(w, Factored) for w in network.weights)
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
-        f"a network of widths {network.widths}",
+        f"a network of widths {network.widths}"
+        + (f" over {over.size} devices" if over is not None else ""),
         kernel=f"{'factored' if factored else 'dense'}: as the network's weights are kept",
     )
     with bar(f"SGD, widths {network.widths}", times[0], times[-1], progress) as on_record:

@@ -2,7 +2,8 @@
 
 The passes use three verbs and nothing else: average over incoming neurons, average over
 outgoing neurons, and the outer product by which every velocity changes a weight. They dispatch
-on the kind of kernel; a plain array is a dense one.
+on the kind of kernel; a plain array is a dense one. `kernels.shards` says where their parts are if
+there are several devices.
 """
 
 from .delayed import Delayed

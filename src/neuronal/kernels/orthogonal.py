@@ -4,6 +4,9 @@ The factorisation of Householder, as LAPACK has it, is slow on arrays as thin as
 Gram matrices lose half the digits. A sketch of the functions loses none: its singular value
 decomposition makes them nearly orthonormal (Balabanov, arXiv 2210.09953; Melnichenko et al.,
 arXiv 2311.08316), after which a Gram matrix finishes the work at full precision.
+
+Over several devices (`kernels.shards`) each works on its own nodes; sketches and Gram matrices,
+q by 4 q and q by q numbers, are added up, and what follows from them is done on every device.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 from threadpoolctl import ThreadpoolController
+
+from .shards import ALONG, ROWS, WHOLE, cut, first_neuron, on_each, summed
 
 OVERSAMPLING = 4
 """Columns of a sketch over functions sketched."""
@@ -50,16 +55,9 @@ class Basis(NamedTuple):
     def rows(self, combinations: Float[Array, "k q"]) -> Float[Array, "k n"]:
         """Combinations of E, which itself is not formed."""
         combinations = combinations @ self.mix
-
-        def of_some(some: Array) -> Array:
-            # Two products: multiplied out beforehand, what `near` cancels would be lost.
-            return combinations @ (self.near @ some)
-
-        def put(out: Array, start: Array, some: Array) -> Array:
-            return jax.lax.dynamic_update_slice_in_dim(out, of_some(some), start, 1)
-
-        shape = (len(combinations), self.given.shape[1])
-        return _over_pieces(put, jnp.zeros(shape, self.given.dtype), self.given)
+        n = self.given.shape[1]
+        rows = on_each(n, _combined, (WHOLE, WHOLE, ALONG), ALONG)
+        return rows(combinations, self.near, self.given)
 
 
 def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
@@ -68,19 +66,13 @@ def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
     Directions below ten roundings of the largest are dropped: rows of `near` are zero there.
     """
     directions, scales = sketched_svd(functions, measure)
-    cut = 10 * jnp.finfo(functions.dtype).eps * scales[0]
-    kept = scales > cut
+    least = 10 * jnp.finfo(functions.dtype).eps * scales[0]
+    kept = scales > least
     scales = jnp.where(kept, scales, 0)
     inverse = jnp.where(kept, 1 / jnp.where(kept, scales, 1), 0)
     near = (directions * inverse).T
-    roots = jnp.sqrt(measure)
-
-    def add(gram: Array, start: Array, some: Array) -> Array:
-        size = some.shape[1]
-        some = near @ some * jax.lax.dynamic_slice_in_dim(roots, start, size)
-        return gram + some @ some.T
-
-    gram = _over_pieces(add, jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype)), functions)
+    gram = summed(len(measure), _gram, (WHOLE, ALONG, ROWS))(near, functions, jnp.sqrt(measure))
+    gram += jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
     squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
     sizes = jnp.sqrt(squares)
     mix = (axes / sizes) @ axes.T
@@ -112,20 +104,61 @@ def svd(a: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], Array, Float[Array
     return jax.lax.cond(jnp.all(jnp.isfinite(found[1])), lambda: found, by_qr)
 
 
+def _combined(
+    combinations: Float[Array, "k q"], near: Float[Array, "q q"], given: Float[Array, "q n"]
+) -> Float[Array, "k n"]:
+    def put(out: Array, start: Array, some: Array) -> Array:
+        # Two products: multiplied out beforehand, what `near` cancels would be lost.
+        of_some = combinations @ (near @ some)
+        return jax.lax.dynamic_update_slice_in_dim(out, of_some, start, 1)
+
+    shape = (len(combinations), given.shape[1])
+    return _over_pieces(put, jnp.zeros(shape, given.dtype), given)
+
+
+def _gram(
+    near: Float[Array, "q q"], functions: Float[Array, "q n"], roots: Float[Array, "n"]
+) -> Float[Array, "q q"]:
+    """The Gram matrix of `near @ functions`."""
+
+    def add(gram: Array, start: Array, some: Array) -> Array:
+        size = some.shape[1]
+        some = near @ some * jax.lax.dynamic_slice_in_dim(roots, start, size)
+        return gram + some @ some.T
+
+    return _over_pieces(add, jnp.zeros_like(near), functions)
+
+
 def _sketch(a: Float[Array, "q n"], scales: Float[Array, "n"]) -> Float[Array, "q s"]:
     """Nodes summed with random signs into few buckets: a count sketch of `a * scales`."""
     q, n = a.shape
     size = OVERSAMPLING * q
     if n <= 2 * size:
         return a * scales
-    signed = scales * _signs(jnp.arange(n, dtype=jnp.uint32), a.dtype)
+
+    def of_shard(a: Array, scales: Array) -> Array:
+        # Signs and buckets are those of the nodes' own numbers: the sketch is the same function.
+        first = first_neuron(len(scales))
+        return jnp.roll(_counted(a, scales, first, size), first % size, 1)
+
+    if cut(n):
+        return summed(n, of_shard, (ALONG, ROWS))(a, scales)
+    return _counted(a, scales, 0, size)
+
+
+def _counted(
+    a: Float[Array, "q n"], scales: Float[Array, "n"], first: Any, size: int
+) -> Float[Array, "q s"]:
+    """The sketch of nodes numbered from `first`; bucket 0 is that of the first."""
+    index = jnp.arange(a.shape[1], dtype=jnp.uint32)
+    signed = scales * _signs(index + jnp.uint32(first), a.dtype)
 
     def add(sums: Array, start: Array, some: Array) -> Array:
         count = some.shape[1]
         some = some * jax.lax.dynamic_slice_in_dim(signed, start, count)
         return sums + some if count == size else sums.at[:, :count].add(some)
 
-    return _over_pieces(add, jnp.zeros((q, size), a.dtype), a, size)
+    return _over_pieces(add, jnp.zeros((len(a), size), a.dtype), a, size)
 
 
 def _over_pieces(
