@@ -47,7 +47,7 @@ def summed(
 
     def own_part(*parts: Array) -> Array:
         # As much to send as psum_scatter, whose sums gloo, between CPUs, gets wrong now and
-        # then (jax-ml/jax issue 40830, fixed after 0.10).
+        # then (jax-ml/jax issue 40830).
         mine = function(*parts)
         devices = get_abstract_mesh().shape[AXIS]
         pieces = mine.reshape(len(mine), devices, n_out // devices)
