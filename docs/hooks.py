@@ -101,6 +101,21 @@ def measured() -> str:
         f"{row['steps']} steps at n = {row['n']:,}: {row['seconds']:.0f} s, {row['peak, GiB']:.1f} GiB"
         for row in rows["wide_sgd"]
     ]
+    moved = []
+    for kind, varied in (
+        ("ours", "width"),
+        ("ours", "depth"),
+        ("standard", "width"),
+        ("mup", "width"),
+    ):
+        scan = [
+            row for row in rows["transfer"] if (row["network"], row["varied"]) == (kind, varied)
+        ]
+        at = [row["L" if varied == "depth" else "width"] for row in scan]
+        best = [row["best rate"] for row in scan]
+        ends = f"{varied}s {min(at)} to {max(at)}"
+        moved.append(f"{kind}, {ends}: {cell(min(best))} to {cell(max(best))}")
+    drawn = [row["measured / predicted"] for row in rows["resampling"]]
     figures = [
         ("Excess risk of the limit over the target's variance, one step and one time for every depth",
          depths, "depths"),
@@ -109,6 +124,9 @@ def measured() -> str:
         ("The limit on factored kernels", factored, "factored"),
         ("Online SGD on factored weights, batch 1, L = 4", wide, "wide_sgd"),
         ("Online SGD, PyTorch's time over ours, written by hand and with autograd", online, "online_sgd"),
+        ("Best learning rates", moved, "transfer"),
+        ("Networks drawn from a trained limit, measured over predicted error",
+         [f"{cell(min(drawn))} to {cell(max(drawn))}"], "resampling"),
     ]  # fmt: skip
     lines = ["| what | figure | `python -m benchmarks` |", "|---|---|---|"]
     lines += [f"| {what} | {'; '.join(found)} | `{name}` |" for what, found, name in figures]

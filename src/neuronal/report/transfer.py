@@ -53,6 +53,6 @@ def risks_by_rate(points: Sequence[dict[str, Any]], theme: Theme, width: int) ->
             else:
                 axis.set_xlabel(r"learning rate $\epsilon$")
             if j == 0:
-                axis.set_ylabel("final risk")
+                axis.set_ylabel("excess risk")
         axes[i][-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=1.4)
     return figure
