@@ -42,7 +42,10 @@ def test_a_notebook_is_committed_as_run(path):
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert set(notebook.metadata.language_info) == {"name"}
-    texts = [str(o.get("text", "")) + str(o.get("data", {}).get("text/plain", "")) for o in outputs(notebook)]
+    texts = [
+        str(o.get("text", "")) + str(o.get("data", {}).get("text/plain", ""))
+        for o in outputs(notebook)
+    ]
     assert not re.search(r"(^|[\s'\"(])/[a-z]+/|[A-Z]:\\", "\n".join(texts))
     assert not re.search(r"object at 0x", "\n".join(texts))
 
