@@ -16,10 +16,19 @@ import nbformat
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
+from traitlets import default
 
 FOLDER = Path(__file__).resolve().parent
 SECONDS = 600
 """That a cell may take."""
+
+
+class ThisKernel(AsyncKernelManager):
+    """Started by `ThisPython`."""
+
+    @default("kernel_spec_manager")
+    def _this_python(self) -> KernelSpecManager:
+        return ThisPython()
 
 
 class ThisPython(KernelSpecManager):
@@ -27,6 +36,7 @@ class ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        command.append("--log-level=ERROR")
         return KernelSpec(argv=command, display_name="Python 3", language="python")
 
 
@@ -37,10 +47,9 @@ def executed(path: Path) -> nbformat.NotebookNode:
         nbclient.exceptions.CellExecutionError: a cell raised.
     """
     notebook = nbformat.read(path, as_version=4)
-    manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
     where = {"metadata": {"path": str(FOLDER)}}
-    client = NotebookClient(notebook, km=manager, timeout=SECONDS, resources=where)
-    client.execute(env=os.environ | {"PYTHONPATH": search_path()})
+    kernel = {"kernel_manager_class": ThisKernel, "timeout": SECONDS, "resources": where}
+    NotebookClient(notebook, **kernel).execute(env=os.environ | {"PYTHONPATH": search_path()})
     return stripped(notebook)
 
 
