@@ -27,7 +27,7 @@ from .common import RESULTS, report, target_1d
 
 STEPS, BATCH, SCALE, NOISE = 600, 32, 10.0, 0.3
 WIDTHS, DEPTHS = (64, 256, 1024, 4096, 8192), (3, 4, 8, 16, 32)
-PEER_WIDTHS = WIDTHS[:-1]  # at 8192 a peer's run takes minutes
+PEER_WIDTHS, PEER_DEPTHS = WIDTHS[:-1], DEPTHS[:-1]  # beyond, a peer's run takes minutes
 DEPTH, WIDTH = 3, 512  # while the other one moves
 SEEDS, WIDE_SEEDS, WIDE = 3, 2, 4096
 START = {"ours": 1.6, "standard": 0.1, "mup": 0.4}
@@ -141,9 +141,9 @@ def tuned(kind: str, width: int, depth: int, start: float) -> dict:
     return found
 
 
-def scans(kind: str, depths=DEPTHS) -> list[dict]:
+def scans(kind: str) -> list[dict]:
     found: list[dict] = []
-    widths = WIDTHS if kind == "ours" else PEER_WIDTHS
+    widths, depths = (WIDTHS, DEPTHS) if kind == "ours" else (PEER_WIDTHS, PEER_DEPTHS)
     for sizes in ([(n, DEPTH) for n in widths], [(WIDTH, depth) for depth in depths]):
         start = START[kind]
         for width, depth in sizes:
