@@ -1,41 +1,32 @@
-// Typesets mathematics with the KaTeX that lies beside this file.
-function render(text, element, display) {
-  katex.render(text, element, { displayMode: display, throwOnError: false });
+// Typesets what pymdownx.arithmatex marked, and the $...$ of notebooks, with the KaTeX that lies
+// beside this file.
+function render(text, displayMode, element) {
+  katex.render(text, element, { displayMode, throwOnError: false });
 }
 
-// Pages: what pymdownx.arithmatex marked.
-function typesetPage() {
+function typeset() {
   document.querySelectorAll(".arithmatex").forEach((element) => {
     const text = element.textContent;
-    render(text.slice(2, -2), element, text.startsWith("\\["));
+    render(text.slice(2, -2), text.startsWith("\\["), element);
   });
-}
-
-// Notebooks: dollars in the text of Markdown cells, code left as it is.
-function typesetNotebook() {
-  const cells = document.querySelectorAll(".jp-RenderedMarkdown");
-  cells.forEach((cell) => {
+  document.querySelectorAll(".jp-RenderedMarkdown").forEach((cell) => {
     const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
     const nodes = [];
-    while (walker.nextNode()) {
-      if (!walker.currentNode.parentElement.closest("code, pre")) nodes.push(walker.currentNode);
-    }
-    nodes.forEach((node) => {
-      const parts = node.textContent.split(/(\$\$[^$]+\$\$|\$[^$]+\$)/);
-      if (parts.length === 1) return;
-      const pieces = parts.map((part, i) => {
-        if (i % 2 === 0) return document.createTextNode(part);
-        const span = document.createElement("span");
-        const size = part.startsWith("$$") ? 2 : 1;
-        render(part.slice(size, -size), span, size === 2);
-        return span;
-      });
-      node.replaceWith(...pieces);
-    });
+    while (walker.nextNode()) nodes.push(walker.currentNode);
+    nodes.filter((node) => !node.parentElement.closest("code, pre")).forEach(typesetText);
   });
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  typesetPage();
-  typesetNotebook();
-});
+function typesetText(node) {
+  // Splitting at a pattern with two groups gives text, display, inline, text, and so on.
+  const parts = node.textContent.split(/\$\$([^$]+)\$\$|\$([^$]+)\$/);
+  if (parts.length === 1) return;
+  const pieces = [parts[0]];
+  for (let i = 1; i < parts.length; i += 3) {
+    const span = document.createElement("span");
+    render(parts[i] ?? parts[i + 1], parts[i] !== undefined, span);
+    pieces.push(span, parts[i + 2]);
+  }
+  node.replaceWith(...pieces);
+}
+document.addEventListener("DOMContentLoaded", typeset);

@@ -35,9 +35,17 @@ class ThisPython(KernelSpecManager):
     """A kernel of the Python that runs, whatever kernels the machine has registered."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        command = [
+            sys.executable,
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ]
         command.append("--log-level=ERROR")
-        return KernelSpec(argv=command, display_name="Python 3", language="python")
+        return KernelSpec(
+            argv=command, display_name="Python 3", language="python"
+        )
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -48,20 +56,34 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(FOLDER)}}
-    kernel = {"kernel_manager_class": ThisKernel, "timeout": SECONDS, "resources": where}
-    NotebookClient(notebook, **kernel).execute(env=os.environ | {"PYTHONPATH": search_path()})
+    kernel = {
+        "kernel_manager_class": ThisKernel,
+        "timeout": SECONDS,
+        "resources": where,
+    }
+    NotebookClient(notebook, **kernel).execute(
+        env=os.environ | {"PYTHONPATH": search_path()}
+    )
     return stripped(notebook)
 
 
 def search_path() -> str:
     """PYTHONPATH with its entries absolute: a kernel starts in the notebook's folder."""
-    entries = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return os.pathsep.join(str(Path(entry).resolve()) for entry in entries)
+    entries = filter(
+        None, os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    )
+    return os.pathsep.join(
+        str(Path(entry).resolve()) for entry in entries
+    )
 
 
 def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Without times, versions and kernels of the machine."""
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    kernel = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": kernel, "language_info": {"name": "python"}}
     )
@@ -72,7 +94,11 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def notebooks(names: list[str] | None = None) -> list[Path]:
     """The files of those names, or all."""
-    return [FOLDER / f"{n}.ipynb" for n in names] if names else sorted(FOLDER.glob("*.ipynb"))
+    return (
+        [FOLDER / f"{n}.ipynb" for n in names]
+        if names
+        else sorted(FOLDER.glob("*.ipynb"))
+    )
 
 
 if __name__ == "__main__":
