@@ -168,7 +168,7 @@ def row(point: dict, points: list[dict]) -> dict:
         "excess risk": point["risk"],
         "risk": point["risk"] + INFIMUM,
         "excess / that of L = 3 or width 256": risk / risk_beside,
-        "excess at the first's rate / excess": at(point, scan[0]["best"]) / point["risk"],
+        "excess at the first's rate": at(point, scan[0]["best"]) or "",
     }  # fmt: skip
 
 
@@ -177,15 +177,11 @@ def mean(risks: list[float]) -> float:
     return float(np.exp(np.mean(np.log(risks))))
 
 
-def at(point: dict, rate: float) -> float:
-    """The risk at a rate handed on; run if the scan had no need of it."""
-    if rate in point["rates"]:
-        risks = point["risks"][point["rates"].index(rate)]
-    else:
-        seeds = seeds_of(point["kind"], point["width"])
-        risks = [KINDS[point["kind"]](point["width"], point["depth"], rate, s) for s in seeds]
-        point["rates"], point["risks"] = [*point["rates"], rate], [*point["risks"], risks]
-    return mean(risks)
+def at(point: dict, rate: float) -> float | None:
+    """The risk at a rate handed on, if the scan came by it."""
+    if rate not in point["rates"]:
+        return None
+    return mean(point["risks"][point["rates"].index(rate)])
 
 
 def main(kinds=tuple(KINDS)) -> None:
@@ -208,7 +204,7 @@ def tell(points: list[dict]) -> None:
         f"means over {SEEDS} seeds, from width {WIDE} on {WIDE_SEEDS} (1 of the peers); ratios of the seeds "
         "that both have; ours: `transfer.Recipe` (power 1, factored weights from width 2048 on); standard: "
         "PyTorch, variance 1/fan-in, one rate; mup: its MuReadout and MuSGD, base width 64; the last "
-        "column is what handing the first size's rate on costs",
+        "column is the excess with the first size's best rate, where the scan came by it",
         points=points,
     )
     mpl.use("agg")
