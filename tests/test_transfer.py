@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import neuronal as nr
+from neuronal.report import style
+from neuronal.report.transfer import risks_by_rate
 from neuronal.transfer import Recipe, Tuned, ascend, final_risk, scan, tune
 
 LAWS = nr.distributions
@@ -154,3 +156,22 @@ def test_the_default_embedding_fits_classes_too():
 def test_bad_input_is_named(problem, names, call):
     with pytest.raises(nr.InvalidInput, match=names):
         call(problem)
+
+
+def test_the_figure_has_a_panel_a_kind_and_one_colour_a_size():
+    rates = [0.1, 0.2, 0.4]
+    points = [
+        {"kind": kind, "depth": depth, "width": width, "rates": rates, "best": 0.2, "risk": 1.0,
+         "risks": [[2.0, 3.0], [1.0, 1.0], [np.inf, 2.0]]}
+        for kind, widths in (("ours", (64, 256, 1024)), ("mup", (256, 1024)))
+        for depth, width in ([(3, w) for w in widths] + [(d, 512) for d in (3, 6)])
+    ]  # fmt: skip
+    figure = risks_by_rate(points, style.LIGHT, 512)
+    assert len(figure.axes) == 4
+    legends = [
+        [t.get_text() for t in a.get_legend().get_texts()] for a in figure.axes if a.get_legend()
+    ]
+    assert legends == [["$n = 64$", "$n = 256$", "$n = 1024$"], ["$L = 3$", "$L = 6$"]]
+    ours, mup = (axis.get_lines() for axis in figure.axes[:2])
+    assert ours[2].get_color() == mup[0].get_color()  # of width 256; every other line is a dot
+    np.testing.assert_allclose(ours[0].get_ydata(), [6**0.5, 1.0])  # diverged points are left out

@@ -24,24 +24,20 @@ def risks_by_rate(points: Sequence[dict[str, Any]], theme: Theme, width: int) ->
     figure = Figure(figsize=(3.1 * len(kinds) + 1.1, 5.6))
     axes = figure.subplots(2, len(kinds), sharex="col", sharey="row", squeeze=False)
     for i, varied in enumerate(("width", "depth")):
+        scanned = [p for p in points if (p["width"] == width) == (varied == "depth")]
+        sizes = sorted({point[varied] for point in scanned})
+        lines = {}
         for j, kind in enumerate(kinds):
             axis = axes[i][j]
-            of_kind = [
-                point
-                for point in points
-                if point["kind"] == kind and (point["width"] == width) == (varied == "depth")
-            ]
-            for c, point in enumerate(of_kind):
+            for point in (p for p in scanned if p["kind"] == kind):
                 order = np.argsort(point["rates"])
                 rates = np.asarray(point["rates"])[order]
                 logs = np.log([point["risks"][o] for o in order])
                 risks = np.exp(logs.mean(axis=1))
                 shown = np.isfinite(risks)
-                color = shade(theme, c, len(of_kind))
-                label = (
-                    f"$n = {point['width']}$" if varied == "width" else f"$L = {point['depth']}$"
-                )
-                axis.plot(rates[shown], risks[shown], color=color, lw=1.8, label=label)
+                color = shade(theme, sizes.index(point[varied]), len(sizes))
+                (line,) = axis.plot(rates[shown], risks[shown], color=color, lw=1.8)
+                lines[f"${'n' if varied == 'width' else 'L'} = {point[varied]}$"] = line
                 axis.plot(
                     point["best"], point["risk"], "o", color=color, ms=6, mec="white", mew=0.8
                 )
@@ -54,5 +50,11 @@ def risks_by_rate(points: Sequence[dict[str, Any]], theme: Theme, width: int) ->
                 axis.set_xlabel(r"learning rate $\epsilon$")
             if j == 0:
                 axis.set_ylabel("excess risk")
-        axes[i][-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=1.4)
+        axes[i][-1].legend(
+            list(lines.values()),
+            list(lines),
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            handlelength=1.4,
+        )
     return figure
