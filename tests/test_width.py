@@ -280,8 +280,8 @@ def test_growing_factored_weights_keeps_them_and_the_function():
 
 def test_measures_are_shared_as_evenly_as_whole_copies_allow():
     """The copies' largest measure is the least that any numbers of copies give."""
-    p = np.array([0.45, 0.3, 0.12, 0.08, 0.05])
-    for count in (5, 6, 7, 8):
+    p = np.array([0.47, 0.26, 0.2, 0.05, 0.02])
+    for count in (5, 6, 7, 8, 9):
         copies = _split(p, count, jax.random.key(0)).copies
         assert copies.sum() == count
         options = np.array(np.meshgrid(*[range(1, 5)] * 5)).reshape(5, -1).T
@@ -349,9 +349,9 @@ def test_growing_makes_no_layer_slower():
         assert (after[:-1] > 1.05 * before[:-1]).all()
 
 
-def test_displacements_have_the_layer_s_own_covariance_and_no_mean():
-    rng = np.random.default_rng(5)
-    n, copies, spread = 6, 4000, 0.7
+@pytest.mark.parametrize(("n", "copies"), [(6, 4000), (2000, 2)])
+def test_displacements_have_the_layer_s_own_covariance_and_no_mean(n, copies):
+    rng, spread = np.random.default_rng(5), 0.7
     rows, p = (
         rng.normal(size=(n, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]),
         rng.dirichlet(np.full(n, 9.0)),
@@ -360,13 +360,15 @@ def test_displacements_have_the_layer_s_own_covariance_and_no_mean():
     wide = nr.grow(network, n * copies, 1, spread)
     of = parents(network, wide)
     moved = np.asarray(wide.weights[1], float) - rows[of]
-    for j in range(n):
-        assert np.abs(moved[of == j].mean(axis=0)).max() < 1e-5
+    sums = np.zeros_like(rows)
+    np.add.at(sums, of, moved)
+    assert np.abs(sums / np.bincount(of)[:, None]).max() < 1e-5
+    moved = moved[np.bincount(of)[of] > 1]  # a single copy stays
     centred = rows - p @ rows
     expected = spread**2 * (centred.T * p) @ centred
     found = moved.T @ moved / len(moved)
     scatter = np.sqrt((expected**2 + np.outer(np.diag(expected), np.diag(expected))) / len(moved))
-    assert (np.abs(found - expected) < 5 * scatter).all()
+    assert (np.abs(found - expected) < 6 * scatter).all()
 
 
 def test_two_copies_are_a_pair_and_one_stays():
