@@ -50,8 +50,7 @@ def grow(
 
     Each neuron becomes copies that share its measure, as many as keep measures most even; the
     copies' outgoing weights are displaced, with mean zero over the copies of a neuron.
-    `nr.train(..., since=t)` or `nr.solve(..., since=t)` go on from there. An optimum of the old network
-    is one of the new.
+    `nr.train(..., since=t)` or `nr.solve(..., since=t)` go on from there.
 
     Args:
         network: a network at any time of its training, `run.at(t)` or `run.network`.
