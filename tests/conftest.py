@@ -2,9 +2,17 @@
 
 import sys
 
+import jax
 import pytest
 
 from neuronal import cli
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_of_one_file():
+    """Drop compiled programs: each maps memory, and a process that maps 65530 pieces crashes."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture
