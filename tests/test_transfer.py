@@ -136,6 +136,7 @@ def test_the_default_embedding_fits_classes_too():
         ("rates", lambda p: tune(p, rates=[])),
         ("rates", lambda p: tune(p, rates=[-1.0, 1.0])),
         ("seeds", lambda p: tune(p, seeds=0)),
+        ("seeds", lambda p: scan(Recipe(p, embedding, 4), [8], [3], [0.1], seeds=0)),
         ("depth", lambda p: tune(p, depth=1)),
         ("width", lambda p: tune(p, width=0)),
         ("batch_size", lambda p: tune(p, batch_size=0)),

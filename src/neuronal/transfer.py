@@ -179,11 +179,10 @@ def tune(
         ```
     """
     rates = _increasing(rates)
-    require(whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
     recipe = Recipe(
         problem, embedding or _bidirectional(problem), steps, batch_size, power, annealed
     )
-    keys = jax.random.split(key_of(key), seeds)
+    keys = _keys(key, seeds)
     found: dict[float, Float[np.ndarray, "seeds"]] = {}
 
     def mean_risk(rate: float) -> float:
@@ -244,7 +243,7 @@ def scan(
         InvalidInput: arguments that do not fit.
     """
     rates = _increasing(rates)
-    keys = jax.random.split(key_of(key), seeds)
+    keys = _keys(key, seeds)
     shape = (len(depths), len(widths), len(rates), seeds)
     risks = xr.DataArray(
         np.full(shape, np.inf),
@@ -271,6 +270,11 @@ def _bidirectional(problem: Problem, most: int = 256) -> OfDepth:
         return Bidirectional(d, depth, outputs, inputs=x)
 
     return of_depth
+
+
+def _keys(key: PRNGKeyArray | int, seeds: int) -> Array:
+    require(whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
+    return jax.random.split(key_of(key), int(seeds))
 
 
 def _increasing(rates: Sequence[float]) -> tuple[float, ...]:
