@@ -4,7 +4,8 @@ The 1-D problem with noise in Y, fresh samples, one budget of steps for every ru
 zero as half a cosine. Each kind of network is tuned alike, by itself, at every width and depth, on
 factors of 2: from the best rate of the size before, in both directions until the risk has risen on
 either side. All have the same input scale; a seed is the same samples at every size.
-`python -m benchmarks.transfer ours` (or `standard`, `mup`) renews that kind alone.
+`python -m benchmarks.transfer ours` (or `standard`, `mup`) renews that kind alone; `missing` runs the
+sizes that the results lack. Each size is written as it is found, so that a run cut short loses one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import pathlib
 import sys
 import time
+from collections.abc import Iterator, Sequence
 
 import jax
 import matplotlib as mpl
@@ -27,7 +29,6 @@ from .common import RESULTS, report, target_1d
 
 STEPS, BATCH, SCALE, NOISE = 600, 32, 10.0, 0.3
 WIDTHS, DEPTHS = (64, 256, 1024, 4096, 8192), (3, 4, 8, 16, 32)
-PEER_WIDTHS, PEER_DEPTHS = WIDTHS[:-1], DEPTHS[:-1]  # beyond, a peer's run takes minutes
 DEPTH, WIDTH = 3, 512  # while the other one moves
 SEEDS, WIDE_SEEDS, WIDE = 3, 2, 4096
 START = {"ours": 1.6, "standard": 0.1, "mup": 0.4}
@@ -102,6 +103,7 @@ def trained(model: torch.nn.Module, optimiser: torch.optim.Optimizer, seed: int)
 
 
 torch.set_num_threads(1)  # on a busy machine two wait for each other, up to 40-fold
+SIZE = ("kind", "width", "depth")
 KINDS = {"ours": ours, "standard": standard, "mup": mup}
 
 
@@ -141,22 +143,23 @@ def tuned(kind: str, width: int, depth: int, start: float) -> dict:
     return found
 
 
-def scans(kind: str) -> list[dict]:
-    found: list[dict] = []
-    widths, depths = (WIDTHS, DEPTHS) if kind == "ours" else (PEER_WIDTHS, PEER_DEPTHS)
-    for sizes in ([(n, DEPTH) for n in widths], [(WIDTH, depth) for depth in depths]):
+def scans(kind: str, known: list[dict]) -> Iterator[dict]:
+    """The sizes of a kind that are not known, each started at the best rate of the size before."""
+    best = {(p["width"], p["depth"]): p["best"] for p in known if p["kind"] == kind}
+    for sizes in ([(n, DEPTH) for n in WIDTHS], [(WIDTH, depth) for depth in DEPTHS]):
         start = START[kind]
         for width, depth in sizes:
-            found.append(tuned(kind, width, depth, start))
-            start = found[-1]["best"]
-    return found
+            if (width, depth) not in best:
+                yield (found := tuned(kind, width, depth, start))
+                best[width, depth] = found["best"]
+            start = best[width, depth]
 
 
 def row(point: dict, points: list[dict]) -> dict:
     """A point beside those of its scan: over widths at L = 3, over depths at one width."""
     by_depth = point["width"] == WIDTH
     scan = [p for p in points if p["kind"] == point["kind"] and (p["width"] == WIDTH) == by_depth]
-    beside = scan[0] if by_depth else next(p for p in scan if p["width"] == 256)
+    beside = scan[0] if by_depth else next((p for p in scan if p["width"] == 256), point)
     both = slice(min(len(p["risks"][0]) for p in (point, beside)))
     risk, risk_beside = (
         mean(p["risks"][p["rates"].index(p["best"])][both]) for p in (point, beside)
@@ -184,14 +187,23 @@ def at(point: dict, rate: float) -> float | None:
     return mean(point["risks"][point["rates"].index(rate)])
 
 
-def main(kinds=tuple(KINDS)) -> None:
-    for kind in kinds:
-        found = scans(kind)
-        path = RESULTS / "transfer.json"  # read now: another kind may have been renewed meanwhile
-        points = json.loads(path.read_text())["points"] if path.exists() else []
-        points = [point for point in points if point["kind"] != kind] + found
-        points.sort(key=lambda point: list(KINDS).index(point["kind"]))
-        tell(points)
+def main(renewed: Sequence[str] = tuple(KINDS)) -> None:
+    for kind in KINDS if renewed == ["missing"] else renewed:
+        for found in scans(kind, measured() if renewed == ["missing"] else []):
+            size = [found[name] for name in SIZE]
+            others = [p for p in measured() if [p[name] for name in SIZE] != size]
+            tell(sorted([*others, found], key=in_order))
+
+
+def measured() -> list[dict]:
+    """What the results hold now: another process may have added to them."""
+    path = RESULTS / "transfer.json"
+    return json.loads(path.read_text())["points"] if path.exists() else []
+
+
+def in_order(point: dict) -> tuple:
+    """Kind by kind, first over widths, then over depths."""
+    return list(KINDS).index(point["kind"]), point["width"] == WIDTH, point["width"], point["depth"]
 
 
 def tell(points: list[dict]) -> None:

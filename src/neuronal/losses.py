@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .errors import InvalidInput, require
@@ -254,7 +255,10 @@ class CrossEntropy(Loss):
     def check(self, y: Array, outputs: int) -> None:
         require(outputs >= 2, "output_dim: cross-entropy takes one output a class, at least 2")
         if y.shape[1] == 1:
-            whole = bool(jnp.all((y == jnp.round(y)) & (y >= 0) & (y < outputs)))
+            classes = np.asarray(y)
+            whole = bool(
+                np.all((classes == np.round(classes)) & (classes >= 0) & (classes < outputs))
+            )
             require(whole, f"y: cross-entropy takes class numbers 0..{outputs - 1} (output_dim)")
         else:
             super().check(y, outputs)

@@ -173,7 +173,7 @@ def _matrix(name: str, w: Array | Delayed | Factored) -> Array:
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`, else `InvalidInput`."""
     y = numbers(name, y)
-    return _array(name, y[:, None] if y.ndim == 1 else y, 2)
+    return _array(name, here(y)[:, None] if y.ndim == 1 else y, 2)
 
 
 def numbers(name: str, value: ArrayLike) -> Array:
@@ -186,23 +186,39 @@ def numbers(name: str, value: ArrayLike) -> Array:
 
 def _array(name: str, value: ArrayLike | Factored, ndim: int) -> Any:
     if isinstance(value, Factored):  # two dimensions by nature
-        parts = (value.f, value.g, value.s)
-        finite = all(bool(jnp.all(jnp.isfinite(part))) for part in parts)
+        finite = all(map(all_finite, (value.f, value.g, value.s)))
         require(finite, f"{name}: holds NaN or infinite values")
         return value
     array = numbers(name, value)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")
-    require(bool(jnp.all(jnp.isfinite(array))), f"{name}: holds NaN or infinite values")
+    require(all_finite(array), f"{name}: holds NaN or infinite values")
     return array
+
+
+def all_finite(array: Array) -> bool:
+    """Whether it holds neither NaN nor infinite values."""
+    if isinstance(near := here(array), np.ndarray):
+        return bool(np.isfinite(near).all())
+    return bool(jnp.all(jnp.isfinite(near)))
+
+
+def here(array: Array) -> Array | np.ndarray:
+    """The array as NumPy's where that copies nothing: JAX compiles every operation, for each shape."""
+    devices = array.devices()
+    return (
+        np.asarray(array)
+        if {d.platform for d in devices} == {"cpu"} and len(devices) == 1
+        else array
+    )
 
 
 def _measures(
     measures: Sequence[ArrayLike] | None, widths: Sequence[int], dtype: np.dtype
 ) -> dynamics.Measures:
     if measures is None:
-        return tuple(jnp.full(n, 1 / n, dtype) for n in widths)
+        return tuple(jnp.asarray(np.full(n, 1 / n, dtype)) for n in widths)
     require(
         len(measures) == len(widths),
         f"measures: takes one a hidden layer ({len(widths)}), got {len(measures)}",
@@ -211,7 +227,8 @@ def _measures(
     for i, (given, n) in enumerate(zip(measures, widths, strict=True)):
         p = _array(f"measures[{i}]", given, 1).astype(dtype)
         require(p.shape == (n,), f"measures[{i}]: takes shape ({n},), got {p.shape}")
-        require(bool(jnp.all(p >= 0)), f"measures[{i}]: holds negative weights")
-        require(abs(float(p.sum()) - 1) < 1e-4, f"measures[{i}]: sums to {float(p.sum())}, not 1")
+        least, total = float(here(p).min()), float(here(p).sum())
+        require(least >= 0, f"measures[{i}]: holds negative weights")
+        require(abs(total - 1) < 1e-4, f"measures[{i}]: sums to {total}, not 1")
         arrays.append(p)
     return tuple(arrays)

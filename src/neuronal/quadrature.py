@@ -43,26 +43,30 @@ def gaussian(
     """
     require(nodes >= 1, f"nodes: takes 1 or more, got {nodes}")
     if rule == "monte-carlo":
-        return jax.random.normal(key, (nodes, dim)), jnp.full(nodes, 1 / nodes)
+        return jax.random.normal(key, (nodes, dim)), _equal(nodes)
     if rule == "sobol":
         points = jnp.asarray(special.ndtri(sobol(nodes, dim, key)))
-        return points, jnp.full(nodes, 1 / nodes)
+        return points, _equal(nodes)
     if rule == "lattice":
         points = jnp.asarray(special.ndtri(lattice(nodes, dim, key)))
-        return points, jnp.full(nodes, 1 / nodes)
+        return points, _equal(nodes)
     if rule == "antithetic":
         half = jax.random.normal(key, (-(-nodes // 2), dim))
         pairs = jnp.stack([half, -half], axis=1).reshape(-1, dim)
-        return pairs[:nodes], jnp.full(nodes, 1 / nodes)
+        return pairs[:nodes], _equal(nodes)
     if rule == "gauss-hermite":
         return _gauss_hermite(nodes, dim)
     raise InvalidInput(f"rule: {rule!r} is none of {', '.join(RULES)}")
 
 
+def _equal(nodes: int) -> Float[Array, "n"]:
+    return jnp.asarray(np.full(nodes, 1 / nodes), float)
+
+
 def sobol(nodes: int, dim: int, key: PRNGKeyArray) -> Float[np.ndarray, "n dim"]:
     """A scrambled Sobol sequence in the open unit cube."""
     require(dim <= _MAX_SOBOL_DIM, f"rule: sobol reaches dimension {_MAX_SOBOL_DIM}, not {dim}")
-    seed = int(jax.random.bits(key, dtype=jnp.uint32))
+    seed = int(_bits(key))
     # The whole power of two that holds the nodes: the balance SciPy warns of losing is
     # lost only by the cut, and a cut sequence is still a valid rule.
     exponent = max(nodes - 1, 0).bit_length()
@@ -77,6 +81,11 @@ def lattice(nodes: int, dim: int, key: PRNGKeyArray) -> Float[np.ndarray, "n dim
     steps = _korobov(nodes, dim)
     points = (np.arange(nodes)[:, None] * steps[None, :] % nodes / nodes + shift) % 1.0
     return np.clip(1 - np.abs(2 * points - 1), 2.0**-53, 1 - 2.0**-53)
+
+
+@jax.jit
+def _bits(key: PRNGKeyArray) -> Array:
+    return jax.random.bits(key, dtype=jnp.uint32)
 
 
 @lru_cache(maxsize=64)

@@ -70,12 +70,14 @@ def test_other_rates_lengths_and_nearby_sizes_are_the_same_program():
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
         regressor(width=17).fit(X, Y)  # a width of its own: compiled here
-        assert any("steps" in name for name in compiled)
+        assert sum("steps" in name for name in compiled) == 1
+        # Hundreds, if scales, checks and neurons were computed one operation at a time.
+        assert len(compiled) < 50
         compiled.clear()
         regressor(width=17, learning_rate=0.1, max_iter=7).fit(X[:50], Y[:50])
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
-    assert not any("steps" in name or "mean_loss" in name for name in compiled)
+    assert set(compiled) <= {"jit(stage)"}  # a copy of a NumPy array
 
 
 def test_a_fit_is_the_run_of_train_on_the_same_law():

@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ..errors import require
 from ..losses import Loss
-from ..network import columns, numbers
+from ..network import columns, here, numbers
 from .base import Distribution
 
 
@@ -37,13 +37,13 @@ class Empirical(Distribution):
         self.y = columns("y", y)
         require(len(x) == len(y), f"y: {len(y)} targets for {len(x)} inputs")
         if weights is None:
-            self.weights = jnp.full(len(x), 1 / len(x))
+            self.weights = jnp.asarray(np.full(len(x), 1 / len(x)), float)
         else:
-            w = columns("weights", weights)[:, 0]
+            w = here(columns("weights", weights))[:, 0]
             require(w.shape == (len(x),), f"weights: takes shape ({len(x)},), got {w.shape}")
             total = float(w.sum())
-            require(bool(jnp.all(w >= 0)) and total > 0, "weights: takes numbers >= 0, not all 0")
-            self.weights = w / total
+            require(float(w.min()) >= 0 and total > 0, "weights: takes numbers >= 0, not all 0")
+            self.weights = jnp.asarray(w / total)
 
     @property
     def input_dim(self) -> int:

@@ -142,6 +142,7 @@ class Biased(Inputs):
         return with_bias(x), weights
 
 
+@jax.jit
 def with_bias(x: Float[Array, "m d"]) -> Float[Array, "m d1"]:
     """`x` with a column of ones appended."""
     return jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -86,8 +87,7 @@ class AbstractEmbedding(eqx.Module):
     def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:
         """Independent latents of `width` neurons; a prefix of those of any larger width."""
         layer_key = jax.random.fold_in(quadrature.key_of(key), layer)
-        keys = jax.vmap(lambda j: jax.random.fold_in(layer_key, j))(jnp.arange(width))
-        return jax.vmap(lambda k: self.draw(layer, k))(keys)
+        return jax.vmap(lambda k: self.draw(layer, k))(_keys(layer_key, int(width)))
 
     def sample(
         self, widths: int | Sequence[int], key: PRNGKeyArray | int, kernel: str = "dense"
@@ -146,6 +146,11 @@ class AbstractEmbedding(eqx.Module):
             self.nodes(i, n, rule, jax.random.fold_in(key, i))
             for i, n in enumerate(counts, start=1)
         ]
+
+
+@partial(jax.jit, static_argnums=1)
+def _keys(key: PRNGKeyArray, width: int) -> Array:
+    return jax.vmap(lambda j: jax.random.fold_in(key, j))(jnp.arange(width))
 
 
 def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:

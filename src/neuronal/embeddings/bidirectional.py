@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -35,6 +36,9 @@ from .base import AbstractEmbedding, Latents, dimensions
 FLAT_RANK = 16
 """Coefficients s_k are 1 up to here, then fall as k**-2: summable, and no layer attenuates
 one of the first signals more than another."""
+
+_ROWS = 64
+"""Inputs on which a critical gain is measured: a multiple of them."""
 
 
 class Bidirectional(AbstractEmbedding):
@@ -126,13 +130,9 @@ class Bidirectional(AbstractEmbedding):
     ) -> tuple[Float[Array, "n r"], Float[Array, "n_out r"]]:
         """U and V with $w_i^0$ = U V^T, r = 2K, for a middle layer (2..L-1)."""
         scale = jnp.asarray(self.gains[layer - 2] * self.coefficients, c.dtype)
-        beta = self._parts(layer - 1, c)[1]
-        alpha, beta_next = self._parts(layer, c_next)
         outputs = layer == self.depth - 1  # whose number is not the rank
         slots = features.in_turn(self.rank, self.output_dim) if outputs else features.own(self.rank)
-        chi = features.coordinatewise(beta_next, alpha, slots)
-        u = jnp.concatenate([self._psi(layer - 1, c) * scale, beta * scale], axis=1)
-        return u, jnp.concatenate([alpha, chi], axis=1)
+        return _factors(c, c_next, scale, self.rank, layer == 2, slots)
 
     def _split(self, layer: int) -> tuple[int, int]:
         """Coordinates of the first part (u or alpha) and of beta in a latent of that layer."""
@@ -142,13 +142,6 @@ class Bidirectional(AbstractEmbedding):
     def _parts(self, layer: int, c: Array) -> tuple[Array, Array]:
         first = self._split(layer)[0]
         return c[:, :first], c[:, first:]
-
-    def _psi(self, layer: int, c: Array) -> Array:
-        """Features of the incoming side, of latents of `layer`."""
-        first, beta = self._parts(layer, c)
-        if layer == 1:
-            return features.directional(first, self.rank)
-        return features.coordinatewise(first, beta, features.own(self.rank))
 
     def _critical_gains(
         self, spread: float, inputs: ArrayLike | None, nodes: int = 4096, most: int = 256
@@ -164,27 +157,73 @@ class Bidirectional(AbstractEmbedding):
         if inputs is None:
             x = quadrature.gaussian("sobol", most, self.input_dim, key)[0]
         else:
-            x = jnp.asarray(inputs, float)
+            x = np.asarray(inputs, jax.dtypes.canonicalize_dtype(float))
             require(
                 x.ndim == 2 and x.shape[1] == self.input_dim,
                 f"inputs: takes shape (m, {self.input_dim}), got {x.shape}",
             )
             x = x[:: max(1, len(x) // most)]
-            spreads = float(jnp.max(jnp.std(x, axis=0)))
-            require(spreads > 0, "inputs: are all equal; the critical gain needs a spread")
-        coefficients = jnp.asarray(self.coefficients, x.dtype)
-        signal = None
+            require(
+                bool(np.any(np.ptp(x, axis=0) > 0)),
+                "inputs: are all equal; the critical gain needs a spread",
+            )
+        # In sizes that few programs serve.
+        m, more = len(x), -len(x) % _ROWS
+        weights = np.pad(np.full(m, 1 / m, x.dtype), (0, more))
+        signal = np.pad(np.asarray(x), ((0, more), (0, 0))) * np.asarray(self.input_scale, x.dtype)
+        coefficients = np.asarray(self.coefficients, x.dtype)
         gains: list[float] = []
         for i in range(1, self.depth - 1):
             c, p = self.nodes(i, nodes, "sobol", jax.random.fold_in(key, i))
-            first = self._parts(i, c)[0]
-            h = (first * self.input_scale) @ x.T if signal is None else first @ signal.T
-            f = self.activations[i - 1](h).T @ (self._psi(i, c) * p[:, None]) * coefficients
-            total = float(jnp.sqrt(jnp.sum(jnp.var(f, axis=0))))
+            f, size = _carried(
+                c, p, signal, weights, coefficients, self.activations[i - 1], self.rank, i == 1
+            )
+            total = float(size)
             require(
                 math.isfinite(total) and total > 1e-12,
                 f"gain: no signal reaches layer {i + 1}; give the gains as numbers",
             )
             gains.append(spread / total)
-            signal = f * gains[-1]
+            signal = np.asarray(f) * np.asarray(gains[-1], f.dtype)
         return tuple(gains)
+
+
+@partial(jax.jit, static_argnames=("rank", "first_layer", "slots"))
+def _factors(
+    c: Float[Array, "n D"],
+    c_next: Float[Array, "n_out D2"],
+    scale: Float[Array, "K"],
+    rank: int,
+    first_layer: bool,
+    slots: features.Slots,
+) -> tuple[Float[Array, "n r"], Float[Array, "n_out r"]]:
+    """Both sides of the sum over k, `c` of the first layer or of a later one."""
+    beta, alpha, beta_next = c[:, -rank:], c_next[:, :rank], c_next[:, rank:]
+    chi = features.coordinatewise(beta_next, alpha, slots)
+    u = jnp.concatenate([_psi(c, rank, first_layer) * scale, beta * scale], axis=1)
+    return u, jnp.concatenate([alpha, chi], axis=1)
+
+
+@partial(jax.jit, static_argnames=("activation", "rank", "first_layer"))
+def _carried(
+    c: Float[Array, "n D"],
+    p: Float[Array, "n"],
+    signal: Float[Array, "m a"],
+    weights: Float[Array, "m"],
+    coefficients: Float[Array, "K"],
+    activation: Activation,
+    rank: int,
+    first_layer: bool,
+) -> tuple[Float[Array, "m K"], Float[Array, ""]]:
+    r"""$s_k f_k(x)$ of the next layer, and the root of their variances over inputs, summed."""
+    h = c[:, :-rank] @ signal.T
+    f = activation(h).T @ (_psi(c, rank, first_layer) * p[:, None]) * coefficients
+    return f, jnp.sqrt(jnp.sum(weights @ (f - weights @ f) ** 2))
+
+
+def _psi(c: Float[Array, "n D"], rank: int, first_layer: bool) -> Float[Array, "n K"]:
+    """Features of the incoming side, of latents of the first layer or of a later one."""
+    first, beta = c[:, :-rank], c[:, -rank:]
+    if first_layer:
+        return features.directional(first, rank)
+    return features.coordinatewise(first, beta, features.own(rank))

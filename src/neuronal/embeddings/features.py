@@ -23,6 +23,8 @@ from scipy import integrate, stats
 
 MIX_EVERY = 4
 
+Slots = tuple[int | None, ...]
+
 
 @lru_cache(maxsize=1)
 def tanh_overlap() -> float:
@@ -30,7 +32,7 @@ def tanh_overlap() -> float:
     return 2 * integrate.quad(lambda z: z * np.tanh(z) * stats.norm.pdf(z), 0, 12)[0]
 
 
-def in_turn(rank: int, coordinates: int | None = None) -> list[int | None]:
+def in_turn(rank: int, coordinates: int | None = None) -> Slots:
     """For each of `rank` features the coordinate that it carries, the next one; None if it mixes."""
     slots: list[int | None] = []
     carried = 0
@@ -38,12 +40,12 @@ def in_turn(rank: int, coordinates: int | None = None) -> list[int | None]:
         mixes = _mixes(k) or (coordinates is not None and carried >= coordinates)
         slots.append(None if mixes else carried)
         carried += not mixes
-    return slots
+    return tuple(slots)
 
 
-def own(rank: int) -> list[int | None]:
+def own(rank: int) -> Slots:
     """The same where coordinates are numbered as the features: each carries its own."""
-    return [None if _mixes(k) else k for k in range(rank)]
+    return tuple(None if _mixes(k) else k for k in range(rank))
 
 
 def _mixes(k: int) -> bool:
@@ -58,7 +60,7 @@ def directional(u: Float[Array, "n d"], rank: int) -> Float[Array, "n rank"]:
 
 
 def coordinatewise(
-    carried: Float[Array, "n a"], others: Float[Array, "n b"], slots: list[int | None]
+    carried: Float[Array, "n a"], others: Float[Array, "n b"], slots: Slots
 ) -> Float[Array, "n rank"]:
     r"""Features of a latent: $\tanh(\text{carried}_{k})$ for k in `slots`, cosines of all between."""
     # Interleaved, so that a prefix holds coordinates of both kinds.
@@ -72,7 +74,7 @@ def coordinatewise(
 
 
 def _features(
-    carried: Float[Array, "n carriers"], c: Float[Array, "n D"], slots: list[int | None]
+    carried: Float[Array, "n carriers"], c: Float[Array, "n D"], slots: Slots
 ) -> Float[Array, "n rank"]:
     """tanh of what is carried, and where a slot mixes sqrt(2) cos(<omega, c> + phase)."""
     mixing = np.array([slot is None for slot in slots])

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 
-from ..distributions import Empirical, with_bias
+from ..distributions import Empirical
 from ..errors import InvalidInput, require
 from ..network import numbers
 
@@ -67,7 +68,7 @@ class Samples(NamedTuple):
         block = max(64, 2 ** (m.bit_length() - 3))
         fill = np.minimum(np.arange(-(-m // block) * block), m - 1)
         weights = np.where(np.arange(len(fill)) < m, self.weights[fill], 0.0)
-        y = jnp.asarray(targets.standard(self.y)[fill], float)
+        y = jnp.asarray(targets.standard(self.y)[fill].astype(_precision()))
         return Empirical(biased(inputs, self.x[fill]), y, jnp.asarray(weights / weights.sum()))
 
 
@@ -107,12 +108,17 @@ class Scale(NamedTuple):
 def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
     """Inputs as a network takes them: standardised, then a coordinate 1, of JAX's precision."""
     with np.errstate(over="ignore", invalid="ignore"):
-        standard = jnp.asarray(scale.standard(x), float)
+        standard = scale.standard(x).astype(_precision())
     require(
-        bool(jnp.all(jnp.isfinite(standard))),
+        bool(np.isfinite(standard).all()),
         "X: values or their spread leave the range of floating-point numbers; rescale them",
     )
-    return with_bias(standard)
+    return jnp.asarray(np.column_stack([standard, np.ones(len(x), standard.dtype)]))
+
+
+def _precision() -> np.dtype:
+    """JAX's: NumPy converts without a program compiled for each shape."""
+    return jax.dtypes.canonicalize_dtype(float)
 
 
 def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:

@@ -192,6 +192,6 @@ class Recipe:
 
 def narrowed(network: Network, width: int = SEARCH_WIDTH) -> Network:
     """The network of the first `width` neurons of each hidden layer."""
-    first, *middle, last = network.weights
+    first, *middle, last = map(np.asarray, network.weights)
     weights = [first[:width], *(w[:width, :width] for w in middle), last[:width]]
     return Network(weights, network.activations)

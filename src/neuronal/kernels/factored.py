@@ -53,7 +53,7 @@ class Factored(eqx.Module):
 
     def matrix(self) -> Float[Array, "n n_out"]:
         """The kernel's values at all pairs of nodes; n times n_out numbers."""
-        return (self.f.T * self.s) @ self.g
+        return _matrix(self.f, self.g, self.s)
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.matrix(), dtype)
@@ -74,6 +74,11 @@ class Factored(eqx.Module):
 
     def _parts(self) -> tuple[Array, Array, Array]:
         return self.f, self.g, self.s
+
+
+@jax.jit
+def _matrix(f: Array, g: Array, s: Array) -> Float[Array, "n n_out"]:
+    return (f.T * s) @ g
 
 
 def rows_for(rows: int, needed: int) -> int:
