@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuronal as nr
-from neuronal.kernels import Delayed, average_incoming, average_outgoing, outer
+from neuronal import sgd
+from neuronal.kernels import Delayed, added_in_place, average_incoming, average_outgoing, outer
 from neuronal.sgd import _delays, held_steps
 
 
@@ -42,12 +43,27 @@ def test_verbs_are_those_of_the_matrix_with_its_updates(shape, samples, held, se
     np.testing.assert_allclose(kernel.apply(), matrix, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [3, 512, 1024, 1300])
+def test_rows_written_some_at_a_time_are_the_sum(n):
+    rng = np.random.default_rng(n)
+    w, f, g = (jnp.asarray(rng.normal(size=shape)) for shape in ((n, 7), (5, n), (5, 7)))
+    written = jax.jit(added_in_place)
+    np.testing.assert_allclose(written(w, f, g, True), w + f.T @ g, atol=1e-13)
+    np.testing.assert_array_equal(written(w, f, g, False), w)
+
+
 WIDTHS = (560, 540)
 
 
-@pytest.mark.parametrize(("batch", "window"), [(1, 16), (3, 16), (5, 12), (8, 8), (40, 1)])
-def test_wide_sgd_is_the_recursion_of_equation_1(batch, window):
-    """Over full windows and one that 37 steps do not fill; the largest batch is too large to hold back."""
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize(("batch", "window"), [(1, 32), (3, 21), (5, 12), (8, 8), (40, 1)])
+def test_wide_sgd_is_the_recursion_of_equation_1(batch, window, in_place, monkeypatch):
+    """Over full windows and one that 37 steps do not fill; the largest batch is too large to hold back.
+
+    It alone may be written in place, whole pieces of rows and the rest.
+    """
+    monkeypatch.setattr(sgd, "IN_PLACE_FROM", WIDTHS[0] * WIDTHS[1] if in_place else 10**9)
+    jax.clear_caches()
     steps, eps = 37, 0.3
     assert held_steps(batch) == window
     rng = np.random.default_rng(0)

@@ -16,15 +16,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from . import dynamics
-from .kernels import Delayed, Factored, added, compressed, rows_for
+from .kernels import Delayed, Factored, added, added_in_place, compressed, rows_for
 from .network import Network
 from .problem import Problem
 
-WINDOW, HELD_ROWS = 16, 64
+WINDOW, HELD_ROWS = 32, 64
 """Steps whose updates are held back, and rows that they may come to: measured at widths 256 to 4096
 and batches 1 to 64, on one core, for each the fastest or within an eighth of it."""
 DELAYED_FROM = 64
 """Neurons a sample from which holding back pays, of either layer if both are equal."""
+IN_PLACE_FROM = 2**22
+"""Numbers of a matrix from which it is written in pieces, before a step reads it: a tenth of the
+step's time at 2^22 and 2^24, and a loss at 2^20."""
 FACTORED_ROWS = 64
 """Rows of updates that factored weights take before they are compressed."""
 
@@ -91,8 +94,8 @@ def steps(
             sample_weights,
         )
         waiting = tuple(
-            _Waiting(w, f, g) if isinstance(w, Delayed | Factored) else added(w, f, g)
-            for w, (f, g) in zip(kernels, pairs, strict=True)
+            _Waiting(w, f, g) if isinstance(before, _Waiting) else added(w, f, g)
+            for before, w, (f, g) in zip(waiting, kernels, pairs, strict=True)
         )
         return k + 1, j + 1, place + batch, samples, waiting, jnp.all(jnp.isfinite(prediction))
 
@@ -158,13 +161,13 @@ def _delays(w: Any, batch: int) -> bool:
 
 
 class _Waiting(eqx.Module):
-    """A weight whose newest update is not in its rows yet.
+    """A weight whose newest update is not in it, or in its rows, yet.
 
     XLA writes to a buffer in place if the write comes before the reads of a step, and copies
     the buffer at each step otherwise.
     """
 
-    kernel: Delayed | Factored
+    kernel: Delayed | Factored | Float[Array, "n n_out"]
     f: Float[Array, "batch n"]
     g: Float[Array, "batch n_out"]
 
@@ -176,6 +179,8 @@ def _opened(w: Any, rows: int, batch: int) -> Any:
         kernel = Factored(wide.f, wide.g, wide.s.at[len(w.s) :].set(1))
     elif _delays(w, batch):
         kernel = Delayed.empty(w, rows)
+    elif batch > 1 and w.size >= IN_PLACE_FROM:
+        kernel = w
     else:
         return w
     none = (jnp.zeros((batch, size), w.dtype) for size in w.shape)
@@ -183,9 +188,11 @@ def _opened(w: Any, rows: int, batch: int) -> Any:
 
 
 def _written(w: Any, place: Array, rows: int) -> Any:
-    """The weight with the update that waits in row `place` of those for updates."""
+    """The weight with the update that waits, in row `place` of those for updates."""
     if not isinstance(w, _Waiting):
         return w
+    if not isinstance(w.kernel, Delayed | Factored):
+        return added_in_place(w.kernel, w.f, w.g, place >= 0)  # below 0 none waits
     place = jnp.maximum(place, 0)  # zeros at first, over which the first update goes
     if isinstance(w.kernel, Delayed):
         return w.kernel.hold(w.f, w.g, place)

@@ -7,13 +7,14 @@ there are several devices.
 """
 
 from .delayed import Delayed
-from .dense import added, average_incoming, average_outgoing, mean_square, outer
+from .dense import added, added_in_place, average_incoming, average_outgoing, mean_square, outer
 from .factored import Factored, compressed, factored, rows_for, thinned
 
 __all__ = [
     "Delayed",
     "Factored",
     "added",
+    "added_in_place",
     "average_incoming",
     "average_outgoing",
     "compressed",

@@ -17,9 +17,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from .shards import ALONG, ROWS, WHOLE, on_each, summed
+
+PIECE = 512
+"""Rows written at once by `added_in_place`."""
 
 
 @singledispatch
@@ -54,6 +57,20 @@ def added(
     return w + scale * outer(f, g)
 
 
+def added_in_place(
+    w: Float[Array, "n n_out"],
+    f: Float[Array, "m n"],
+    g: Float[Array, "m n_out"],
+    wanted: Bool[Array, ""],
+) -> Float[Array, "n n_out"]:
+    """`added(w, f, g)` where it is wanted, else `w`: some rows at a time.
+
+    The products of all rows at once would be written to memory and read again. In a loop that
+    carries `w`, this has to come before `w` is read, or XLA copies it.
+    """
+    return on_each(w.shape[0], _added_in_place, (ROWS, ALONG, WHOLE, WHOLE), ROWS)(w, f, g, wanted)
+
+
 @singledispatch
 def mean_square(
     w: Float[Array, "n n_out"], incoming: Float[Array, "n"], outgoing: Float[Array, "n_out"]
@@ -80,6 +97,26 @@ def _outer(f: Array, g: Array) -> Array:
     if f.shape[1] > g.shape[1]:
         return _formed(_formed(g.T) @ f).T
     return _formed(f.T) @ g
+
+
+def _added_in_place(w: Array, f: Array, g: Array, wanted: Array) -> Array:
+    columns = _formed(f.T)
+
+    def add(w: Array, first: int, size: int, count: int) -> Array:
+        """To `count` pieces from row `first` on; a loop of none leaves the buffer as it is."""
+
+        def one(j: Array, w: Array) -> Array:
+            start = first + j * size
+            some = jax.lax.dynamic_slice_in_dim(columns, start, size) @ g
+            some += jax.lax.dynamic_slice_in_dim(w, start, size)
+            return jax.lax.dynamic_update_slice_in_dim(w, some, start, 0)
+
+        return jax.lax.fori_loop(0, jnp.where(wanted, count, 0), one, w)
+
+    whole, rest = divmod(w.shape[0], PIECE)
+    if whole:
+        w = add(w, 0, PIECE, whole)
+    return add(w, whole * PIECE, rest, 1) if rest else w
 
 
 def _formed(a: Array) -> Array:
