@@ -76,6 +76,15 @@ def test_an_unknown_example_names_the_nearest():
         ({"schedule__kind": "cosine"}, "schedule.horizon: is missing"),
         ({"limit__rtol": 0}, "limit.rtol: takes a number above 0, got 0"),
         ({"limit__solver": "euler"}, "limit.step: is missing"),
+        ({"limit__kernel": "low"}, "limit.kernel: takes 'auto', 'dense' or 'factored'"),
+        (
+            {"limit__kernel": "factored", "systems__0__depth": 2},
+            "limit.kernel: 'L = 3' has no weights",
+        ),
+        (
+            {"limit__kernel": "factored", "systems__0__embedding": "iid"},
+            "limit.kernel: 'L = 3' has no",
+        ),
         ({"networks__widths": [0]}, "networks.widths[0]: takes a number of at least 1, got 0"),
         ({"networks__widths": [8, 8]}, "networks.widths: names one twice"),
         ({"networks__seeds": []}, "networks.seeds: takes at least 1"),

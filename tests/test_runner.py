@@ -13,6 +13,7 @@ import neuronal as nr
 from neuronal.experiments import checkpoints, parse, run
 from neuronal.experiments.build import build
 from neuronal.experiments.jobs import jobs, start, times
+from neuronal.kernels import Factored
 
 CONTENT = {
     "name": "small",
@@ -205,6 +206,43 @@ def test_float64_is_float64(tmp_path):
     state = checkpoints.load(tmp_path / "a" / "checkpoints" / "system0-limit.npz")
     assert {w.dtype for w in state.weights} == {np.dtype("float64")}
     assert not jax.config.jax_enable_x64
+
+
+def test_limits_on_factored_kernels_are_those_on_dense_ones_and_resume(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    content["systems"] = [{**CONTENT["systems"][0], "label": "L = 4", "depth": 4, "rank": 4}]
+    content["networks"] = {}
+    content["limit"] |= {"nodes": 64, "rtol": 1e-5}
+    content["run"] |= {"precision": "float64"}
+
+    def risks(folder, kernel, **how):
+        content["limit"]["kernel"] = kernel
+        return run(parse(content), tmp_path / folder, **how).limit_risk.values
+
+    dense, factored = risks("dense", "dense"), risks("factored", "factored")
+    np.testing.assert_allclose(factored, dense, rtol=1e-4)
+    file = tmp_path / "factored" / "checkpoints" / "system0-limit.npz"
+    state = checkpoints.load(file)
+    assert all(isinstance(w, Factored) for w in state.weights[1:-1])
+    assert "of rank" in state.ensemble
+
+    def interrupt(job, t, risk):
+        if t > 1.6:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        risks("again", "factored", on_record=interrupt)
+    np.testing.assert_array_equal(risks("again", "factored", resume=True), factored)
+
+
+def test_a_limit_wide_enough_is_factored_of_itself():
+    content = copy.deepcopy(CONTENT)
+    content["systems"] = [{**CONTENT["systems"][0], "label": label, "depth": 3} for label in "ab"]
+    for nodes, kind in ((64, jax.Array), (2048, Factored)):
+        content["limit"]["nodes"] = nodes
+        experiment = parse(content)
+        job = next(jobs(experiment))
+        assert isinstance(start(experiment, build(experiment).systems[0], job).weights[1], kind)
 
 
 def test_record_times_are_whole_steps(experiment):

@@ -6,17 +6,19 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import InvalidInput
+from ..kernels import Factored
 
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
+_PARTS = ("f", "g", "s")
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Checkpoint:
 
     Attributes:
         records: how many records are done; the weights are those of the last of them.
-        weights: `w_1, ..., w_L`.
+        weights: `w_1, ..., w_L`, of NumPy arrays.
         series: what was recorded, each `(records,)`: ``risk`` and, of real data,
             ``test_risk`` and ``test_accuracy``.
         steps, rejected, seconds: so far, over all sessions.
@@ -34,7 +36,7 @@ class Checkpoint:
     """
 
     records: int
-    weights: list[np.ndarray]
+    weights: list[np.ndarray | Factored]
     series: dict[str, Float[np.ndarray, "records"]]
     steps: int = 0
     rejected: int = 0
@@ -46,7 +48,12 @@ class Checkpoint:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash leaves the previous one whole."""
-    arrays = {f"weight_{i}": w for i, w in enumerate(checkpoint.weights)}
+    arrays = {}
+    for i, w in enumerate(checkpoint.weights):
+        if isinstance(w, Factored):
+            arrays |= {f"weight_{i}_{part}": getattr(w, part) for part in _PARTS}
+        else:
+            arrays[f"weight_{i}"] = w
     arrays |= {f"series_{name}": values for name, values in checkpoint.series.items()}
     meta = json.dumps({name: getattr(checkpoint, name) for name in _META})
     atomically(path, lambda file: np.savez(file, meta=np.asarray(meta), **arrays))  # pyright: ignore[reportArgumentType]
@@ -64,13 +71,20 @@ def load(path: Path) -> Checkpoint | None:
         with np.load(path, allow_pickle=False) as data:
             meta = json.loads(str(data["meta"]))
             series = {n.removeprefix("series_"): data[n] for n in data if n.startswith("series_")}
-            count = sum(name.startswith("weight_") for name in data)
-            weights = [data[f"weight_{i}"] for i in range(count)]
+            count = len({n.split("_")[1] for n in data if n.startswith("weight_")})
+            weights = [_weight(data, f"weight_{i}") for i in range(count)]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInput(
             f"checkpoint {path.name!r} cannot be read; delete it to start anew"
         ) from error
     return Checkpoint(weights=weights, series=series, **meta)
+
+
+def _weight(data: Mapping[str, np.ndarray], name: str) -> np.ndarray | Factored:
+    if name in data:
+        return data[name]
+    parts: list[Any] = [data[f"{name}_{part}"] for part in _PARTS]
+    return Factored(*parts)
 
 
 def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

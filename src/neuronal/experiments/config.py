@@ -18,6 +18,7 @@ from ..activations import ACTIVATIONS
 from ..errors import InvalidInput, require
 from ..losses import LOSSES
 from ..quadrature import RULES
+from ..start import KERNELS
 from . import messages
 from .targets import TARGETS
 
@@ -199,11 +200,15 @@ SystemSection = Annotated[BidirectionalSystem | IIDSystem, Field(discriminator="
 
 
 class LimitSection(Section):
-    """The mean-field ODE. `step` takes a constant step instead of the tolerances."""
+    """The mean-field ODE. `step` takes a constant step instead of the tolerances.
+
+    `kernel` is that of `neuronal.solve`.
+    """
 
     enabled: bool = True
     nodes: Count = 512
     rule: _one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    kernel: _one_of(*KERNELS) = "auto"  # pyright: ignore[reportInvalidTypeForm]
     solver: Literal["tsit5", "dopri5", "heun", "euler"] = "tsit5"
     rtol: Positive = 1e-3
     atol: Positive = 1e-6
@@ -282,6 +287,13 @@ class Experiment(Section):
         labels = [system.label for system in self.systems]
         if len(set(labels)) != len(labels):
             raise ValueError("systems: takes one label a system, each its own")
+        if self.limit.enabled and self.limit.kernel == "factored":
+            for system in self.systems:
+                if isinstance(system, IIDSystem) or system.depth == 2:
+                    raise ValueError(
+                        f"limit.kernel: {system.label!r} has no weights between layers that come as "
+                        "factors; take 'auto'"
+                    )
         if not self.limit.enabled and not self.networks.widths:
             raise ValueError("networks.widths: is empty and limit.enabled is false: nothing to run")
         if self.networks.widths and self.run.until < self.networks.learning_rate:

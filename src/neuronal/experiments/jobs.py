@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,7 @@ from ..network import Network
 from ..problem import mean_loss
 from ..quadrature import key_of
 from ..solve import solve
+from ..start import choose_kernel
 from ..train import train
 from ..trajectory import Trajectory
 from . import checkpoints
@@ -95,14 +97,17 @@ def start(experiment: Experiment, system: System, job: Job) -> Network:
     """The job's network at t = 0; one seed has the same neurons at every width."""
     if job.width is None:
         limit = experiment.limit
-        return system.embedding.quadrature(limit.nodes, limit.rule, experiment.run.seed)
+        kernel, _ = choose_kernel(system.embedding, limit.nodes, limit.kernel)
+        return system.embedding.quadrature(
+            limit.nodes, limit.rule, experiment.run.seed, kernel=kernel
+        )
     return system.embedding.sample(job.width, _keys(experiment, job)[0])
 
 
 def final(experiment: Experiment, built: Built, job: Job, checkpoint: Checkpoint) -> Network:
     """The network of a checkpoint."""
     initial = start(experiment, built.systems[job.system], job)
-    return initial.with_weights(tuple(jnp.asarray(w) for w in checkpoint.weights))
+    return initial.with_weights(_to_jax(checkpoint))
 
 
 def advance(
@@ -124,9 +129,9 @@ def advance(
     system = built.systems[job.system]
     network = start(experiment, system, job)
     if state is None:
-        state = Checkpoint(0, [np.asarray(w) for w in network.weights], {})
+        state = Checkpoint(0, _to_numpy(network), {})
     else:
-        network = network.with_weights(tuple(jnp.asarray(w) for w in state.weights))
+        network = network.with_weights(_to_jax(state))
     last = len(job.times) - 1
     stride = -(-last // experiment.run.checkpoints)
     while state.records < len(job.times):
@@ -244,7 +249,7 @@ def _extend(state: Checkpoint, trajectory: Trajectory, watch: _Watch) -> None:
         before = state.series.get(name, np.empty(0))
         state.series[name] = np.concatenate([before, np.asarray(values, float)])
     state.records += len(watch.series["risk"])
-    state.weights = [np.asarray(w) for w in trajectory.network.weights]
+    state.weights = _to_numpy(trajectory.network)
     report = trajectory.report
     state.steps += report.steps
     state.rejected += report.rejected
@@ -253,4 +258,14 @@ def _extend(state: Checkpoint, trajectory: Trajectory, watch: _Watch) -> None:
     sizes = ", ".join(map(str, trajectory.network.widths))
     kind = f"{watch.rule} nodes" if watch.rule else "neurons"
     state.ensemble = f"{sizes} {kind} in the hidden layers"
+    if report.ranks:
+        state.ensemble += f", weights between them of rank {', '.join(map(str, report.ranks))}"
     state.diverged_at = None
+
+
+def _to_numpy(network: Network) -> list[Any]:
+    return list(jax.tree.map(np.asarray, network.weights))
+
+
+def _to_jax(checkpoint: Checkpoint) -> tuple[Any, ...]:
+    return tuple(jax.tree.map(jnp.asarray, checkpoint.weights))
