@@ -1,4 +1,4 @@
-"""The benchmark of devices runs on whatever there is: here on the CPU, and small."""
+"""The benchmark of devices runs on whatever there is; that of transfer, what its table lacks."""
 
 import jax
 import numpy as np
@@ -48,3 +48,24 @@ def test_an_unknown_benchmark_is_told(capsys):
     assert command.main(["faster"]) == 2
     assert "unknown: faster" in capsys.readouterr().err
     assert {"batch_sgd", "diffrax_limit", "gpu"} <= set(command.NAMES)
+
+
+def test_transfer_runs_the_sizes_missing_each_from_the_best_rate_of_the_size_before(monkeypatch):
+    pytest.importorskip("torch")
+    from benchmarks import transfer
+
+    asked = []
+
+    def tuned(kind, width, depth, start):
+        asked.append((width, depth, start))
+        return {"kind": kind, "width": width, "depth": depth, "best": start / 2}
+
+    monkeypatch.setattr(transfer, "tuned", tuned)
+    point = lambda kind, width, depth, best: {
+        "kind": kind, "width": width, "depth": depth, "best": best,
+    }  # fmt: skip
+    known = [point("mup", width, 3, 0.2) for width in (64, 256, 1024)]
+    known += [point("mup", 512, depth, 0.1) for depth in (3, 4, 8, 32)]
+    known += [point("ours", 4096, 3, 9.0)]  # of another kind
+    assert len(list(transfer.scans("mup", known))) == 3
+    assert asked == [(4096, 3, 0.2), (8192, 3, 0.1), (512, 16, 0.1)]
