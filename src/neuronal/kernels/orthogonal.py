@@ -27,6 +27,8 @@ OVERSAMPLING = 4
 """Columns of a sketch over functions sketched."""
 PIECE = 4096
 """Nodes worked on at once."""
+LEAST_SQUARE = 1e-3
+"""Of a direction of the basis that is brought to norm 1."""
 _QR = jax.lax.linalg.SvdAlgorithm.QR
 
 
@@ -74,7 +76,9 @@ def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
     gram = summed(len(measure), _gram, (WHOLE, ALONG, ROWS))(near, functions, jnp.sqrt(measure))
     gram += jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
     squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
-    sizes = jnp.sqrt(squares)
+    # All near 1, but where roundings made directions at the edge dependent: those stay short of
+    # norm 1, and combinations of E are exact all the same.
+    sizes = jnp.sqrt(jnp.maximum(squares, LEAST_SQUARE))
     mix = (axes / sizes) @ axes.T
     return Basis(functions, near, mix, (directions * scales) @ ((axes * sizes) @ axes.T))
 
@@ -101,7 +105,8 @@ def svd(a: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], Array, Float[Array
     """
     found = tuple(jnp.linalg.svd(a))
     by_qr = lambda: tuple(jax.lax.linalg.svd(a, algorithm=_QR))
-    return jax.lax.cond(jnp.all(jnp.isfinite(found[1])), lambda: found, by_qr)
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(part)) for part in found]))
+    return jax.lax.cond(finite, lambda: found, by_qr)
 
 
 def _combined(
