@@ -97,7 +97,8 @@ def test_many_devices_give_what_one_does(found, place, name):
 def test_so_they_do_in_single_precision(found, place, name):
     one, many = (found[at]["float32"][name] for at in ("one", place))
     assert max(distances(one, many)) < 1e-6
-    # The first step is chosen by a difference of two velocities, which here is one of roundings.
+    # The first step's error is one of roundings here, and so is the next step that it allows: 0.437,
+    # 0.412 and 0.577 on 1, 2 and 4 devices (0.785 in double precision), with 0.422 left to go.
     assert abs(many["steps"][0] - one["steps"][0]) <= 1
 
 

@@ -206,12 +206,8 @@ def all_finite(array: Array) -> bool:
 
 def here(array: Array) -> Array | np.ndarray:
     """The array as NumPy's where that copies nothing: JAX compiles every operation, for each shape."""
-    devices = array.devices()
-    return (
-        np.asarray(array)
-        if {d.platform for d in devices} == {"cpu"} and len(devices) == 1
-        else array
-    )
+    platforms = [device.platform for device in array.devices()]
+    return np.asarray(array) if platforms == ["cpu"] else array
 
 
 def _measures(

@@ -1,8 +1,9 @@
 """SGD's compiled loop: samples, steps, and the windows in which updates are held back.
 
 A step changes a weight by one outer product a sample. Large matrices take them many at once
-(`kernels.Delayed`). Factored weights take them as further rows, and at the end of each window the
-sum is brought back to its numerical rank: nothing is lost but roundings.
+(`kernels.Delayed`), or, in batches too large for that, in place. Factored weights take them as
+further rows, and at the end of each window the sum is brought back to its numerical rank: nothing is
+lost but roundings.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from .network import Network
 from .problem import Problem
 
 WINDOW, HELD_ROWS = 32, 64
-"""Steps whose updates are held back, and rows that they may come to: measured at widths 256 to 4096
-and batches 1 to 64, on one core, for each the fastest or within an eighth of it."""
+"""Steps whose updates are held back, at widths 256 to 2048 and batch 1, on two cores, the fastest of 16,
+32 and 64 or within a twentieth of it; and rows that they may come to, at widths 256 to 4096 and batches
+1 to 64, on one core, the fastest or within an eighth of it."""
 DELAYED_FROM = 64
 """Neurons a sample from which holding back pays, of either layer if both are equal."""
 IN_PLACE_FROM = 2**22
-"""Numbers of a matrix from which it is written in pieces, before a step reads it: a tenth of the
-step's time at 2^22 and 2^24, and a loss at 2^20."""
+"""Numbers of a matrix from which it is written in pieces, before a step reads it. At batch 64 that saves
+a tenth of the step's time at 2^22 and 2^24, and loses as much at 2^20."""
 FACTORED_ROWS = 64
 """Rows of updates that factored weights take before they are compressed."""
 

@@ -105,8 +105,7 @@ def svd(a: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], Array, Float[Array
     """
     found = tuple(jnp.linalg.svd(a))
     by_qr = lambda: tuple(jax.lax.linalg.svd(a, algorithm=_QR))
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(part)) for part in found]))
-    return jax.lax.cond(finite, lambda: found, by_qr)
+    return jax.lax.cond(jnp.all(jnp.isfinite(found[1])), lambda: found, by_qr)
 
 
 def _combined(
