@@ -28,7 +28,7 @@ OVERSAMPLING = 4
 PIECE = 4096
 """Nodes worked on at once."""
 LEAST_SQUARE = 1e-3
-"""Of a direction of the basis that is brought to norm 1."""
+"""Squared norm from which a direction is brought to norm 1."""
 _QR = jax.lax.linalg.SvdAlgorithm.QR
 
 
@@ -76,8 +76,8 @@ def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
     gram = summed(len(measure), _gram, (WHOLE, ALONG, ROWS))(near, functions, jnp.sqrt(measure))
     gram += jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
     squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
-    # All near 1, but where roundings made directions at the edge dependent: those stay short of
-    # norm 1, and combinations of E are exact all the same.
+    # Near 1, but roundings can make a direction at the edge depend on others: one of 10.9 roundings gave
+    # -1e-16. It stays short of norm 1 then; combinations of E are what they were all the same.
     sizes = jnp.sqrt(jnp.maximum(squares, LEAST_SQUARE))
     mix = (axes / sizes) @ axes.T
     return Basis(functions, near, mix, (directions * scales) @ ((axes * sizes) @ axes.T))
