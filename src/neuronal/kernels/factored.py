@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from . import dense
-from .orthogonal import basis, sketched_svd, svd
+from .orthogonal import measured, sketched_svd, svd
 
 
 class Factored(eqx.Module):
@@ -124,21 +124,33 @@ def compressed(
         room: rows of the result, at most as many as those of `w`.
         other: scales of the same products in a second kernel, whose norm is wanted too.
     """
-    left, right = basis(w.f, incoming), basis(w.g, outgoing)
-    # w = E_f^T core E_g with orthonormal rows E: all that follows is small
-    core = (left.coefficients.T * w.s) @ right.coefficients
-    x, scales, y = svd(core)
-    tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1])
-    needed = jnp.sum(tails > tolerance)
-    kept = jnp.arange(len(scales)) < jnp.minimum(needed, room)
-    # Rows behind the rank are zeros, not noise of unit norm.
-    f = left.rows((x * kept).T[:room])
-    g = right.rows((y * kept[:, None])[:room])
-    discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2))
-    norm = jnp.zeros((), w.dtype)
-    if other is not None:
-        norm = jnp.linalg.norm((left.coefficients.T * other) @ right.coefficients)
-    return Compressed(Factored(f, g, (scales * kept)[:room]), discarded, needed, norm)
+    with jax.enable_x64(True):  # in single precision too, whose small matrices are in double
+        s = w.s.astype(float)
+        spare = s if other is None else other.astype(float)
+        size = jnp.maximum(jnp.abs(s), jnp.abs(spare))
+        left, right = measured(w.f, incoming), measured(w.g, outgoing)
+        a, b = left.norms(), right.norms()
+        # Rows of either side as large as their product asks: bases resolve what is near the largest.
+        left = left.basis(jnp.sqrt(size * _over(b, a)))
+        right = right.basis(jnp.sqrt(size * _over(a, b)))
+        # w = E_f^T core E_g with orthonormal rows E: all that follows is small
+        core = lambda scales: (left.coefficients.T * _over(scales, size)) @ right.coefficients
+        x, scales, y = svd(core(s))
+        tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1])
+        needed = jnp.sum(tails > tolerance, dtype=jnp.int32)
+        kept = jnp.arange(len(scales)) < jnp.minimum(needed, room)
+        # Rows behind the rank are zeros, not noise of unit norm.
+        f = left.rows((x * kept).T[:room])
+        g = right.rows((y * kept[:, None])[:room])
+        discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2))
+        norm = jnp.zeros(()) if other is None else jnp.linalg.norm(core(spare))
+        scales, discarded, norm = (a.astype(w.dtype) for a in (scales * kept, discarded, norm))
+        return Compressed(Factored(f, g, scales[:room]), discarded, needed, norm)
+
+
+def _over(a: Float[Array, "q"], b: Float[Array, "q"]) -> Float[Array, "q"]:
+    """a / b, and a where b is 0."""
+    return a / jnp.where(b > 0, b, 1)
 
 
 class Thinned(NamedTuple):

@@ -1,9 +1,12 @@
 r"""Orthonormal bases of few functions on many nodes, by matrix products alone.
 
 The factorisation of Householder, as LAPACK has it, is slow on arrays as thin as these, and
-Gram matrices lose half the digits. A sketch of the functions loses none: its singular value
-decomposition makes them nearly orthonormal (Balabanov, arXiv 2210.09953; Melnichenko et al.,
-arXiv 2311.08316), after which a Gram matrix finishes the work at full precision.
+Gram matrices lose half the digits. In double precision a sketch of the functions loses none: its
+singular value decomposition makes them nearly orthonormal (Balabanov, arXiv 2210.09953;
+Melnichenko et al., arXiv 2311.08316), after which a Gram matrix finishes the work at full
+precision. Functions in single precision have half the digits: their Gram matrix, summed in
+double, loses none, and what is done on q by q numbers in double adds no rounding. This needs
+`jax.enable_x64`, which holds for a part of a program too.
 
 Over several devices (`kernels.shards`) each works on its own nodes; sketches and Gram matrices,
 q by 4 q and q by q numbers, are added up, and what follows from them is done on every device.
@@ -28,7 +31,9 @@ OVERSAMPLING = 4
 PIECE = 4096
 """Nodes worked on at once."""
 LEAST_SQUARE = 1e-3
-"""Squared norm from which a direction is brought to norm 1."""
+"""Squared norm from which a direction of a sketch is brought to norm 1."""
+ROUNDING = 2.0**-25
+"""Size, over the largest, from which one of a Gram matrix is: half of what single precision resolves."""
 _QR = jax.lax.linalg.SvdAlgorithm.QR
 
 
@@ -47,40 +52,86 @@ def _libraries() -> ThreadpoolController:
 
 
 class Basis(NamedTuple):
-    """Orthonormal functions E = mix @ near @ given in $L^2(P)$; those given are coefficients @ E."""
+    """Orthonormal functions E of $L^2(P)$, not formed; those they are made of are coefficients @ E.
+
+    E = mix @ near @ given, without `near` where that is None.
+    """
 
     given: Float[Array, "q n"]
-    near: Float[Array, "q q"]
+    near: Float[Array, "q q"] | None
     mix: Float[Array, "q q"]
     coefficients: Float[Array, "q q"]
 
     def rows(self, combinations: Float[Array, "k q"]) -> Float[Array, "k n"]:
-        """Combinations of E, which itself is not formed."""
-        combinations = combinations @ self.mix
+        """Combinations of E."""
+        combinations = (combinations @ self.mix).astype(self.given.dtype)
         n = self.given.shape[1]
+        if self.near is None:
+            return on_each(n, jnp.matmul, (WHOLE, ALONG), ALONG)(combinations, self.given)
         rows = on_each(n, _combined, (WHOLE, WHOLE, ALONG), ALONG)
         return rows(combinations, self.near, self.given)
 
 
-def basis(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Basis:
-    """An orthonormal basis in $L^2(P)$ of the span of functions, one a row.
+class Sketched(NamedTuple):
+    """Functions in double precision and a sketch of them."""
 
-    Directions below ten roundings of the largest are dropped: rows of `near` are zero there.
-    """
-    directions, scales = sketched_svd(functions, measure)
-    least = 10 * jnp.finfo(functions.dtype).eps * scales[0]
-    kept = scales > least
-    scales = jnp.where(kept, scales, 0)
-    inverse = jnp.where(kept, 1 / jnp.where(kept, scales, 1), 0)
-    near = (directions * inverse).T
-    gram = summed(len(measure), _gram, (WHOLE, ALONG, ROWS))(near, functions, jnp.sqrt(measure))
-    gram += jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
-    squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
-    # Near 1, but roundings can make a direction at the edge depend on others: one of 10.9 roundings gave
-    # -1e-16. It stays short of norm 1 then; combinations of E are what they were all the same.
-    sizes = jnp.sqrt(jnp.maximum(squares, LEAST_SQUARE))
-    mix = (axes / sizes) @ axes.T
-    return Basis(functions, near, mix, (directions * scales) @ ((axes * sizes) @ axes.T))
+    functions: Float[Array, "q n"]
+    measure: Float[Array, "n"]
+    sketch: Float[Array, "q s"]
+
+    def norms(self) -> Float[Array, "q"]:
+        """Those in $L^2(P)$ up to a factor near 1."""
+        return jnp.linalg.norm(self.sketch, axis=1)
+
+    def basis(self, scales: Float[Array, "q"]) -> Basis:
+        """A basis of the span of functions times scales.
+
+        Directions below ten roundings of the largest are dropped: rows of `near` are zero there.
+        """
+        directions, sizes = _directions(self.sketch * scales[:, None])
+        kept = sizes > 10 * jnp.finfo(sizes.dtype).eps * sizes[0]
+        sizes = jnp.where(kept, sizes, 0)
+        near = (jnp.where(kept, directions, 0) / jnp.where(kept, sizes, 1)).T * scales
+        roots = jnp.sqrt(self.measure)
+        gram = summed(len(roots), _gram, (WHOLE, ALONG, ROWS))(near, self.functions, roots)
+        gram += jnp.diag(jnp.where(kept, 0, 1).astype(near.dtype))
+        squares, axes = jnp.linalg.eigh((gram + gram.T) / 2)
+        # Near 1, but roundings can make a direction at the edge depend on others: one of 10.9
+        # roundings gave -1e-16. It stays short of norm 1 then; combinations of E are what they
+        # were all the same.
+        lengths = jnp.sqrt(jnp.maximum(squares, LEAST_SQUARE))
+        mix = (axes / lengths) @ axes.T
+        coefficients = (directions * sizes) @ ((axes * lengths) @ axes.T)
+        return Basis(self.functions, near, mix, coefficients)
+
+
+class Squared(NamedTuple):
+    """Functions in single precision and their Gram matrix in double."""
+
+    functions: Float[Array, "q n"]
+    gram: Float[Array, "q q"]
+
+    def norms(self) -> Float[Array, "q"]:
+        """Those in $L^2(P)$."""
+        return jnp.sqrt(jnp.diag(self.gram))
+
+    def basis(self, scales: Float[Array, "q"]) -> Basis:
+        """A basis of the span of functions times scales.
+
+        Directions below a rounding of single precision stay short of norm 1.
+        """
+        squares, axes = jnp.linalg.eigh(scales[:, None] * self.gram * scales)
+        sizes = jnp.sqrt(jnp.maximum(squares, ROUNDING**2 * squares[-1]))
+        mix = (axes / jnp.where(sizes > 0, sizes, 1)).T * scales
+        return Basis(self.functions, None, mix, axes * sizes)
+
+
+def measured(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Sketched | Squared:
+    """What a basis of the functions, times any scales, is made from; one pass over the nodes."""
+    if functions.dtype != jnp.float32:
+        return Sketched(functions, measure, _sketch(functions, jnp.sqrt(measure)))
+    gram = summed(len(measure), _gram_in_double, (ALONG, ROWS))(functions, measure)
+    return Squared(functions, (gram + gram.T) / 2)
 
 
 def sketched_svd(
@@ -91,10 +142,13 @@ def sketched_svd(
     The values are the true ones up to a factor near 1; what the leading vectors leave out is
     known to that factor too.
     """
-    y = _sketch(functions, jnp.sqrt(measure))
+    return _directions(_sketch(functions, jnp.sqrt(measure)))
+
+
+def _directions(y: Float[Array, "q s"]) -> tuple[Float[Array, "q q"], Float[Array, "q"]]:
     triangle = jnp.linalg.qr(y.T, mode="r")  # the SVD of a square is the cheaper one
     left, scales, _ = svd(triangle.T)
-    short = len(functions) - len(scales)  # fewer nodes than functions
+    short = len(y) - len(scales)  # fewer nodes than functions
     return left, jnp.pad(scales, (0, short))
 
 
@@ -131,6 +185,16 @@ def _gram(
         return gram + some @ some.T
 
     return _over_pieces(add, jnp.zeros_like(near), functions)
+
+
+def _gram_in_double(
+    functions: Float[Array, "q n"], measure: Float[Array, "n"]
+) -> Float[Array, "q q"]:
+    def add(gram: Array, start: Array, some: Array) -> Array:
+        some = some.astype(gram.dtype)
+        return gram + some * jax.lax.dynamic_slice_in_dim(measure, start, some.shape[1]) @ some.T
+
+    return _over_pieces(add, jnp.zeros((len(functions),) * 2, jnp.float64), functions)
 
 
 def _sketch(a: Float[Array, "q n"], scales: Float[Array, "n"]) -> Float[Array, "q s"]:
