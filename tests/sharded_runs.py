@@ -72,8 +72,15 @@ def what_it_left(run):
         "loss": run.loss,
         "predictions": np.asarray(run.predict(X)),
         "between": np.asarray(run.at(BETWEEN)(X)),
+        "terms": terms(run.network),
         "steps": (run.report.steps, run.report.rejected, run.report.ranks),
     }
+
+
+def terms(network):
+    """Mean size of what a prediction averages: w_L phi_{L-1}(H_{L-1})."""
+    last = network.activations[-2](network.preactivations(X)[-2])
+    return float(jnp.max((network.measures[-1] * jnp.abs(last)) @ jnp.abs(network.weights[-1])))
 
 
 def others(devices):

@@ -139,13 +139,15 @@ def compressed(
         tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1])
         needed = jnp.sum(tails > tolerance, dtype=jnp.int32)
         kept = jnp.arange(len(scales)) < jnp.minimum(needed, room)
-        # Rows behind the rank are zeros, not noise of unit norm.
-        f = left.rows((x * kept).T[:room])
+        rounded = scales.astype(w.dtype)
+        # Rows behind the rank are zeros, not noise of unit norm. What rounding takes off a scale
+        # goes into its row: there it averages out over the nodes.
+        f = left.rows((x * kept * _over(scales, rounded)).T[:room])
         g = right.rows((y * kept[:, None])[:room])
-        discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2))
+        discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2)).astype(w.dtype)
         norm = jnp.zeros(()) if other is None else jnp.linalg.norm(core(spare))
-        scales, discarded, norm = (a.astype(w.dtype) for a in (scales * kept, discarded, norm))
-        return Compressed(Factored(f, g, scales[:room]), discarded, needed, norm)
+        kernel = Factored(f, g, (rounded * kept)[:room])
+        return Compressed(kernel, discarded, needed, norm.astype(w.dtype))
 
 
 def _over(a: Float[Array, "q"], b: Float[Array, "q"]) -> Float[Array, "q"]:

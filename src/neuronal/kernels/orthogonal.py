@@ -64,12 +64,8 @@ class Basis(NamedTuple):
 
     def rows(self, combinations: Float[Array, "k q"]) -> Float[Array, "k n"]:
         """Combinations of E."""
-        combinations = (combinations @ self.mix).astype(self.given.dtype)
-        n = self.given.shape[1]
-        if self.near is None:
-            return on_each(n, jnp.matmul, (WHOLE, ALONG), ALONG)(combinations, self.given)
-        rows = on_each(n, _combined, (WHOLE, WHOLE, ALONG), ALONG)
-        return rows(combinations, self.near, self.given)
+        rows = on_each(self.given.shape[1], _combined, (WHOLE, WHOLE, ALONG), ALONG)
+        return rows(combinations @ self.mix, self.near, self.given)
 
 
 class Sketched(NamedTuple):
@@ -163,12 +159,13 @@ def svd(a: Float[Array, "q r"]) -> tuple[Float[Array, "q q"], Array, Float[Array
 
 
 def _combined(
-    combinations: Float[Array, "k q"], near: Float[Array, "q q"], given: Float[Array, "q n"]
+    combinations: Float[Array, "k q"], near: Float[Array, "q q"] | None, given: Float[Array, "q n"]
 ) -> Float[Array, "k n"]:
     def put(out: Array, start: Array, some: Array) -> Array:
+        some = some.astype(combinations.dtype)  # roundings of sums would be alike at all nodes
         # Two products: multiplied out beforehand, what `near` cancels would be lost.
-        of_some = combinations @ (near @ some)
-        return jax.lax.dynamic_update_slice_in_dim(out, of_some, start, 1)
+        of_some = combinations @ (some if near is None else near @ some)
+        return jax.lax.dynamic_update_slice_in_dim(out, of_some.astype(out.dtype), start, 1)
 
     shape = (len(combinations), given.shape[1])
     return _over_pieces(put, jnp.zeros(shape, given.dtype), given)
