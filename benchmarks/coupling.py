@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 from neuronal.experiments import load
-from neuronal.experiments.coupled import couple_systems
+from neuronal.experiments.couple import couple_systems
 from neuronal.report import coupling
 
 from .common import report

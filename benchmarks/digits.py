@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 
 import neuronal as nr
 from neuronal import datasets
-from neuronal.rates import student
+from neuronal.theory.rates import student
 
 from .common import report
 

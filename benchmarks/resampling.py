@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import neuronal as nr
-from neuronal.rates import exponent, rms
+from neuronal.theory.rates import exponent, rms
 
 from .common import problem_1d, report
 

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 import neuronal as nr
+from benchmarks.transfer_plot import risks_by_rate
 from neuronal.report import style
-from neuronal.report.transfer import risks_by_rate
 
 from .common import RESULTS, report, target_1d
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import neuronal as nr
-from neuronal.rates import rms
+from neuronal.theory.rates import rms
 
 from .common import problem_1d, report
 

@@ -16,9 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import neuronal as nr
-from neuronal import communication, ode, sgd, sharding, steppers
+from neuronal import communication, sharding
+from neuronal.drivers.ode import integrate as ode
+from neuronal.drivers.ode import stepper as steppers
+from neuronal.drivers.ode.factored import factored_start
+from neuronal.drivers.sgd import loop as sgd
 from neuronal.kernels import shards
-from neuronal.start import factored_start
 
 UNTIL, DATA = 1.0, 16
 X = np.linspace(-1, 1, 7)[:, None] * [1.0, 0.0] + [0.0, 1.0]

@@ -11,7 +11,7 @@ import mktestdocs
 import pytest
 from pydantic import BaseModel
 
-from neuronal.experiments import bundled
+from neuronal.experiments import examples as bundled
 from neuronal.experiments.config import Experiment, parse
 
 ROOT = Path(__file__).resolve().parents[1]

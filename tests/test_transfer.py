@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import neuronal as nr
+from benchmarks.transfer_plot import risks_by_rate
 from neuronal.report import style
-from neuronal.report.transfer import risks_by_rate
 from neuronal.transfer import Recipe, Tuned, ascend, final_risk, scan, tune
 
 LAWS = nr.distributions

@@ -15,22 +15,23 @@ from . import (
     sharding,
     transfer,
 )
-from .coupling import Coupling, couple
-from .errors import DivergenceError, InvalidInput
-from .flow import flow, reverse_flow
-from .grow import grow
+from .drivers.driver import Report
+from .drivers.flow import fields, flow, reverse_flow
+from .drivers.ode.solve import solve
+from .drivers.sgd.train import train
+from .drivers.trajectory import DivergenceError, Trajectory
+from .errors import InaccuracyWarning, InvalidInput
 from .network import Network
 from .problem import Problem
-from .resample import resample, resampling_error
-from .solve import solve
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
+from .theory.coupling import Coupling, couple
 from .theory.picard import Picard, picard, residual
-from .train import train
-from .trajectory import Trajectory
+from .widths.grow import grow
+from .widths.resample import influences, resample, resampling_error
 
 if TYPE_CHECKING:
-    from .interop.sklearn import MeanFieldClassifier, MeanFieldRegressor
+    from .estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 
 __version__ = "0.1.0"
 
@@ -38,12 +39,14 @@ __all__ = [
     "Certificate",
     "Coupling",
     "DivergenceError",
+    "InaccuracyWarning",
     "InvalidInput",
     "MeanFieldClassifier",
     "MeanFieldRegressor",
     "Network",
     "Picard",
     "Problem",
+    "Report",
     "Trajectory",
     "TripleLimit",
     "activations",
@@ -52,8 +55,10 @@ __all__ = [
     "couple",
     "distributions",
     "embeddings",
+    "fields",
     "flow",
     "grow",
+    "influences",
     "losses",
     "picard",
     "resample",
@@ -72,7 +77,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """The estimators: scikit-learn takes a second to import."""
     if name in ("MeanFieldClassifier", "MeanFieldRegressor"):
-        from .interop import sklearn
+        from .estimators import sklearn
 
         return getattr(sklearn, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

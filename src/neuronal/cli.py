@@ -86,7 +86,8 @@ def certify(
     Each is proved, measured, violated or unknown, with its figure. Writes
     [b]certificate.json[/b] and [b]certificate.md[/b].
     """
-    from .experiments import certificates, load
+    from .experiments import certify as certificates
+    from .experiments import load
     from .experiments.runner import CONFIG
 
     experiment = load(source / CONFIG if source.is_dir() else source)
@@ -116,7 +117,7 @@ def couple(
     [b]coupling.nc[/b] and [b]coupling.html[/b].
     """
     from .experiments import load
-    from .experiments.coupled import couple_systems
+    from .experiments.couple import couple_systems
     from .report import coupling as page
 
     experiment = load(file)
@@ -198,7 +199,8 @@ def report(
 ) -> None:
     """Write report.html anew from results.nc."""
     from . import report as page
-    from .experiments import certificates, results
+    from .experiments import certify as certificates
+    from .experiments import results
 
     path = page.write(results.read(folder), folder, certificates.read(folder))
     _out.print(f"wrote {escape(str(path))}")
@@ -213,7 +215,8 @@ def gallery(
     overwrite: Overwrite = False,
 ) -> None:
     """List the bundled examples, or run one."""
-    from .experiments import bundled, load
+    from .experiments import examples as bundled
+    from .experiments import load
 
     if name is None:
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
@@ -234,7 +237,7 @@ def gallery(
 def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
     from . import experiments
     from . import report as page
-    from .experiments import certificates
+    from .experiments import certify as certificates
     from .experiments.jobs import jobs
     from .report import terminal
 
@@ -279,7 +282,8 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The entry point: errors of the user's input as one message on stderr, exit code 2."""
-    from .errors import DivergenceError, InvalidInput
+    from .drivers.trajectory import DivergenceError
+    from .errors import InvalidInput
 
     try:
         app()

@@ -18,14 +18,13 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from . import dynamics
+from .drivers.ode.factored import FactoredRungeKutta, factored_start
+from .drivers.ode.integrate import field_of
 from .errors import require
 from .kernels import Factored
 from .network import Network
-from .ode import field_of
 from .problem import Law, Problem
 from .sharding import active, mesh_of
-from .start import factored_start
-from .steppers import FactoredRungeKutta
 
 
 class Collective(NamedTuple):

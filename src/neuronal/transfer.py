@@ -19,15 +19,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .drivers.sgd.train import train
+from .drivers.storage import choose_kernel
+from .drivers.trajectory import DivergenceError, Trajectory
 from .embeddings import AbstractEmbedding, Bidirectional
 from .embeddings.base import dimensions, hidden_sizes
-from .errors import DivergenceError, InvalidInput, require, whole
+from .errors import InvalidInput, require, whole
 from .problem import Problem
 from .quadrature import key_of
 from .schedules import Schedule, depth_balanced
-from .start import choose_kernel
-from .train import train
-from .trajectory import Trajectory
 
 RATES = tuple(0.025 * 2**j for j in range(10))
 """Factors of 2, 0.025 to 12.8."""

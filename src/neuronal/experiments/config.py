@@ -15,10 +15,10 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..activations import ACTIVATIONS
+from ..drivers.storage import KERNELS
 from ..errors import InvalidInput, require
 from ..losses import LOSSES
 from ..quadrature import RULES
-from ..start import KERNELS
 from . import messages
 from .targets import TARGETS
 

@@ -18,14 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import DivergenceError, InvalidInput
+from ..drivers.ode.solve import solve
+from ..drivers.sgd.train import train
+from ..drivers.storage import choose_kernel
+from ..drivers.trajectory import DivergenceError, Trajectory
+from ..errors import InvalidInput
 from ..network import Network
 from ..problem import mean_loss
 from ..quadrature import key_of
-from ..solve import solve
-from ..start import choose_kernel
-from ..train import train
-from ..trajectory import Trajectory
 from . import checkpoints
 from .build import SOLVERS, Built, System
 from .checkpoints import Checkpoint

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ..errors import DivergenceError, InvalidInput, require
+from ..drivers.trajectory import DivergenceError
+from ..errors import InvalidInput, require
 from . import results
 from .config import Experiment, parse
 from .runner import run

@@ -23,7 +23,7 @@ with extra("onnx"):
     from onnx import helper, numpy_helper
 
 if TYPE_CHECKING:
-    from .sklearn import MeanFieldClassifier, MeanFieldRegressor
+    from ..estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 
 OPSET = 17
 OPERATORS = {
@@ -70,7 +70,7 @@ def to_onnx(
         return _network(model)
     from sklearn.utils.validation import check_is_fitted
 
-    from .sklearn import MeanFieldClassifier, MeanFieldRegressor
+    from ..estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 
     require(
         isinstance(model, MeanFieldRegressor | MeanFieldClassifier),

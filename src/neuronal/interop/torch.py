@@ -26,14 +26,7 @@ from ..errors import require
 from ..network import Network
 from ..schedules import Constant, Schedules, per_layer
 from .extras import extra
-from .scaling import (
-    Affine,
-    affine_layers,
-    checked_rate,
-    is_uniform,
-    kernels,
-    rate_factors,
-)
+from .scaling import Affine, affine_layers, checked_rate, is_uniform, kernels, rate_factors
 from .sequential import MODULES, Weighted, read
 
 with extra("torch"):

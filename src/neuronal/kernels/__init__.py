@@ -6,9 +6,10 @@ on the kind of kernel; a plain array is a dense one. `kernels.shards` says where
 there are several devices.
 """
 
+from .compression import compressed, rows_for, thinned
 from .delayed import Delayed
 from .dense import added, added_in_place, average_incoming, average_outgoing, mean_square, outer
-from .factored import Factored, compressed, factored, rows_for, thinned
+from .factored import Factored, factored
 
 __all__ = [
     "Delayed",

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..coupling import PAIRS, fitted
-from ..rates import Rate, rms
+from ..theory.coupling import PAIRS, fitted
+from ..theory.rates import Rate, rms
 from . import document, plots
 from .style import Theme, shade
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..theory.certificate import Certificate
+from ..theory.certificate.document import Certificate
 from . import document, plots
 from .document import number
 from .style import Theme

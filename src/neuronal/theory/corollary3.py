@@ -20,10 +20,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, PRNGKeyArray
 
-from ..coupling import couple
 from ..embeddings import AbstractEmbedding
 from ..errors import require
 from ..problem import Problem
+from .coupling import couple
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import dynamics
+from ..drivers.ode.solve import solve
+from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..errors import InvalidInput, require
 from ..network import Network
 from ..problem import Law, Problem
-from ..solve import solve
-from ..trajectory import Trajectory
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,86 @@
+"""A dynamics of weights as the recording loop sees it, and the report of how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..dynamics import Kernels
+from ..problem import Law, Problem
+
+
+@dataclass
+class Report:
+    """How a run went; `print` it for a sentence.
+
+    Attributes:
+        driver: what ran, with its settings.
+        ensemble: the neurons that carried it.
+        steps: accepted steps; `rejected` those tried and refused.
+        seconds: wall time, compilation included.
+        stopped: why it ended.
+        kernel: how weights were kept, and why so.
+        discarded: by factored kernels, a middle layer each: the norms in $L^2(P_{i-1} \\times
+            P_i)$ of what the steps cut off, summed: what truncation added to the weights' error
+            before the flow carried it on.
+        ranks: of the middle layers, at the end.
+        error: estimated, of the prediction, where an accuracy was asked for; `error_in_time` is
+            the integration's part of it.
+    """
+
+    driver: str
+    ensemble: str
+    steps: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    kernel: str = "dense"
+    discarded: np.ndarray | float = 0.0
+    ranks: tuple[int, ...] = ()
+    error: float | None = None
+    error_in_time: float | None = None
+
+    def __str__(self) -> str:
+        refused = f" ({self.rejected} rejected)" if self.rejected else ""
+        cut = f"; ranks {self.ranks}, cut off {np.max(self.discarded):.1e}" if self.ranks else ""
+        if self.error is not None:
+            cut += f"; error of the prediction {self.error:.1e}"
+        return (
+            f"{self.driver} on {self.ensemble}: {self.steps} steps{refused} in "
+            f"{self.seconds:.1f} s{cut}; {self.stopped}."
+        )
+
+
+@dataclass
+class Segment:
+    """What `Driver.advance` returns: the state reached and what it took."""
+
+    weights: Kernels
+    memory: object
+    time: float
+    finite: bool
+    steps: int = 0
+    rejected: int = 0
+    discarded: np.ndarray | float = 0.0
+
+
+@dataclass
+class Driver:
+    """A dynamics of weights in MF time.
+
+    Attributes:
+        advance: `(weights, memory, t0, t1)` to the state at t1, or to where it left the
+            finite numbers; a function of its arguments alone, so that a run may be taken
+            up anywhere. `memory` is what a driver hands itself (a step size), None at first.
+        loss: the recorded loss of given weights.
+        snap: the latest time up to the one given at which the driver has a state.
+        problem, law: what an ODE solves, and the samples of its $E_Z$.
+    """
+
+    advance: Callable[[Kernels, object, float, float], Segment]
+    loss: Callable[[Kernels], float]
+    snap: Callable[[float], float] = field(default=lambda t: t)
+    problem: Problem | None = None
+    law: Law | None = None

@@ -1,0 +1,314 @@
+r"""Equations (3) and (4): one more neuron carried along a given limit, and back.
+
+A neuron of hidden layer i is a pair (incoming, outgoing): for $i = 1$ a point of
+$\mathbb{R}^d \times L^2(P_2)$, for $2 \le i \le L-1$ one of $L^2(P_{i-1}) \times
+L^2(P_{i+1})$, given by its values at the limit's nodes. The limit acts on it through two
+fields alone, $\varphi_{i-1}(H_{i-1})$ and $\Delta^H_{i+1}$ on nodes x data: these are kept at
+knots in time, with their exact time derivatives, and interpolated; the weights are not.
+"""
+
+from __future__ import annotations
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from .. import dynamics
+from ..activations import Activation
+from ..errors import InvalidInput, require
+from ..kernels import added, average_incoming, average_outgoing, outer
+from ..network import Network
+from ..problem import Law, Problem
+from ..schedules import Schedule
+from .trajectory import Trajectory
+
+Neuron = tuple[Float[Array, "*many n_in"], Float[Array, "*many n_out"]]
+
+_FIRST_KNOTS = 17
+_REFINEMENTS = 12
+
+
+class Fields(eqx.Module):
+    r"""What a layer's neurons see of the limit, at knots in MF time.
+
+    Attributes:
+        layer: i, 1..L-1.
+        times: `(T,)`.
+        incoming, incoming_rate: $\varphi_{i-1}(H_{i-1})$ (the input x for i = 1) and its
+            time derivative, `(T, m, n_{i-1})`.
+        outgoing, outgoing_rate: $\Delta^H_{i+1}$ and its time derivative, `(T, m, n_{i+1})`.
+        measures: of the nodes of layers i - 1 and i + 1 (ones for inputs and outputs).
+        sample_weights: the law of Z on the m samples.
+    """
+
+    layer: int = eqx.field(static=True)
+    times: Float[Array, "T"]
+    incoming: Float[Array, "T m n_in"]
+    incoming_rate: Float[Array, "T m n_in"]
+    outgoing: Float[Array, "T m n_out"]
+    outgoing_rate: Float[Array, "T m n_out"]
+    measures: tuple[Float[Array, "n_in"], Float[Array, "n_out"]]
+    sample_weights: Float[Array, "m"]
+    activation: Activation = eqx.field(static=True)
+    schedules: tuple[Schedule, Schedule]
+
+    def at(self, t: Float[Array, ""]) -> tuple[Float[Array, "m n_in"], Float[Array, "m n_out"]]:
+        """Both fields at time t, by cubic Hermite interpolation."""
+        i = jnp.clip(jnp.searchsorted(self.times, t, side="right") - 1, 0, len(self.times) - 2)
+        step = self.times[i + 1] - self.times[i]
+        s = (t - self.times[i]) / step
+
+        def cubic(f: Array, rate: Array) -> Array:
+            return (
+                (1 + 2 * s) * (1 - s) ** 2 * f[i]
+                + s**2 * (3 - 2 * s) * f[i + 1]
+                + step * s * (1 - s) * ((1 - s) * rate[i] - s * rate[i + 1])
+            )
+
+        return cubic(self.incoming, self.incoming_rate), cubic(self.outgoing, self.outgoing_rate)
+
+
+def fields(
+    trajectory: Trajectory, layer: int, until: float | None = None, rtol: float = 1e-7
+) -> Fields:
+    """Record what the neurons of `layer` see along a solved limit up to `until`.
+
+    Knots are added by halving until the interpolant agrees with the limit at every midpoint
+    to `rtol`, relative to the field's largest root mean square.
+
+    Raises:
+        InvalidInput: a trajectory of SGD, a layer that does not exist, or a tolerance below
+            what the trajectory's own integration allows.
+    """
+    network, law, problem = _limit(trajectory)
+    require(1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
+    since, last = (float(t) for t in trajectory.times[[0, -1]])
+    end = last if until is None else float(until)
+    require(
+        since < end <= last * (1 + 1e-9),
+        f"until: the run covers {since:g} to {last:g}, got {until!r}",
+    )
+    knots: dict[float, list[np.ndarray]] = {}
+
+    def see(t: float) -> None:
+        seen = _see(trajectory.at(t), problem, law, layer, jnp.asarray(t))
+        knots[t] = [np.asarray(f) for f in seen]
+
+    open_intervals: list[tuple[float, float]] = []
+    grid = np.linspace(since, end, _FIRST_KNOTS)
+    for t in grid:
+        see(float(t))
+    open_intervals = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
+    for _ in range(_REFINEMENTS):
+        scale = [max(float(np.sqrt(np.mean(k[j] ** 2))) for k in knots.values()) for j in (0, 2)]
+        still_open = []
+        for a, b in open_intervals:
+            middle = (a + b) / 2
+            see(middle)
+            fa, fb, fm = knots[a], knots[b], knots[middle]
+            errors = [
+                np.sqrt(
+                    np.mean(
+                        ((fa[j] + fb[j]) / 2 + (b - a) / 8 * (fa[j + 1] - fb[j + 1]) - fm[j]) ** 2
+                    )
+                )
+                for j in (0, 2)
+            ]
+            # Halving once more divides the error by 16: the midpoint is a knot from here on.
+            if any(e > 16 * rtol * s for e, s in zip(errors, scale, strict=True)):
+                still_open += [(a, middle), (middle, b)]
+        open_intervals = still_open
+        if not open_intervals:
+            break
+    require(
+        not open_intervals,
+        f"rtol: {rtol:g} is finer than the limit's own integration; solve it with a smaller rtol",
+    )
+    times = sorted(knots)
+    incoming, incoming_rate, outgoing, outgoing_rate = (
+        jnp.asarray(np.stack([knots[t][j] for t in times])) for j in range(4)
+    )
+    dtype = network.weights[0].dtype
+    ones = lambda n: jnp.ones(n, dtype)
+    before = network.measures[layer - 2] if layer > 1 else ones(network.input_dim)
+    after = network.measures[layer] if layer < network.depth - 1 else ones(network.output_dim)
+    schedules = problem.layer_schedules(network.depth)
+    return Fields(
+        layer,
+        jnp.asarray(times, dtype),
+        incoming,
+        incoming_rate,
+        outgoing,
+        outgoing_rate,
+        (before, after),
+        law.weights,
+        network.activations[layer - 1],
+        (schedules[layer - 1], schedules[layer]),
+    )
+
+
+def flow(
+    trajectory: Trajectory | Fields,
+    layer: int,
+    neuron: tuple[ArrayLike, ArrayLike],
+    since: float = 0.0,
+    until: float | None = None,
+    *,
+    rtol: float = 1e-7,
+    atol: float = 1e-9,
+    save_at: ArrayLike | None = None,
+) -> Neuron:
+    r"""Carry neurons of a layer along the limit, equation (3).
+
+    Args:
+        trajectory: a solved limit, or `fields` of it, which several calls can share.
+        layer: i, 1..L-1.
+        neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1) and `(n_{i+1},)` (k for
+            i = L - 1): values at the limit's nodes; or many, with one leading axis.
+        since, until: MF times; the end of the trajectory if left out.
+        rtol, atol: of the neuron's integration and of the fields' interpolation.
+        save_at: MF times at which to return the neuron, as a leading axis.
+
+    Returns:
+        (incoming, outgoing) at `until`, shaped as given, or at `save_at`.
+
+    Raises:
+        InvalidInput: a layer, shape or time that does not fit.
+    """
+    return _carry(trajectory, layer, neuron, since, until, rtol, atol, save_at)
+
+
+def reverse_flow(
+    trajectory: Trajectory | Fields,
+    layer: int,
+    neuron: tuple[ArrayLike, ArrayLike],
+    since: float | None = None,
+    until: float = 0.0,
+    *,
+    rtol: float = 1e-7,
+    atol: float = 1e-9,
+    save_at: ArrayLike | None = None,
+) -> Neuron:
+    """The neuron at `until` that equation (3) carries to `neuron` at `since`: equation (4).
+
+    Arguments as for `flow`; time runs from `since` (the end, if left out) down to `until`.
+    """
+    return _carry(trajectory, layer, neuron, since, until, rtol, atol, save_at)
+
+
+def _carry(
+    trajectory: Trajectory | Fields,
+    layer: int,
+    neuron: tuple[ArrayLike, ArrayLike],
+    since: float | None,
+    until: float | None,
+    rtol: float,
+    atol: float,
+    save_at: ArrayLike | None,
+) -> Neuron:
+    seen = trajectory
+    if isinstance(seen, Trajectory):
+        latest = None if since is None or until is None else max(since, until)
+        seen = fields(seen, layer, latest, rtol)
+    require(seen.layer == layer, f"layer: the fields are those of layer {seen.layer}, got {layer}")
+    first, last = float(seen.times[0]), float(seen.times[-1])
+    since, until = (last if t is None else float(t) for t in (since, until))
+    for name, t in (("since", since), ("until", until)):
+        require(
+            first - 1e-9 <= t <= last * (1 + 1e-6),
+            f"{name}: the trajectory covers {first:g} to {last:g}, got {t:g}",
+        )
+    dtype = seen.incoming.dtype
+    parts = [jnp.asarray(part, dtype) for part in neuron]
+    single = parts[0].ndim == 1
+    given = (parts[0][None], parts[1][None]) if single else (parts[0], parts[1])
+    shapes = (seen.incoming.shape[2], seen.outgoing.shape[2])
+    require(
+        all(g.ndim == 2 and g.shape[1] == n for g, n in zip(given, shapes, strict=True))
+        and len(given[0]) == len(given[1]),
+        f"neuron: takes incoming (..., {shapes[0]}) and outgoing (..., {shapes[1]}) for layer "
+        f"{layer}, got {[p.shape for p in parts]}",
+    )
+    times = None if save_at is None else jnp.asarray(save_at, dtype)
+    numbers = [jnp.asarray(number, dtype) for number in (since, until, rtol, atol)]
+    incoming, outgoing = _integrate(
+        seen, given, numbers[0], numbers[1], numbers[2], numbers[3], times
+    )
+    if save_at is None:
+        incoming, outgoing = incoming[0], outgoing[0]
+    if single:
+        incoming, outgoing = incoming[..., 0, :], outgoing[..., 0, :]
+    return incoming, outgoing
+
+
+@eqx.filter_jit
+def _integrate(
+    seen: Fields,
+    neuron: tuple[Array, Array],
+    since: Float[Array, ""],
+    until: Float[Array, ""],
+    rtol: Float[Array, ""],
+    atol: Float[Array, ""],
+    save_at: Float[Array, "T"] | None,
+) -> tuple[Array, Array]:
+    def field(t: Array, pair: tuple[Array, Array], args: None) -> tuple[Array, Array]:
+        incoming, outgoing = pair
+        before, after = seen.at(t)  # phi_{i-1}(H_{i-1}) and Delta^H_{i+1}
+        h = average_incoming(incoming.T, seen.measures[0], before)  # H^a, (m, neurons)
+        value, slope = seen.activation.value_and_derivative(h)
+        # Delta^a = E[Delta_{i+1} a_{i+1}] phi'_i(H^a)
+        sensitivity = average_outgoing(outgoing, seen.measures[1], after) * slope
+        q = seen.sample_weights[:, None]
+        xi_in, xi_out = (jnp.asarray(xi(t), t.dtype) for xi in seen.schedules)
+        return -xi_in * outer(q * sensitivity, before), -xi_out * outer(q * value, after)
+
+    saveat = diffrax.SaveAt(t1=True) if save_at is None else diffrax.SaveAt(ts=save_at)
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),  # pyright: ignore[reportArgumentType]
+        diffrax.Tsit5(),
+        since,
+        until,
+        None,
+        neuron,
+        saveat=saveat,
+        # The fields are smooth between knots alone.
+        stepsize_controller=diffrax.ClipStepSizeController(
+            diffrax.PIDController(rtol=rtol, atol=atol), step_ts=seen.times
+        ),
+        max_steps=100_000,
+    )
+    assert solution.ys is not None
+    return solution.ys
+
+
+@eqx.filter_jit
+def _see(
+    network: Network, problem: Problem, law: Law, layer: int, t: Float[Array, ""]
+) -> tuple[Array, Array, Array, Array]:
+    """Both fields and their time derivatives at a state: a derivative along the velocity."""
+    rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
+    change, _ = dynamics.changes(
+        network.weights, network.measures, network.activations, problem.loss, rates, *law
+    )
+
+    def see(later: Array) -> tuple[Array, Array]:
+        weights = tuple(
+            added(w, *pair, later) for w, pair in zip(network.weights, change, strict=True)
+        )
+        _, values, slopes = dynamics.forward(weights, network.measures, network.activations, law.x)
+        gradient = problem.loss.gradient(law.y, values[-1])
+        sensitivities = dynamics.backward(weights, network.measures, slopes, gradient)
+        return (values[layer - 2] if layer > 1 else law.x), sensitivities[layer]
+
+    zero = jnp.zeros((), network.weights[0].dtype)
+    (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (zero,), (jnp.ones_like(zero),))
+    return incoming, d_incoming, outgoing, d_outgoing
+
+
+def _limit(trajectory: Trajectory) -> tuple[Network, Law, Problem]:
+    if trajectory.law is None or trajectory.problem is None:
+        raise InvalidInput("trajectory: takes one of solve; SGD has no limit's fields")
+    return trajectory.network, trajectory.law, trajectory.problem

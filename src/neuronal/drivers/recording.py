@@ -1,0 +1,128 @@
+"""The loop that runs a driver and records it, with a progress bar over MF time."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..errors import require
+from ..kernels import Factored
+from ..network import Network
+from .driver import Driver, Report
+from .trajectory import DivergenceError, Trajectory
+
+OnRecord = Callable[[float, float, Network], None]
+
+
+@contextmanager
+def bar(
+    label: str, since: float, until: float, progress: bool | OnRecord | None
+) -> Iterator[OnRecord | None]:
+    """What to call at each record: a bar if `progress` is True, the callable that it is, or None."""
+    if progress is not True:
+        yield progress or None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("t = {task.completed:.4g}/{task.total:.4g}  loss {task.fields[loss]:.4g}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as shown:
+        task = shown.add_task(label, total=until, loss=float("nan"))
+        shown.update(task, completed=since)
+        yield lambda t, loss, network: shown.update(task, completed=t, loss=loss)
+
+
+STATE_BUDGET = 2**31
+"""Bytes of states that a trajectory keeps by default; others are recomputed when asked for."""
+
+
+DEFAULT_RECORDS = 65
+
+
+def record(
+    driver: Driver,
+    start: Network,
+    save_at: Sequence[float],
+    report: Report,
+    on_record: Callable[[float, float, Network], None] | None = None,
+    budget: int = STATE_BUDGET,
+) -> Trajectory:
+    """Run `driver` from `start` at `save_at[0]` through all of `save_at`.
+
+    Keeps as many states as fit the budget, evenly among the records; first and last always.
+
+    Raises:
+        DivergenceError: the state left the finite numbers; it carries what was recorded.
+    """
+    began = clock.perf_counter()
+    size = sum(w.nbytes for w in start.weights)
+    stride = max(1, -(-len(save_at) * size // budget))
+    weights, memory = start.weights, None
+    times, losses, states = [save_at[0]], [driver.loss(weights)], {0: weights}
+    if on_record:
+        on_record(times[0], losses[0], start)
+    for i, target in enumerate(save_at[1:], start=1):
+        segment = driver.advance(weights, memory, times[-1], target)
+        report.steps += segment.steps
+        report.rejected += segment.rejected
+        report.discarded = report.discarded + segment.discarded
+        report.seconds = clock.perf_counter() - began
+        loss = driver.loss(segment.weights) if segment.finite else np.nan
+        if not np.isfinite(loss):
+            report.stopped = f"diverged at t = {segment.time:g}"
+            states[len(times) - 1] = weights
+            partial = Trajectory(times, losses, states, start.with_weights(weights), report, driver)
+            raise DivergenceError(
+                f"the run diverged at t = {segment.time:g} ({report.driver}); its last finite "
+                f"record is at t = {times[-1]:g}. Take a smaller learning rate or step",
+                segment.time,
+                partial,
+            )
+        weights, memory = segment.weights, segment.memory
+        times.append(target)
+        losses.append(loss)
+        if i % stride == 0 or i == len(save_at) - 1:
+            states[i] = weights
+        if on_record:
+            on_record(target, loss, start.with_weights(weights))
+    report.stopped = f"reached t = {times[-1]:g}"
+    report.ranks = tuple(int(w.rank) for w in weights if isinstance(w, Factored))
+    return Trajectory(times, losses, states, start.with_weights(weights), report, driver)
+
+
+def record_times(
+    save_at: int | ArrayLike | None, since: float, until: float
+) -> Float[np.ndarray, "T"]:
+    """The times to record: `save_at` as a number of equal intervals, or as times.
+
+    `since` and `until` are always among them.
+
+    Raises:
+        InvalidInput: times outside the run or not increasing, or an empty run.
+    """
+    require(
+        np.isfinite(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
+    )
+    if save_at is None:
+        save_at = DEFAULT_RECORDS - 1
+    if isinstance(save_at, int):
+        require(save_at >= 1, f"save_at: takes 1 or more intervals, got {save_at}")
+        return np.linspace(since, until, save_at + 1)
+    times = np.asarray(save_at, float)
+    require(
+        times.ndim == 1 and bool(np.all(np.diff(times) > 0)),
+        "save_at: takes increasing times, or a number of intervals",
+    )
+    require(
+        times.size == 0 or (times[0] >= since and times[-1] <= until * (1 + 1e-12)),
+        f"save_at: takes times in [{since:g}, {until:g}]",
+    )
+    return np.unique(np.concatenate([[since], times, [until]]))

@@ -1,0 +1,1 @@
+"""SGD: `train` turns arguments into a driver, `loop` is the compiled loop."""

@@ -1,0 +1,164 @@
+r"""SGD, section 2.1 of the paper: equation (1) driven by one fresh sample a step.
+
+$w_i(k+1) = w_i(k) - \epsilon\,\xi_i(k\epsilon)\,\Delta^w_i(z(k); W(k))$, MF time $t =
+k\epsilon$. The gradient carries no $1/n$ (`neuronal.dynamics`), so one learning rate serves
+every width. Samples are drawn inside the compiled loop, by a key that is a function of the
+step's number alone: a run can be taken up at any step and continues the same stream.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float, PRNGKeyArray
+
+from ... import dynamics
+from ...errors import require, whole
+from ...kernels import Factored
+from ...kernels.orthogonal import one_lapack_thread
+from ...network import Network, columns
+from ...problem import Problem, mean_loss
+from ...quadrature import key_of
+from ...sharding import Devices, active, chosen, on, placed
+from ..driver import Driver, Report, Segment
+from ..recording import OnRecord, bar, record, record_times
+from ..storage import compact
+from ..trajectory import Trajectory
+from .loop import Stream, steps, with_room
+
+_BLOCK_SAMPLES = 2048
+"""Samples drawn at once: their random numbers are made in one vector operation."""
+
+
+def train(
+    problem: Problem,
+    network: Network,
+    learning_rate: float,
+    until: float,
+    key: PRNGKeyArray | int,
+    batch_size: int = 1,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
+    save_at: int | ArrayLike | None = None,
+    *,
+    since: float = 0.0,
+    data_nodes: int = 1024,
+    devices: Devices | None = None,
+    progress: bool | OnRecord = False,
+) -> Trajectory:
+    r"""Train a network by SGD.
+
+    Args:
+        problem: what is learned.
+        network: $W(0)$. Factored weights stay factored, to the rank that rounding lets be
+            told from a lower one: no array of width times width is formed.
+        learning_rate: $\epsilon$, the MF time of a step.
+        until: MF time at which to stop; `round(until / learning_rate)` steps in all.
+        key: of the samples.
+        batch_size: samples a step, whose gradients are averaged.
+        data: instead of fresh samples, a stream `x (steps, batch, d)` and `y (steps, batch)`
+            or `(steps, batch, k)`.
+        save_at: MF times to record, or a number of equal intervals (64 if left out); times
+            are rounded to whole steps.
+        since: MF time of `network`: a run taken up again goes on with the same samples.
+        data_nodes: quadrature nodes of $E_Z$ for the recorded risk (finite laws: exact).
+        devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
+            those of `network` if left out and it is spread.
+        progress: True for a bar, or a callable of `(time, loss, network)`.
+
+    Returns:
+        the `Trajectory`; its loss is the risk, not the samples' loss.
+
+    Raises:
+        InvalidInput: arguments that do not fit.
+        DivergenceError: predictions left the finite numbers.
+    """
+    require(
+        isinstance(network, Network), "network: takes a Network; an embedding makes one by .sample"
+    )
+    problem.check(network)
+    eps = float(learning_rate)
+    require(
+        np.isfinite(eps) and eps > 0,
+        f"learning_rate: takes a positive number, got {learning_rate!r}",
+    )
+    require(whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
+    times = _whole_steps(record_times(save_at, since, until), eps)
+    stream = None if data is None else _stream(data, network)
+    if stream is not None:
+        batch_size = stream.x.shape[1]
+        need = round(times[-1] / eps)
+        require(
+            len(stream.x) >= need,
+            f"data: {len(stream.x)} steps of samples, but until / learning_rate is {need}",
+        )
+        problem.loss.check(stream.y.reshape(-1, stream.y.shape[2]), network.output_dim)
+    over = chosen(devices, network)
+    with active(over):
+        network = compact(placed(network, over))
+    law = problem.quadrature(data_nodes, network.weights[0].dtype)
+    key = key_of(key)
+    block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
+
+    def advance(w: dynamics.Kernels, memory: object, t0: float, t1: float) -> Segment:
+        first, last = round(t0 / eps), round(t1 / eps)
+        segment = Segment(w, None, t0, True)
+        k = first
+        while True:
+            with one_lapack_thread():
+                done = steps(
+                    network.with_weights(segment.weights),
+                    problem,
+                    stream,
+                    key,
+                    jnp.asarray(eps, w[0].dtype),
+                    jnp.int32(k),
+                    jnp.int32(last),
+                    batch_size,
+                    block,
+                )
+                k = int(done.k)
+            segment.weights = done.weights
+            segment.discarded = segment.discarded + np.asarray(done.discarded)
+            if bool(done.fits):
+                break
+            segment.weights = with_room(done.weights, done.needed)
+        segment.time, segment.steps = k * eps, k - first
+        segment.finite = bool(done.finite)
+        return segment
+
+    driver = Driver(
+        on(over, advance),
+        on(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law))),
+        snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
+    )
+    factored = any(isinstance(w, Factored) for w in network.weights)
+    report = Report(
+        f"SGD, learning rate {eps:g}, batch {batch_size}",
+        f"a network of widths {network.widths}"
+        + (f" over {over.size} devices" if over is not None else ""),
+        kernel=f"{'factored' if factored else 'dense'}: as the network's weights are kept",
+    )
+    with bar(f"SGD, widths {network.widths}", times[0], times[-1], progress) as on_record:
+        return record(driver, network, list(times), report, on_record)
+
+
+def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
+    require(len(data) == 2, "data: takes a pair (x, y)")
+    x, y = map(jnp.asarray, data)
+    require(
+        x.ndim == 3 and x.shape[2] == network.input_dim,
+        f"data: x takes shape (steps, batch, {network.input_dim}), got {x.shape}",
+    )
+    require(
+        y.shape[:2] == x.shape[:2] and y.ndim in (2, 3),
+        f"data: y takes shape (steps, batch) or (steps, batch, k), got {y.shape}",
+    )
+    flat = columns("data", x.reshape(-1, x.shape[2])).reshape(x.shape)
+    targets = columns("data", y.reshape(x.shape[0] * x.shape[1], -1))
+    return Stream(flat, targets.reshape(*x.shape[:2], -1))
+
+
+def _whole_steps(times: Float[np.ndarray, "T"], eps: float) -> Float[np.ndarray, "T"]:
+    steps = np.unique(np.round(times / eps).astype(int))
+    require(len(steps) > 1, f"until: less than one step of learning_rate {eps:g}")
+    return steps * eps

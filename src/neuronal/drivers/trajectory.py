@@ -1,0 +1,86 @@
+"""What a run leaves: times, losses and states; and the error of a run that diverged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ..dynamics import Kernels
+from ..errors import require
+from ..network import Network
+from .driver import Driver, Report
+
+
+class Trajectory:
+    r"""A solved or trained run.
+
+    Attributes:
+        times: MF times of the records, `(T,)`.
+        loss: the risk $\mathcal{L}(W(t))$ at those times, `(T,)`.
+        network: the network at the last of them.
+        report: how the run went.
+        problem, law: of a solved run, what was solved and the samples of its $E_Z$.
+    """
+
+    def __init__(
+        self,
+        times: Sequence[float],
+        loss: Sequence[float],
+        states: dict[int, Kernels],
+        network: Network,
+        report: Report,
+        driver: Driver,
+    ):
+        self.times: Float[np.ndarray, "T"] = np.asarray(times, float)
+        self.loss: Float[np.ndarray, "T"] = np.asarray(loss, float)
+        self.network = network
+        self.report = report
+        self._states = states
+        self.problem, self.law = driver.problem, driver.law
+        self._driver = driver
+
+    def __repr__(self) -> str:
+        return f"Trajectory(t = {self.times[0]:g}..{self.times[-1]:g}, loss {self.loss[-1]:.4g})"
+
+    def at(self, t: float) -> Network:
+        """The network at MF time t, by running on from the nearest earlier state kept.
+
+        The run is repeated, not interpolated: an ODE to its tolerance, SGD exactly, at its
+        last step up to t.
+
+        Raises:
+            InvalidInput: t outside the run.
+        """
+        slack = 1e-9 * max(1.0, self.times[-1])
+        require(
+            self.times[0] - slack <= t <= self.times[-1] + slack,
+            f"t: the run covers {self.times[0]:g} to {self.times[-1]:g}, got {t!r}",
+        )
+        earlier = [i for i in self._states if self.times[i] <= t + slack]
+        index = max(earlier)
+        weights, since = self._states[index], self.times[index]
+        target = self._driver.snap(t)
+        if target > since + slack:
+            weights = self._driver.advance(weights, None, since, target).weights
+        return self.network.with_weights(weights)
+
+    def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
+        r"""$\hat y(x; W(t))$ at every recorded time."""
+        return jax.numpy.stack([self.at(t)(x) for t in self.times])
+
+
+class DivergenceError(ValueError):
+    """A run left the finite numbers.
+
+    Attributes:
+        time: MF time at which the run was found to diverge.
+        trajectory: what the run left up to its last finite record, or ``None``.
+    """
+
+    def __init__(self, message: str, time: float, trajectory: Trajectory | None = None):
+        super().__init__(message)
+        self.time = time
+        self.trajectory = trajectory

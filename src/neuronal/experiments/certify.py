@@ -1,0 +1,102 @@
+"""The certificates of an experiment's systems: `certificate.json` and `certificate.md`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+
+from ..drivers.ode.solve import solve
+from ..drivers.trajectory import DivergenceError, Trajectory
+from ..errors import InvalidInput
+from ..theory.certificate.conditions import certify
+from ..theory.certificate.document import Certificate
+from .build import SOLVERS, System, build
+from .checkpoints import atomically
+from .config import Experiment
+from .results import CERTIFICATE, CERTIFICATE_MD
+
+_NODES = 128
+_RECORDS = 16
+
+
+def certify_systems(
+    experiment: Experiment, on_system: Callable[[str], None] | None = None
+) -> list[Certificate]:
+    """A certificate a system, along its limit on at most 128 nodes a layer.
+
+    So few nodes cost little beside the run itself. A limit that the experiment does not solve,
+    or that diverges, is certified at t = 0 alone.
+
+    Args:
+        on_system: called with each system's label before it is certified.
+    """
+    certificates = []
+    with jax.enable_x64(experiment.run.precision == "float64"):
+        for system in build(experiment).systems:
+            if on_system:
+                on_system(system.label)
+            trajectory = _limit(experiment, system)
+            certificates.append(
+                certify(
+                    system.problem,
+                    system.embedding,
+                    trajectory,
+                    nodes=_nodes(experiment),
+                    key=experiment.run.seed,
+                    title=system.label,
+                )
+            )
+    return certificates
+
+
+def write(certificates: list[Certificate], folder: Path) -> None:
+    """Write both files into `folder`, which is created if it is not there."""
+    content = json.dumps([c.to_dict() for c in certificates], indent=1, allow_nan=False)
+    text = "\n".join(c.markdown() for c in certificates)
+    for name, words in ((CERTIFICATE, content + "\n"), (CERTIFICATE_MD, text)):
+        atomically(folder / name, lambda file, words=words: file.write(words.encode()))
+
+
+def read(folder: Path) -> list[Certificate]:
+    """The certificates in `folder`; none if it has no such file.
+
+    Raises:
+        InvalidInput: a file that holds something else.
+    """
+    path = folder / CERTIFICATE
+    if not path.is_file():
+        return []
+    try:
+        return [Certificate.from_dict(c) for c in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(
+            f"DIR: {CERTIFICATE} holds no certificates; `neuronal certify` writes it"
+        ) from error
+
+
+def _nodes(experiment: Experiment) -> int:
+    return max(2, min(experiment.limit.nodes, _NODES))
+
+
+def _limit(experiment: Experiment, system: System) -> Trajectory | None:
+    limit = experiment.limit
+    if not limit.enabled:
+        return None
+    start = system.embedding.quadrature(_nodes(experiment), limit.rule, experiment.run.seed)
+    try:
+        return solve(
+            system.problem,
+            start,
+            limit.until or experiment.run.until,
+            rtol=limit.rtol,
+            atol=limit.atol,
+            save_at=_RECORDS,
+            solver=SOLVERS[limit.solver](),
+            step=limit.step,
+            data_nodes=limit.data_nodes,
+        )
+    except (DivergenceError, InvalidInput):  # no step meets the tolerances
+        return None

@@ -1,0 +1,119 @@
+r"""Sums of many outer products brought back to few, at a known loss in $L^2(P_{i-1} \times P_i)$.
+
+`compressed` is the singular value decomposition there, cut at a tolerance: the best approximation
+of its rank. `thinned` replaces the samples of a velocity by fewer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .factored import Factored
+from .orthogonal import measured, sketched_svd, svd
+
+
+def rows_for(rows: int, needed: int) -> int:
+    """Rows to have, in steps of 16: each other number is another program to compile."""
+    return rows if needed <= rows else 16 * -(-(needed + 8) // 16)
+
+
+class Compressed(NamedTuple):
+    """What `compressed` returns.
+
+    Attributes:
+        kernel: its singular value decomposition, cut: rows orthonormal under the measures.
+        discarded: norm in $L^2(P_{i-1} \\times P_i)$ of what was cut off.
+        needed: the rank that the tolerance asks for; more than there was room for if the
+            kernel was cut above it.
+        other: norm there of the same factors with the other scales given.
+    """
+
+    kernel: Factored
+    discarded: Float[Array, ""]
+    needed: Int[Array, ""]
+    other: Float[Array, ""]
+
+
+def compressed(
+    w: Factored,
+    incoming: Float[Array, "n"],
+    outgoing: Float[Array, "n_out"],
+    tolerance: Float[Array, ""],
+    room: int,
+    other: Float[Array, "r"] | None = None,
+) -> Compressed:
+    r"""`w` cut so that the norm of what is lost in $L^2(P_{i-1} \times P_i)$ is below `tolerance`.
+
+    Args:
+        incoming, outgoing: the measures of both layers.
+        room: rows of the result, at most as many as those of `w`.
+        other: scales of the same products in a second kernel, whose norm is wanted too.
+    """
+    with jax.enable_x64(True):  # in single precision too, whose small matrices are in double
+        s = w.s.astype(float)
+        spare = s if other is None else other.astype(float)
+        size = jnp.maximum(jnp.abs(s), jnp.abs(spare))
+        left, right = measured(w.f, incoming), measured(w.g, outgoing)
+        a, b = left.norms(), right.norms()
+        # Rows of either side as large as their product asks: bases resolve what is near the largest.
+        left = left.basis(jnp.sqrt(size * _over(b, a)))
+        right = right.basis(jnp.sqrt(size * _over(a, b)))
+        # w = E_f^T core E_g with orthonormal rows E: all that follows is small
+        core = lambda scales: (left.coefficients.T * _over(scales, size)) @ right.coefficients
+        x, scales, y = svd(core(s))
+        tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1])
+        needed = jnp.sum(tails > tolerance, dtype=jnp.int32)
+        kept = jnp.arange(len(scales)) < jnp.minimum(needed, room)
+        rounded = scales.astype(w.dtype)
+        # Rows behind the rank are zeros, not noise of unit norm. What rounding takes off a scale
+        # goes into its row: there it averages out over the nodes.
+        f = left.rows((x * kept * _over(scales, rounded)).T[:room])
+        g = right.rows((y * kept[:, None])[:room])
+        discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2)).astype(w.dtype)
+        norm = jnp.zeros(()) if other is None else jnp.linalg.norm(core(spare))
+        kernel = Factored(f, g, (rounded * kept)[:room])
+        return Compressed(kernel, discarded, needed, norm.astype(w.dtype))
+
+
+def _over(a: Float[Array, "q"], b: Float[Array, "q"]) -> Float[Array, "q"]:
+    """a / b, and a where b is 0."""
+    return a / jnp.where(b > 0, b, 1)
+
+
+class Thinned(NamedTuple):
+    """A sum of outer products over fewer rows; the norm of what is lost; the rows needed."""
+
+    f: Float[Array, "k n"]
+    g: Float[Array, "k n_out"]
+    lost: Float[Array, ""]
+    needed: Int[Array, ""]
+
+
+def thinned(
+    f: Float[Array, "m n"],
+    g: Float[Array, "m n_out"],
+    incoming: Float[Array, "n"],
+    outgoing: Float[Array, "n_out"],
+    tolerance: Array,
+    rows: int,
+) -> Thinned:
+    r"""`outer(f, g)` with fewer rows than samples, since functions of near samples are alike.
+
+    With orthonormal Q that spans the samples' part of f, $f^\top g \approx (Q^\top f)^\top
+    (Q^\top g)$, and the norm of what is lost is at most $\|f - Q Q^\top f\| \|g\|$.
+    """
+    if rows >= len(f):
+        return Thinned(f, g, jnp.zeros((), f.dtype), jnp.asarray(len(f)))
+    directions, scales = sketched_svd(f, incoming)
+    size = jnp.sqrt(jnp.sum(g**2 @ outgoing))
+    tails = jnp.sqrt(jnp.cumsum((scales**2)[::-1])[::-1]) * size
+    # What is below the roundings of the sketch is there in any case.
+    needed = jnp.sum(tails > jnp.maximum(tolerance, jnp.finfo(f.dtype).eps * tails[0]))
+    kept = jnp.arange(rows) < needed
+    q = directions[:, :rows] * kept
+    lost = jnp.where(needed < len(f), tails[jnp.minimum(jnp.minimum(needed, rows), len(f) - 1)], 0)
+    return Thinned(q.T @ f, q.T @ g, lost, needed)

@@ -1,0 +1,1 @@
+"""Bounds of functions: proofs by interval arithmetic (`intervals`, `forms`), and figures (`search`)."""

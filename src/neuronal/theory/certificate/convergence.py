@@ -1,0 +1,118 @@
+r"""Assumption 1.3 along a run: weighted distances to a limit, ess-sup $|\partial_t w_L|$.
+
+The limits $\bar w_i$ are those of $t \to \infty$; the run's end stands for them, so that the
+distances vanish there by construction. What a run can show is how they fall before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ... import dynamics
+from ...network import Network
+from ...problem import Law, Problem
+from .rows import MEASURED, UNKNOWN, Row, span
+
+_STATEMENTS = {
+    "first": "E[|w_1(t) - w_1*| prod_(j>1) |w_j*|] -> 0",
+    "later": "E[|w_i(t) - w_i*| prod_(j>i) |w_j*|] -> 0",
+    "speed": "ess-sup |d/dt w_L| -> 0",
+}
+
+
+def weighted_distances(network: Network, final: Network) -> Float[np.ndarray, "L"]:
+    r"""$\mathbb{E}[|w_i - \bar w_i| \prod_{j>i} |\bar w_j|]$ of all layers, `final` being $\bar w$.
+
+    The product is averaged from the output down, one layer at a time: it is a chain. Over
+    outputs it is summed, as the prediction's error is.
+    """
+    measures = [np.asarray(p, float) for p in network.measures]
+    distances = []
+    beyond = np.ones(network.output_dim)  # E of the product beyond a layer, given its neuron
+    for i in range(network.depth - 1, -1, -1):
+        w, limit = (np.asarray(n.matrices[i], float) for n in (network, final))
+        outgoing = beyond if i == network.depth - 1 else measures[i] * beyond
+        if i == 0:
+            distances.append(float(np.linalg.norm(w - limit, axis=1) @ outgoing))
+        else:
+            distances.append(float(measures[i - 1] @ np.abs(w - limit) @ outgoing))
+            beyond = np.abs(limit) @ outgoing
+    return np.array(distances[::-1])
+
+
+def last_speed(network: Network, problem: Problem, law: Law, t: float) -> float:
+    r"""$\max_{c} |\partial_t w_L(t, c, \cdot)|$ over the nodes of positive mass."""
+    speeds = np.asarray(_last_velocity(network, problem, law, jnp.asarray(t)))
+    return float(np.max(np.abs(speeds[np.asarray(network.measures[-1]) > 0])))
+
+
+@eqx.filter_jit
+def _last_velocity(network: Network, problem: Problem, law: Law, t: Array) -> Array:
+    rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
+    return dynamics.velocity(
+        network.matrices, network.measures, network.activations, problem.loss, rates, *law
+    )[0][-1]
+
+
+def convergence_rows(
+    networks: Mapping[float, Network], problem: Problem, law: Law, depth: int
+) -> list[Row]:
+    """Three rows; `unknown` with fewer than three times, or where nothing has begun to fall."""
+    names = {
+        "first": "1.3 distance of w_1",
+        "later": f"1.3 distance of w_{span(range(2, depth + 1))}",
+        "speed": f"1.3 speed of w_{depth}",
+    }
+    if len(networks) < 3:
+        why = "no trajectory given" if len(networks) == 1 else "fewer than three records in time"
+        return [Row(names[k], says, UNKNOWN, "", why) for k, says in _STATEMENTS.items()]
+    times = np.array(list(networks))
+    final = list(networks.values())[-1]
+    distances = np.array([weighted_distances(w, final) for w in networks.values()])
+    speeds = np.array([last_speed(w, problem, law, t) for t, w in networks.items()])
+    rows = []
+    for kind, columns in (("first", [0]), ("later", list(range(1, depth)))):
+        detail = {"time": times.tolist()}
+        detail |= {f"w_{i + 1}": distances[:, i].tolist() for i in columns}
+        rows.append(
+            _distance_row(names[kind], _STATEMENTS[kind], times, distances[:, columns], detail)
+        )
+    rows.append(_speed_row(names["speed"], times, speeds))
+    return rows
+
+
+def _distance_row(
+    name: str, says: str, times: np.ndarray, distances: np.ndarray, detail: dict[str, list[float]]
+) -> Row:
+    middle = len(times) // 2
+    start = distances[0]
+    if not np.any(start > 0):
+        return Row(name, says, MEASURED, 0.0, "the weights never move", detail=detail)
+    shares = distances[middle] / np.where(start > 0, start, 1)
+    worst = int(np.argmax(shares))
+    falls = bool(np.all(distances[middle] < np.where(start > 0, start, np.inf)))
+    how = (
+        f"share of the distance at t = {times[0]:g} ({start[worst]:.3g}) that is left at t = "
+        f"{times[middle]:.4g}, worst layer; the weights at t = {times[-1]:g} stand for the limits"
+    )
+    return Row(name, says, MEASURED if falls else UNKNOWN, float(shares[worst]), how, detail=detail)
+
+
+def _speed_row(name: str, times: np.ndarray, speeds: np.ndarray) -> Row:
+    detail = {"time": times.tolist(), "speed": speeds.tolist()}
+    how = f"largest over nodes at t = {times[-1]:g}; {speeds[0]:.3g} at t = {times[0]:g}"
+    falls = speeds[-1] < speeds[0] or speeds[-1] == 0
+    late = (times >= times[-1] / 4) & (times > 0) & (speeds > 0)
+    if np.sum(late) >= 3:
+        power = np.polyfit(np.log(times[late]), np.log(speeds[late]), 1)[0]
+        how += f", going as t^{power:.2g} at the end"
+        falls = falls and power < 0
+    if not falls:
+        how += "; it does not fall there"
+    status = MEASURED if falls else UNKNOWN
+    return Row(name, _STATEMENTS["speed"], status, float(speeds[-1]), how, detail=detail)

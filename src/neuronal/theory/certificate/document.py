@@ -1,0 +1,172 @@
+"""A certificate as one table: for a terminal, as Markdown, JSON and HTML."""
+
+from __future__ import annotations
+
+import html as html_
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...errors import InvalidInput, require
+from .rows import STATUSES, UNKNOWN, VIOLATED, Row
+
+_WIDTH = 120  # where there is no terminal to ask
+
+
+_SECTIONS = {
+    "1.1": "Regularity",
+    "1.2": "Bidirectional diversity",
+    "1.3": "Convergence",
+    "1.4": "Universal approximation",
+    "2": "Theorem 2 and its conclusion",
+}
+
+
+_COLOURS = {"proved": "green", "measured": "cyan", "unknown": "yellow", "violated": "bold red"}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Answers to Assumption 1; `print` it for the table.
+
+    Attributes:
+        title: what is certified.
+        rows: a condition each, in the paper's order.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+
+    def __getitem__(self, condition: str) -> Row:
+        """The row of a condition, such as ``1.1 phi_2 bounded`` (also of layers that share one).
+
+        Raises:
+            InvalidInput: there is no such row.
+        """
+        for row in self.rows:
+            if condition in row.names:
+                return row
+        names = ", ".join(repr(row.condition) for row in self.rows)
+        raise InvalidInput(f"condition: {condition!r} is none of {names}")
+
+    def of(self, status: str) -> list[Row]:
+        """The rows of that status: proved, measured, unknown or violated."""
+        require(status in STATUSES, f"status: {status!r} is none of {', '.join(STATUSES)}")
+        return [row for row in self.rows if row.status == status]
+
+    @property
+    def violated(self) -> list[Row]:
+        """The conditions that fail."""
+        return self.of(VIOLATED)
+
+    @property
+    def unknown(self) -> list[Row]:
+        """The conditions without an answer."""
+        return self.of(UNKNOWN)
+
+    @property
+    def summary(self) -> str:
+        """How many rows of each status."""
+        return ", ".join(f"{len(self.of(status))} {status}" for status in STATUSES)
+
+    def table(self) -> Table:
+        """For a Rich console."""
+        table = Table(title=escape(self.title), title_justify="left", caption=self.summary,
+                      caption_justify="left", box=None, padding=(0, 2, 0, 0))  # fmt: skip
+        table.add_column("condition", no_wrap=True)
+        table.add_column("status", no_wrap=True)
+        table.add_column("figure", max_width=12)
+        table.add_column("how")
+        for section, rows in self._sections():
+            table.add_row(f"[bold]{section}[/bold]")
+            for row in rows:
+                status = f"[{_COLOURS[row.status]}]{row.status}[/]"
+                table.add_row(
+                    f"  {escape(_bare(row))}", status, escape(row.figure_text), escape(row.how)
+                )
+        return table
+
+    def __rich__(self) -> Table:
+        return self.table()
+
+    def __str__(self) -> str:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(width=_WIDTH, highlight=False)
+        with console.capture() as captured:
+            console.print(self.table())
+        return captured.get().rstrip("\n")
+
+    def markdown(self) -> str:
+        """A heading, the summary, and one table."""
+        lines = [f"# {self.title}", "", f"{self.summary}.", ""]
+        lines += ["| condition | says | status | figure | how |", "|---|---|---|---|---|"]
+        for row in self.rows:
+            cells = (row.condition, row.statement, row.status, row.figure_text, row.how)
+            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        return "\n".join(lines) + "\n"
+
+    def json(self) -> str:
+        """Everything, with the series behind the figures; numbers that are not finite as words."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
+
+    def to_dict(self) -> dict:
+        """What `json` writes."""
+        rows = [
+            {
+                "condition": row.condition,
+                "statement": row.statement,
+                "status": row.status,
+                "figure": _finite(row.figure),
+                "how": row.how,
+                "layers": list(row.layers),
+                "detail": {k: [_finite(float(v)) for v in vs] for k, vs in row.detail.items()},
+            }
+            for row in self.rows
+        ]
+        return {"title": self.title, "rows": rows}
+
+    @classmethod
+    def from_dict(cls, content: Mapping) -> Certificate:
+        """A certificate from `to_dict`; figures that were not finite stay words."""
+        rows = [Row(**{**row, "layers": tuple(row["layers"])}) for row in content["rows"]]
+        return cls(content["title"], tuple(rows))
+
+    def html(self) -> str:
+        """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
+        body = ""
+        for section, rows in self._sections():
+            body += f'<tr class="group"><th colspan="4">{html_.escape(section)}</th></tr>'
+            for row in rows:
+                says = html_.escape(row.statement, quote=True)
+                body += (
+                    f'<tr><td title="{says}">{html_.escape(_bare(row))}</td>'
+                    f'<td class="status {row.status}">{row.status}</td>'
+                    f"<td>{html_.escape(row.figure_text)}</td>"
+                    f'<td class="how">{html_.escape(row.how)}</td></tr>'
+                )
+        head = "".join(f"<th>{name}</th>" for name in ("condition", "status", "figure", "how"))
+        return (
+            f'<table class="certificate"><caption>{html_.escape(self.title)}: {self.summary}.'
+            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _sections(self) -> Iterator[tuple[str, list[Row]]]:
+        for number, words in _SECTIONS.items():
+            rows = [row for row in self.rows if row.condition.split(" ", 1)[0] == number]
+            if rows:
+                yield f"{number} {words}", rows
+
+
+def _bare(row: Row) -> str:
+    """The condition without its number, which the section's heading gives."""
+    return row.condition.split(" ", 1)[1]
+
+
+def _finite(value: float | str) -> float | str:
+    return value if isinstance(value, str) or math.isfinite(value) else str(value)

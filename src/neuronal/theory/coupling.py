@@ -1,0 +1,299 @@
+r"""Section 4: a network and the limit, coupled by their neurons.
+
+Latents $C_i(j)$ are sampled once; the network starts from $w_i^0(C_{i-1}(j), C_i(j'))$. Three
+systems then run side by side: SGD on that network, the MF ODE on the very neurons of the
+network (its gradient flow), and the limit, which carries the sampled neurons along with
+measure zero and so has weights $w_i(t, C_{i-1}(j), C_i(j'))$ to compare with theirs. SGD leaves
+its flow by the noise of the samples and the step, order $\epsilon^{1/2}$; the flow leaves
+the limit by the sampling of neurons, order $n^{-1/2}$.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from ..drivers.ode.solve import solve
+from ..drivers.recording import record_times
+from ..drivers.sgd.train import train
+from ..drivers.trajectory import Trajectory
+from ..embeddings import AbstractEmbedding
+from ..errors import require
+from ..network import Network
+from ..problem import Problem
+from ..quadrature import key_of
+from .rates import Rate, exponent, rms
+
+PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
+QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """Distances between SGD, the flow of its own neurons, and the limit.
+
+    Attributes:
+        data: an `xarray.Dataset`. Distances, each the largest value over times, along
+            `pair`, `learning_rate`, `width`, `seed`: ``prediction`` (root mean square over
+            the law of X), ``risk`` (absolute), ``weight_rms`` and ``weight_max`` (over the
+            carried neurons, and along `layer`). Risks: ``risk_sgd``, ``risk_flow``,
+            ``risk_limit`` along `time` (MF time).
+        limit: the limit's trajectory.
+    """
+
+    data: xr.Dataset
+    limit: Trajectory
+
+    def rate(
+        self,
+        along: str = "width",
+        pair: str = "flow-limit",
+        of: str = "prediction",
+        layer: int | None = None,
+    ) -> Rate:
+        """The exponent in `width` or `learning_rate`, with its interval over seeds.
+
+        Widths of one seed share neurons, so only seeds are independent (`rates.exponent`).
+        The exponent in the width is taken at the smallest learning rate, that in the learning
+        rate at the largest width.
+
+        Args:
+            of: one of `QUANTITIES`; a weight distance takes a `layer`, 1..L.
+
+        Raises:
+            InvalidInput: an unknown name, or a single value to fit.
+        """
+        return fitted(self.data, along, pair, of, layer)
+
+    def __str__(self) -> str:
+        lines = ["prediction distance, root mean square over seeds"]
+        lines.append(f"{'rate':>10}{'width':>8}" + "".join(f"{pair:>14}" for pair in PAIRS))
+        for eps in self.data.learning_rate.values:
+            for n in self.data.width.values:
+                row = self.data.prediction.sel(learning_rate=eps, width=n)
+                cells = "".join(f"{rms(row.sel(pair=p).values):>14.3e}" for p in PAIRS)
+                lines.append(f"{eps:>10g}{n:>8d}" + cells)
+        return "\n".join(lines)
+
+
+def couple(
+    problem: Problem,
+    embedding: AbstractEmbedding,
+    widths: Sequence[int],
+    learning_rate: float | Sequence[float],
+    until: float,
+    key: PRNGKeyArray | int,
+    *,
+    seeds: int = 5,
+    batch_size: int = 1,
+    nodes: int = 2048,
+    rule: str = "sobol",
+    carried: int = 256,
+    rtol: float = 1e-4,
+    atol: float = 1e-6,
+    save_at: int | ArrayLike | None = 16,
+    data_nodes: int = 64,
+    progress: bool | Callable[[str, float], None] = False,
+) -> Coupling:
+    r"""Couple networks of several widths with their limit.
+
+    Args:
+        widths: of the networks; the first n neurons of a wider one are the narrower one.
+        learning_rate, batch_size: of SGD ($\epsilon$ in MF time), one or several.
+        until: MF time.
+        key: of latents and samples; seed s uses the key folded with s.
+        nodes, rule: of the limit. Their error must be well below that of the widest
+            network; another key or more nodes tell.
+        carried: so many of a layer's neurons are carried by the limit and compared in their
+            weights (all of a narrower network); 0 compares predictions and risks alone.
+        rtol, atol: of the ODEs.
+        save_at: MF times at which to compare, or a number of intervals; rounded to whole
+            steps of the largest learning rate.
+        data_nodes: quadrature nodes of $E_Z$ for laws that are not finite.
+        progress: called after each run of SGD with its distances in words and the share of
+            runs done; True prints them.
+
+    Raises:
+        InvalidInput: arguments that do not fit.
+        DivergenceError: a run left the finite numbers.
+    """
+    require(len(widths) > 0 and min(widths) >= 1, f"widths: takes integers >= 1, got {widths}")
+    require(seeds >= 1, f"seeds: takes 1 or more, got {seeds}")
+    require(carried >= 0, f"carried: takes 0 or more, got {carried}")
+    rates = np.atleast_1d(np.asarray(learning_rate, float))
+    require(bool(np.all(rates > 0)), f"learning_rate: takes positive numbers, got {learning_rate}")
+    times = _common_times(record_times(save_at, 0.0, until), rates)
+    law = problem.quadrature(data_nodes)
+    ode = {"rtol": rtol, "atol": atol, "save_at": times, "data_nodes": data_nodes}
+    key = key_of(key)
+    data = _empty(rates, widths, seeds, times, embedding.depth, carried)
+
+    def flow_of(neurons: Network, kept: slice | None) -> _Run:
+        return _watched(
+            lambda watch: solve(problem, neurons, times[-1], progress=watch, **ode), law.x, kept
+        )
+
+    count = min(carried, max(widths))
+    plain = None if carried else flow_of(embedding.quadrature(nodes, rule, key), None)
+    limit, done = plain, 0
+    for s in range(seeds):
+        for_latents, for_samples = jax.random.split(jax.random.fold_in(key, s))
+        if plain is None:
+            latents = [embedding.latents(i, count, for_latents) for i in range(1, embedding.depth)]
+            # Carried neurons stand behind the nodes.
+            limit = flow_of(
+                embedding.quadrature(nodes, rule, key, carry=latents), slice(-count, None)
+            )
+        assert limit is not None
+        data["risk_limit"][:] = limit.trajectory.loss
+        for n in widths:
+            network = embedding.sample(n, for_latents)
+            kept = min(n, carried)
+            own = slice(0, kept) if kept else None
+            flow = flow_of(network, own)
+            data["risk_flow"].loc[{"width": n, "seed": s}] = flow.trajectory.loss
+            for eps in rates:
+                sgd = _watched(
+                    lambda watch, net=network, e=eps, k=for_samples: train(
+                        problem, net, e, times[-1], k, batch_size,
+                        save_at=times, data_nodes=data_nodes, progress=watch,
+                    ),
+                    law.x,
+                    own,
+                )  # fmt: skip
+                place = {"learning_rate": eps, "width": n, "seed": s}
+                data["risk_sgd"].loc[place] = sgd.trajectory.loss
+                runs = {"sgd": sgd, "flow": flow, "limit": limit}
+                for pair in PAIRS:
+                    a, b = (runs[name] for name in pair.split("-"))
+                    for name, distance in _distances(a, b, law.weights, kept).items():
+                        data[name].loc[place | {"pair": pair}] = distance
+                done += 1
+                if progress:
+                    at = data.prediction.loc[place]
+                    figures = ", ".join(f"{p} {float(at.sel(pair=p)):.2e}" for p in PAIRS)
+                    words = f"seed {s}, width {n}, rate {eps:g}: {figures}"
+                    say = print if progress is True else progress
+                    say(words, done / (seeds * len(widths) * len(rates)))
+    assert limit is not None
+    return Coupling(data, limit.trajectory)
+
+
+def fitted(
+    data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
+) -> Rate:
+    """`Coupling.rate` from the dataset alone."""
+    require(along in ("width", "learning_rate"), f"along: width or learning_rate, got {along!r}")
+    require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
+    require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
+    chosen = data[of].sel(pair=pair)
+    if of.startswith("weight"):
+        require(layer is not None, f"layer: {of} takes a layer, 1..{data.sizes['layer']}")
+        chosen = chosen.sel(layer=layer)
+    if along == "width":
+        chosen = chosen.sel(learning_rate=float(data.learning_rate.min()))
+    else:
+        chosen = chosen.sel(width=int(data.width.max()))
+    require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
+    table = np.asarray(chosen.transpose(along, "seed"))
+    return exponent(np.asarray(chosen[along]), table)
+
+
+@dataclass
+class _Run:
+    trajectory: Trajectory
+    predictions: list[Array] = field(default_factory=list)
+    weights: list[list[np.ndarray]] = field(default_factory=list)
+
+
+def _watched(run: Callable[[Callable], Trajectory], x: Array, kept: slice | None) -> _Run:
+    """A run with its predictions, and its weights among the neurons `kept`, at each record."""
+    predictions: list[Array] = []
+    weights: list[list[np.ndarray]] = []
+
+    def watch(t: float, loss: float, network: Network) -> None:
+        predictions.append(network(x))
+        if kept is not None:
+            first, *middle, last = network.matrices
+            inner = [w[kept, kept] for w in middle]
+            weights.append([np.asarray(w) for w in (first[kept], *inner, last[kept])])
+
+    return _Run(run(watch), predictions, weights)
+
+
+def _distances(a: _Run, b: _Run, weights: Array, kept: int) -> dict[str, float | np.ndarray]:
+    p, q = jnp.stack(a.predictions), jnp.stack(b.predictions)
+    found: dict[str, float | np.ndarray] = {
+        "prediction": float(jnp.max(jnp.sqrt(jnp.sum((p - q) ** 2, axis=2) @ weights))),
+        "risk": float(np.max(np.abs(a.trajectory.loss - b.trajectory.loss))),
+    }
+    if kept:
+        gaps = [
+            [np.abs(u - v) for u, v in zip(_first(ws, kept), _first(vs, kept), strict=True)]
+            for ws, vs in zip(a.weights, b.weights, strict=True)
+        ]
+        found["weight_max"] = np.max([[g.max() for g in layers] for layers in gaps], axis=0)
+        found["weight_rms"] = np.max([[rms(g) for g in layers] for layers in gaps], axis=0)
+    return found
+
+
+def _first(weights: list[np.ndarray], kept: int) -> list[np.ndarray]:
+    """The weights among the first `kept` neurons; inputs and outputs are all kept."""
+    first, *middle, last = weights
+    return [first[:kept], *(w[:kept, :kept] for w in middle), last[:kept]]
+
+
+def _common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) -> np.ndarray:
+    """Times that are whole steps of every learning rate."""
+    largest = rates.max()
+    whole = np.round(largest / rates)
+    require(
+        bool(np.allclose(whole * rates, largest, rtol=1e-6)),
+        "learning_rate: several must divide the largest, so that they share times",
+    )
+    steps = np.unique(np.round(times / largest))
+    require(len(steps) > 1, f"until: less than one step of learning_rate {largest:g}")
+    return steps * largest
+
+
+def _empty(
+    rates: np.ndarray,
+    widths: Sequence[int],
+    seeds: int,
+    times: np.ndarray,
+    depth: int,
+    carried: int,
+) -> xr.Dataset:
+    coords = {
+        "pair": list(PAIRS),
+        "learning_rate": rates,
+        "width": list(widths),
+        "seed": np.arange(seeds),
+        "time": times,
+        "layer": np.arange(1, depth + 1),
+    }
+    runs = ("learning_rate", "width", "seed")
+    shapes = {
+        "prediction": ("pair", *runs),
+        "risk": ("pair", *runs),
+        "risk_sgd": (*runs, "time"),
+        "risk_flow": ("width", "seed", "time"),
+        "risk_limit": ("time",),
+    }
+    if carried:
+        shapes |= dict.fromkeys(("weight_rms", "weight_max"), ("pair", *runs, "layer"))
+    else:
+        del coords["layer"]
+    arrays = {
+        name: (dims, np.full([len(coords[d]) for d in dims], np.nan))
+        for name, dims in shapes.items()
+    }
+    data = xr.Dataset(arrays, coords)
+    data["time"].attrs["units"] = "MF time"
+    return data

@@ -1,0 +1,1 @@
+"""The width as a dial: fewer neurons of a trained network (`resample`), or more (`grow`)."""
