@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neuronal.quadrature import RULES, _korobov, gaussian, key_of, lattice, sobol
+from neuronal.checks import key_of
+from neuronal.quadrature import RULES, _korobov, gaussian, lattice, sobol
 
 
 @pytest.fixture(autouse=True)

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from . import dynamics
+from .checks import require
 from .drivers.ode.factored import FactoredRungeKutta, factored_start
 from .drivers.ode.integrate import field_of
-from .errors import require
 from .kernels import Factored
 from .network import Network
 from .problem import Law, Problem

@@ -20,8 +20,9 @@ from jaxtyping import Array, ArrayLike, Float
 from sklearn import datasets as bundled
 from sklearn.model_selection import train_test_split
 
+from .checks import require
 from .distributions import Empirical, with_bias
-from .errors import InvalidInput, require
+from .errors import InvalidInput
 
 Task = Literal["classification", "regression"]
 TASKS = ("auto", "classification", "regression")

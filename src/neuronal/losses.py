@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .errors import InvalidInput, require
+from .checks import positive, require
+from .errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,7 @@ class PseudoHuber(ResidualLoss):
     gradient_lipschitz = 1.0
 
     def __post_init__(self):
-        require(
-            math.isfinite(self.delta) and self.delta > 0,
-            f"delta: takes a positive number, got {self.delta!r}",
-        )
+        positive("delta", self.delta)
 
     @property
     def gradient_bound(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -169,10 +167,7 @@ class Cauchy(ResidualLoss):
     gradient_lipschitz = 1.0
 
     def __post_init__(self):
-        require(
-            math.isfinite(self.delta) and self.delta > 0,
-            f"delta: takes a positive number, got {self.delta!r}",
-        )
+        positive("delta", self.delta)
 
     @property
     def gradient_bound(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]

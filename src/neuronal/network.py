@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .errors import InvalidInput, require
+from .checks import all_finite, as_numpy_if_free, columns, finite, require
 from .kernels import Delayed, Factored
 from .losses import Loss
 
@@ -56,7 +56,7 @@ class Network(eqx.Module):
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
     ):
-        given: tuple[Any, ...] = tuple(_array(f"weights[{i}]", w, 2) for i, w in enumerate(weights))
+        given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(weights))
         depth = len(given)
         require(depth >= 2, f"weights: takes L >= 2 layers, got {depth}")
         for i, w in enumerate(given):
@@ -126,7 +126,7 @@ class Network(eqx.Module):
 
     def sensitivities(self, x: ArrayLike, y: ArrayLike, loss: Loss) -> list[Float[Array, "m n_i"]]:
         r"""$\Delta^H_1, \dots, \Delta^H_L$ at samples `x (m, d)`, `y (m,)` or `(m, k)`."""
-        inputs: Array = _array("x", self.inputs(x), 2)
+        inputs: Array = finite("x", self.inputs(x), 2)
         targets = columns("y", y)
         require(len(targets) == len(inputs), f"y: {len(targets)} targets for {len(inputs)} inputs")
         loss.check(targets, self.output_dim)
@@ -170,44 +170,12 @@ def _matrix(name: str, w: Array | Delayed | Factored) -> Array:
     return w.matrix()
 
 
-def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
-    """`y (m,)` or `(m, k)` as a finite array `(m, k)`, else `InvalidInput`."""
-    y = numbers(name, y)
-    return _array(name, here(y)[:, None] if y.ndim == 1 else y, 2)
-
-
-def numbers(name: str, value: ArrayLike) -> Array:
-    """`value` as an array, else `InvalidInput`."""
-    try:
-        return jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
-
-
-def _array(name: str, value: ArrayLike | Factored, ndim: int) -> Any:
-    if isinstance(value, Factored):  # two dimensions by nature
-        finite = all(map(all_finite, (value.f, value.g, value.s)))
-        require(finite, f"{name}: holds NaN or infinite values")
-        return value
-    array = numbers(name, value)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(float)
-    require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")
-    require(all_finite(array), f"{name}: holds NaN or infinite values")
-    return array
-
-
-def all_finite(array: Array) -> bool:
-    """Whether it holds neither NaN nor infinite values."""
-    if isinstance(near := here(array), np.ndarray):
-        return bool(np.isfinite(near).all())
-    return bool(jnp.all(jnp.isfinite(near)))
-
-
-def here(array: Array) -> Array | np.ndarray:
-    """The array as NumPy's where that copies nothing: JAX compiles every operation, for each shape."""
-    platforms = [device.platform for device in array.devices()]
-    return np.asarray(array) if platforms == ["cpu"] else array
+def _weight(name: str, w: ArrayLike | Factored) -> Any:
+    if isinstance(w, Factored):  # two dimensions by nature
+        parts_finite = all(map(all_finite, (w.f, w.g, w.s)))
+        require(parts_finite, f"{name}: holds NaN or infinite values")
+        return w
+    return finite(name, w, 2)
 
 
 def _measures(
@@ -221,9 +189,9 @@ def _measures(
     )
     arrays = []
     for i, (given, n) in enumerate(zip(measures, widths, strict=True)):
-        p = _array(f"measures[{i}]", given, 1).astype(dtype)
+        p = finite(f"measures[{i}]", given, 1).astype(dtype)
         require(p.shape == (n,), f"measures[{i}]: takes shape ({n},), got {p.shape}")
-        least, total = float(here(p).min()), float(here(p).sum())
+        least, total = float(as_numpy_if_free(p).min()), float(as_numpy_if_free(p).sum())
         require(least >= 0, f"measures[{i}]: holds negative weights")
         require(abs(total - 1) < 1e-4, f"measures[{i}]: sums to {total}, not 1")
         arrays.append(p)

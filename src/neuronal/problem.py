@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import dynamics
+from .checks import require
 from .distributions import Distribution
 from .embeddings import AbstractEmbedding
-from .errors import require
 from .losses import Loss
 from .network import Network
 from .schedules import Schedule, Schedules, per_layer

@@ -24,7 +24,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special, stats
 
-from .errors import InvalidInput, require
+from .checks import require
+from .errors import InvalidInput
 
 RULES = ("monte-carlo", "antithetic", "sobol", "lattice", "gauss-hermite")
 _MAX_SOBOL_DIM = 21201
@@ -111,20 +112,6 @@ def _korobov(nodes: int, dim: int) -> Float[np.ndarray, "dim"]:
         return float(product.mean())
 
     return vector(min(candidates, key=error))
-
-
-def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
-    """A random key from a key or an integer seed."""
-    if isinstance(seed, int | np.integer):
-        return jax.random.key(int(seed))
-    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
-        return seed
-    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
-    require(
-        array.dtype == np.uint32 and array.shape == (2,),
-        "key: takes jax.random.key(seed), jax.random.PRNGKey(seed) or an integer seed",
-    )
-    return jax.random.wrap_key_data(jnp.asarray(array))
 
 
 def _gauss_hermite(nodes: int, dim: int) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .errors import require
+from .checks import non_negative, positive, require
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
@@ -106,29 +106,29 @@ class Warmup:
 
 def constant(value: float = 1.0) -> Constant:
     r"""$\xi(t) = v$ for all t, the default with $v = 1$."""
-    _non_negative("value", value)
+    non_negative("value", value)
     return Constant(value)
 
 
 def cosine(horizon: float, value: float = 1.0, final: float = 0.0) -> Cosine:
     """Half a cosine from `value` to `final` over `horizon` (MF time)."""
-    _positive("horizon", horizon)
-    _non_negative("value", value)
-    _non_negative("final", final)
+    positive("horizon", horizon)
+    non_negative("value", value)
+    non_negative("final", final)
     return Cosine(horizon, value, final)
 
 
 def exponential(time_constant: float, value: float = 1.0) -> Exponential:
     """Exponential decay with a time constant in MF time."""
-    _positive("time_constant", time_constant)
-    _non_negative("value", value)
+    positive("time_constant", time_constant)
+    non_negative("value", value)
     return Exponential(time_constant, value)
 
 
 def warmup(horizon: float, value: float = 1.0) -> Warmup:
     """Linear rise to `value` over `horizon` (MF time)."""
-    _positive("horizon", horizon)
-    _non_negative("value", value)
+    positive("horizon", horizon)
+    non_negative("value", value)
     return Warmup(horizon, value)
 
 
@@ -150,7 +150,7 @@ def depth_balanced(
     values = (1.0, *(middle,) * (depth - 2), 1.0)
     if horizon is None:
         return tuple(map(Constant, values))
-    _positive("horizon", float(horizon))
+    positive("horizon", float(horizon))
     length: Any = horizon
     return tuple(Cosine(length, value) for value in values)
 
@@ -172,11 +172,3 @@ def per_layer(schedules: Schedules, depth: int) -> tuple[Schedule, ...]:
     )
     require(all(map(callable, given)), "schedules: each must be a callable of MF time")
     return given
-
-
-def _positive(name: str, value: float) -> None:
-    require(math.isfinite(value) and value > 0, f"{name}: takes a positive number, got {value}")
-
-
-def _non_negative(name: str, value: float) -> None:
-    require(math.isfinite(value) and value >= 0, f"{name}: takes a number >= 0, got {value}")

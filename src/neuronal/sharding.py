@@ -22,8 +22,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
+from .checks import require
 from .embeddings import AbstractEmbedding
-from .errors import require
 from .kernels import Factored
 from .kernels.shards import ALONG, AXIS, ROWS, WHOLE, on_each
 from .network import Network

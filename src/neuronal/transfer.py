@@ -19,14 +19,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .checks import dimensions, hidden_sizes, is_whole, key_of, require
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
 from .drivers.trajectory import DivergenceError, Trajectory
 from .embeddings import AbstractEmbedding, Bidirectional
-from .embeddings.base import dimensions, hidden_sizes
-from .errors import InvalidInput, require, whole
+from .errors import InvalidInput
 from .problem import Problem
-from .quadrature import key_of
 from .schedules import Schedule, depth_balanced
 
 RATES = tuple(0.025 * 2**j for j in range(10))
@@ -55,7 +54,7 @@ class Recipe:
     annealed: bool = True
 
     def __post_init__(self) -> None:
-        require(whole(self.steps, 1), f"steps: takes an integer >= 1, got {self.steps!r}")
+        require(is_whole(self.steps, 1), f"steps: takes an integer >= 1, got {self.steps!r}")
         require(callable(self.embedding), "embedding: takes a function of the depth")
         require(
             self.problem.schedules is None,
@@ -273,7 +272,7 @@ def _bidirectional(problem: Problem, most: int = 256) -> OfDepth:
 
 
 def _keys(key: PRNGKeyArray | int, seeds: int) -> Array:
-    require(whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
+    require(is_whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
     return jax.random.split(key_of(key), int(seeds))
 
 

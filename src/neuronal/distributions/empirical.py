@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from ..errors import require
+from ..checks import as_numpy_if_free, columns, numbers, require
 from ..losses import Loss
-from ..network import columns, here, numbers
 from .base import Distribution
 
 
@@ -39,7 +38,7 @@ class Empirical(Distribution):
         if weights is None:
             self.weights = jnp.asarray(np.full(len(x), 1 / len(x)), float)
         else:
-            w = here(columns("weights", weights))[:, 0]
+            w = as_numpy_if_free(columns("weights", weights))[:, 0]
             require(w.shape == (len(x),), f"weights: takes shape ({len(x)},), got {w.shape}")
             total = float(w.sum())
             require(float(w.min()) >= 0 and total > 0, "weights: takes numbers >= 0, not all 0")

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special
 
 from .. import quadrature
-from ..errors import require
+from ..checks import require
 
 
 class Inputs(eqx.Module):

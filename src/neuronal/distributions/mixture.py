@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from .. import quadrature
-from ..errors import require
+from ..checks import columns, require
 from ..losses import Loss
-from ..network import columns
 from .base import Distribution
 from .inputs import with_bias
 

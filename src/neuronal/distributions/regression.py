@@ -11,9 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import quadrature
-from ..errors import require
+from ..checks import columns, require
 from ..losses import Loss, ResidualLoss, Squared
-from ..network import columns
 from .base import Distribution
 from .inputs import Inputs
 

@@ -18,7 +18,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .. import dynamics
 from ..activations import Activation
-from ..errors import InvalidInput, require
+from ..checks import require
+from ..errors import InvalidInput
 from ..kernels import added, average_incoming, average_outgoing, outer
 from ..network import Network
 from ..problem import Law, Problem

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..errors import require
+from ..checks import require
 from ..kernels import Factored
 from ..network import Network
 from .driver import Driver, Report

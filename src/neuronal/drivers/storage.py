@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..checks import hidden_sizes, require
 from ..embeddings import AbstractEmbedding
-from ..embeddings.base import hidden_sizes
-from ..errors import require
 from ..kernels import Factored, compressed, mean_square, rows_for
 from ..kernels.orthogonal import one_lapack_thread
 from ..network import Network

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from ..checks import require
 from ..dynamics import Kernels
-from ..errors import require
 from ..network import Network
 from .driver import Driver, Report
 

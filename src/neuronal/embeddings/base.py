@@ -16,12 +16,11 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from .. import quadrature
 from ..activations import Activation
-from ..errors import InvalidInput, require, whole
+from ..checks import hidden_sizes, key_of, require
+from ..errors import InvalidInput
 from ..kernels import Factored
 from ..network import Network
 
@@ -86,7 +85,7 @@ class AbstractEmbedding(eqx.Module):
 
     def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:
         """Independent latents of `width` neurons; a prefix of those of any larger width."""
-        layer_key = jax.random.fold_in(quadrature.key_of(key), layer)
+        layer_key = jax.random.fold_in(key_of(key), layer)
         return jax.vmap(lambda k: self.draw(layer, k))(_keys(layer_key, int(width)))
 
     def sample(
@@ -141,7 +140,7 @@ class AbstractEmbedding(eqx.Module):
         self, nodes: int | Sequence[int], rule: str, key: PRNGKeyArray | int
     ) -> list[tuple[Latents, Float[Array, "n"]]]:
         counts = hidden_sizes("nodes", nodes, self.depth)
-        key = quadrature.key_of(key)
+        key = key_of(key)
         return [
             self.nodes(i, n, rule, jax.random.fold_in(key, i))
             for i, n in enumerate(counts, start=1)
@@ -153,20 +152,6 @@ def _keys(key: PRNGKeyArray, width: int) -> Array:
     return jax.vmap(lambda j: jax.random.fold_in(key, j))(jnp.arange(width))
 
 
-def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
-    """`sizes` as one positive integer a hidden layer, else `InvalidInput`."""
-    given: tuple[Any, ...] = (
-        (sizes,) * (depth - 1) if np.ndim(sizes) == 0 else tuple(np.asarray(sizes))
-    )
-    require(
-        len(given) == depth - 1,
-        f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
-    )
-    for n in given:
-        require(whole(n, 1), f"{name}: takes integers >= 1, got {n!r}")
-    return tuple(map(int, given))
-
-
 def carried_sizes(carry: Sequence[Latents], depth: int) -> list[int]:
     """How many neurons are carried in each hidden layer."""
     require(len(carry) == depth - 1, f"carry: takes latents of each hidden layer ({depth - 1})")
@@ -176,16 +161,6 @@ def carried_sizes(carry: Sequence[Latents], depth: int) -> list[int]:
 def append_zeros(measure: Float[Array, "n"], count: int) -> Float[Array, "n_more"]:
     """`measure` with `count` nodes of weight zero behind it."""
     return jnp.concatenate([measure, jnp.zeros(count, measure.dtype)])
-
-
-def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
-    """Raise `InvalidInput` unless the three are possible."""
-    for name, value, least in (
-        ("input_dim", input_dim, 1),
-        ("depth", depth, 2),
-        ("output_dim", output_dim, 1),
-    ):
-        require(whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
 
 
 def over_pairs(function: Callable[[Any, Any], Array], c: Latents, c_next: Latents) -> Array:

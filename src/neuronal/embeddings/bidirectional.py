@@ -28,10 +28,10 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..errors import require, whole
+from ..checks import dimensions, is_whole, positive, require
 from ..kernels import Factored, factored
 from . import features
-from .base import AbstractEmbedding, Latents, dimensions
+from .base import AbstractEmbedding, Latents
 
 FLAT_RANK = 16
 """Coefficients s_k are 1 up to here, then fall as k**-2: summable, and no layer attenuates
@@ -82,15 +82,15 @@ class Bidirectional(AbstractEmbedding):
         last_activation: str | Activation = activations_.identity,
     ):
         dimensions(input_dim, depth, output_dim)
-        require(whole(rank, 1), f"rank: takes an integer >= 1, got {rank!r}")
+        require(is_whole(rank, 1), f"rank: takes an integer >= 1, got {rank!r}")
         self.input_dim, self.output_dim, self.rank = int(input_dim), int(output_dim), int(rank)
         self.activations = activations_.per_layer(activation, last_activation, int(depth))
-        self.input_scale = 1.5 / math.sqrt(input_dim) if input_scale is None else float(input_scale)
-        require(self.input_scale > 0, f"input_scale: takes a positive number, got {input_scale}")
+        if input_scale is None:
+            input_scale = 1.5 / math.sqrt(input_dim)
+        self.input_scale = positive("input_scale", input_scale)
         if isinstance(gain, str):
             require(gain == "critical", f"gain: takes 'critical' or numbers, got {gain!r}")
-            require(spread > 0, f"spread: takes a positive number, got {spread}")
-            self.gains = self._critical_gains(float(spread), inputs)
+            self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
             given = (gain,) * (depth - 2) if isinstance(gain, int | float) else tuple(gain)
             require(

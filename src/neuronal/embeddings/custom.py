@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..errors import InvalidInput, require
+from ..checks import require
+from ..errors import InvalidInput
 from .base import AbstractEmbedding, Latents, over_pairs
 
 

@@ -25,9 +25,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..errors import require
+from ..checks import dimensions, require
 from ..network import Network
-from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes, dimensions
+from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
 
 
 class IID(AbstractEmbedding):

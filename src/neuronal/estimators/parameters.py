@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import require, whole
+from ..checks import is_number, is_whole, require
 
 
 def is_limit(width: object) -> bool:
@@ -26,29 +26,25 @@ def check_parameters(estimator: Any) -> None:
         ("n_iter_no_change", 1),
     ):
         value = getattr(estimator, name)
-        require(whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+        require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
     require(
-        is_limit(estimator.width) or whole(estimator.width, 1),
+        is_limit(estimator.width) or is_whole(estimator.width, 1),
         f"width: takes an integer >= 1, or inf for the limit, got {estimator.width!r}",
     )
     rate = estimator.learning_rate
     require(
-        rate is None or (_is_number(rate) and rate > 0),
+        rate is None or (is_number(rate) and rate > 0),
         f"learning_rate: takes a positive number, or None to find one, got {rate!r}",
     )
     for name in ("balance", "tol"):
         value = getattr(estimator, name)
-        require(_is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {value!r}")
+        require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {value!r}")
     require(
         estimator.schedule in ("cosine", "constant"),
         f"schedule: takes 'cosine' or 'constant', got {estimator.schedule!r}",
     )
     share = estimator.validation_fraction
     require(
-        _is_number(share) and 0 < share < 1,
+        is_number(share) and 0 < share < 1,
         f"validation_fraction: takes a number between 0 and 1, got {share!r}",
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))

@@ -16,9 +16,9 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 
+from ..checks import numbers, require
 from ..distributions import Empirical
-from ..errors import InvalidInput, require
-from ..network import numbers
+from ..errors import InvalidInput
 
 
 class Samples(NamedTuple):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from .. import losses
 from ..activations import Activation
-from ..errors import require
+from ..checks import require
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
 from .parameters import check_parameters

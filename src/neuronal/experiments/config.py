@@ -15,8 +15,9 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..activations import ACTIVATIONS
+from ..checks import require
 from ..drivers.storage import KERNELS
-from ..errors import InvalidInput, require
+from ..errors import InvalidInput
 from ..losses import LOSSES
 from ..quadrature import RULES
 from . import messages

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import xarray as xr
 
-from ..errors import require
+from ..checks import require
 from ..theory.coupling import couple
 from . import results
 from .build import build

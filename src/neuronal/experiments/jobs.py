@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..checks import key_of
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
 from ..drivers.storage import choose_kernel
@@ -25,7 +26,6 @@ from ..drivers.trajectory import DivergenceError, Trajectory
 from ..errors import InvalidInput
 from ..network import Network
 from ..problem import mean_loss
-from ..quadrature import key_of
 from . import checkpoints
 from .build import SOLVERS, Built, System
 from .checkpoints import Checkpoint

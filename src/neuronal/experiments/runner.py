@@ -9,7 +9,8 @@ from pathlib import Path
 import jax
 import xarray as xr
 
-from ..errors import InvalidInput, require
+from ..checks import require
+from ..errors import InvalidInput
 from . import results
 from .build import build
 from .checkpoints import atomically

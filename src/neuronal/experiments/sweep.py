@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..checks import require
 from ..drivers.trajectory import DivergenceError
-from ..errors import InvalidInput, require
+from ..errors import InvalidInput
 from . import results
 from .config import Experiment, parse
 from .runner import run

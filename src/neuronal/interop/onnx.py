@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import __version__, activations
 from ..activations import Activation
-from ..errors import InvalidInput, require
+from ..checks import require
+from ..errors import InvalidInput
 from ..network import Network
 from .extras import extra
 from .scaling import Affine, affine_layers

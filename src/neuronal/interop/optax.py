@@ -15,12 +15,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..errors import require
+from ..checks import positive, require
 from ..kernels import Factored
 from ..network import Network
 from ..schedules import Schedules, per_layer
 from .extras import extra
-from .scaling import checked_rate
 
 with extra("optax"):
     import optax
@@ -120,7 +119,7 @@ def mean_field(
 
         ```
     """
-    eps = checked_rate(learning_rate)
+    eps = positive("learning_rate", learning_rate)
     layers: tuple[Any, ...] = per_layer(schedules, network.depth)
     scale = scale_by_mean_field(network)
     dtype = network.weights[0].dtype

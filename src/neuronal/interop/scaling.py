@@ -15,14 +15,13 @@ predict the same, but no rate a layer trains them as `neuronal.train` does.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import require
+from ..checks import require
 from ..network import Network
 
 
@@ -78,13 +77,3 @@ def is_uniform(network: Network) -> bool:
     return all(
         bool(np.allclose(np.asarray(p) * len(p), 1, rtol=0, atol=1e-5)) for p in network.measures
     )
-
-
-def checked_rate(learning_rate: float) -> float:
-    """The rate as a number, else `InvalidInput`."""
-    eps = float(learning_rate)
-    require(
-        math.isfinite(eps) and eps > 0,
-        f"learning_rate: takes a positive number, got {learning_rate!r}",
-    )
-    return eps

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from .. import activations
 from ..activations import Activation
-from ..errors import InvalidInput, require
+from ..checks import require
+from ..errors import InvalidInput
 from .extras import extra
 
 with extra("torch"):

@@ -20,13 +20,13 @@ import numpy as np
 from jaxtyping import ArrayLike, PRNGKeyArray
 
 from .. import activations, quadrature
+from ..checks import positive, require
 from ..distributions import with_bias
 from ..embeddings import Bidirectional
-from ..errors import require
 from ..network import Network
 from ..schedules import Constant, Schedules, per_layer
 from .extras import extra
-from .scaling import Affine, affine_layers, checked_rate, is_uniform, kernels, rate_factors
+from .scaling import Affine, affine_layers, is_uniform, kernels, rate_factors
 from .sequential import MODULES, Weighted, read
 
 with extra("torch"):
@@ -215,7 +215,7 @@ def parameter_groups(
         "model: of a network with other measures than 1/n, which takes a rate a neuron; train it "
         "by neuronal.train, or in your own loop by neuronal.interop.optax",
     )
-    eps = checked_rate(learning_rate)
+    eps = positive("learning_rate", learning_rate)
     factors = rate_factors([len(layer.weight) for layer in layers[:-1]])
     groups = Groups()
     groups.lr_lambdas = []

@@ -20,8 +20,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, PRNGKeyArray
 
+from ..checks import require
 from ..embeddings import AbstractEmbedding
-from ..errors import require
 from ..problem import Problem
 from .coupling import couple
 

@@ -19,15 +19,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
+from ..checks import key_of, require
 from ..drivers.ode.solve import solve
 from ..drivers.recording import record_times
 from ..drivers.sgd.train import train
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
-from ..errors import require
 from ..network import Network
 from ..problem import Problem
-from ..quadrature import key_of
 from .rates import Rate, exponent, rms
 
 PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")

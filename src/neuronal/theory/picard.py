@@ -18,10 +18,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import dynamics
+from ..checks import require
 from ..drivers.ode.solve import solve
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
-from ..errors import InvalidInput, require
+from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Law, Problem
 

@@ -33,11 +33,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from ..embeddings.base import hidden_sizes
-from ..errors import require
+from ..checks import hidden_sizes, key_of, require
 from ..kernels import Factored
 from ..network import Network
-from ..quadrature import key_of
 
 
 def grow(

@@ -29,11 +29,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, UInt
 
 from .. import dynamics
-from ..embeddings.base import hidden_sizes
-from ..errors import require
+from ..checks import hidden_sizes, key_of, require
 from ..kernels import Factored
 from ..network import Network
-from ..quadrature import key_of
 from .reweight import tilted
 
 _NUMBERS = 2**24

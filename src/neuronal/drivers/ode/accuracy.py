@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...errors import InaccuracyWarning, InvalidInput, require
+from ...checks import positive, require
+from ...errors import InaccuracyWarning, InvalidInput
 from ..trajectory import Trajectory
 
 Run = Callable[[int, PRNGKeyArray, float], tuple[Trajectory, Float[Array, "T m k"]]]
@@ -46,10 +47,7 @@ def refined(
     Raises:
         InvalidInput: an accuracy that precision or rule cannot give.
     """
-    require(
-        np.isfinite(accuracy) and accuracy > 0,
-        f"accuracy: takes a positive number, got {accuracy!r}",
-    )
+    positive("accuracy", accuracy)
     require(
         rule in ORDERS,
         f"accuracy: takes a randomised rule ({', '.join(ORDERS)}), whose scatter tells the error; "

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import diffrax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
+from ...checks import is_whole, key_of, positive, require
 from ...embeddings import AbstractEmbedding
-from ...errors import require, whole
 from ...network import Network
 from ...problem import Problem, mean_loss
-from ...quadrature import key_of
 from ...sharding import Devices, active, chosen, made, on, placed
 from ..driver import Driver, Report
 from ..recording import OnRecord, bar, record, record_times
@@ -89,7 +87,7 @@ def solve(
         return _solve(problem, start, until, nodes, rule, rtol, atol, kernel, save_at, key, *how)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
-    require(whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
+    require(is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
     x, _, weights = problem.quadrature(data_nodes)
 
     def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
@@ -139,7 +137,7 @@ def _solve(
     if over is not None:
         ensemble += f" over {over.size} devices"
     if step is not None:
-        require(np.isfinite(step) and step > 0, f"step: takes a positive number, got {step!r}")
+        positive("step", step)
     times = record_times(save_at, since, until)
     dtype = network.weights[0].dtype
     data = problem.quadrature(data_nodes, dtype)

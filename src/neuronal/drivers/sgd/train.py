@@ -13,12 +13,11 @@ import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
 from ... import dynamics
-from ...errors import require, whole
+from ...checks import columns, is_whole, key_of, positive, require
 from ...kernels import Factored
 from ...kernels.orthogonal import one_lapack_thread
-from ...network import Network, columns
+from ...network import Network
 from ...problem import Problem, mean_loss
-from ...quadrature import key_of
 from ...sharding import Devices, active, chosen, on, placed
 from ..driver import Driver, Report, Segment
 from ..recording import OnRecord, bar, record, record_times
@@ -76,12 +75,8 @@ def train(
         isinstance(network, Network), "network: takes a Network; an embedding makes one by .sample"
     )
     problem.check(network)
-    eps = float(learning_rate)
-    require(
-        np.isfinite(eps) and eps > 0,
-        f"learning_rate: takes a positive number, got {learning_rate!r}",
-    )
-    require(whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
+    eps = positive("learning_rate", learning_rate)
+    require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
     times = _whole_steps(record_times(save_at, since, until), eps)
     stream = None if data is None else _stream(data, network)
     if stream is not None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from jaxtyping import PRNGKeyArray
 
+from ...checks import require
 from ...drivers.trajectory import Trajectory
 from ...embeddings import AbstractEmbedding
-from ...errors import require
 from ...network import Network
 from ...problem import Problem
 from .approximation import approximation_rows

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from ...checks import require
 from ...embeddings import IID, AbstractEmbedding, Bidirectional
-from ...errors import require
 from ...network import Network
 from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Row
 

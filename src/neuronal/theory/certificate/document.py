@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ...errors import InvalidInput, require
+from ...checks import require
+from ...errors import InvalidInput
 from .rows import STATUSES, UNKNOWN, VIOLATED, Row
 
 _WIDTH = 120  # where there is no terminal to ask

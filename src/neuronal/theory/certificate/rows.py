@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from ...errors import require
+from ...checks import require
 
 Item = TypeVar("Item")
 
