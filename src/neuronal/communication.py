@@ -19,11 +19,12 @@ from jaxtyping import Array
 
 from . import dynamics
 from .checks import require
+from .distributions import Samples
 from .drivers.ode.factored import FactoredRungeKutta, factored_start
 from .drivers.ode.integrate import field_of
 from .kernels import Factored
 from .network import Network
-from .problem import Law, Problem
+from .problem import Problem
 from .sharding import active, mesh_of
 
 
@@ -181,7 +182,7 @@ def _compiled(function: Any, network: Network, *arguments: Any) -> jax.stages.Co
 
 
 @eqx.filter_jit
-def _right_hand_side(network: Network, problem: Problem, law: Law) -> Any:
+def _right_hand_side(network: Network, problem: Problem, law: Samples) -> Any:
     """Velocities of matrices; pairs of factors of factored kernels, which no one multiplies out."""
     pairs = field_of(network, problem, law, 0.0)(jnp.zeros(()), network.weights)
     return [
@@ -191,7 +192,7 @@ def _right_hand_side(network: Network, problem: Problem, law: Law) -> Any:
 
 
 @eqx.filter_jit
-def _step(network: Network, problem: Problem, law: Law, stepper: FactoredRungeKutta) -> Any:
+def _step(network: Network, problem: Problem, law: Samples, stepper: FactoredRungeKutta) -> Any:
     field = field_of(network, problem, law, 0.0)
     t: Array = jnp.zeros((), law.x.dtype)
     memory = stepper.start(field, t, t + 0.1, network.weights)

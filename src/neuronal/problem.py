@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,19 +10,11 @@ from jaxtyping import Array, Float
 
 from . import dynamics
 from .checks import require
-from .distributions import Distribution
+from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
 from .network import Network
 from .schedules import Schedule, Schedules, per_layer
-
-
-class Law(NamedTuple):
-    """The law of Z as $E_Z$ sees it: weighted samples, weights of sum 1."""
-
-    x: Float[Array, "n d"]
-    y: Float[Array, "n k"]
-    weights: Float[Array, "n"]
 
 
 class Problem(eqx.Module):
@@ -63,12 +54,12 @@ class Problem(eqx.Module):
         r"""$\xi_1, \dots, \xi_L$."""
         return per_layer(self.schedules, depth)
 
-    def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Law:
+    def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Samples:
         """The law for $E_Z$ on about `m` nodes (a finite law: all of it), of one dtype."""
         require(m >= 1, f"data_nodes: takes 1 or more, got {m}")
         x, y, weights = self.distribution.quadrature(m)
         dtype = dtype or jnp.asarray(x).dtype
-        return Law(x.astype(dtype), y.astype(dtype), weights.astype(dtype))
+        return Samples(x.astype(dtype), y.astype(dtype), weights.astype(dtype))
 
     def risk(self, network: Network, data_nodes: int = 1024) -> float:
         r"""$\mathcal{L}(W) = E_Z[\mathcal{L}(Y, \hat y(X; W))]$."""

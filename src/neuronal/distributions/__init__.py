@@ -1,6 +1,6 @@
 """Laws of $(X, Y)$ and of X: finite data, synthetic regression, Gaussian classes."""
 
-from .base import Distribution
+from .base import Distribution, Samples
 from .empirical import Empirical
 from .inputs import Biased, Gaussian, Inputs, Sphere, Uniform, with_bias
 from .mixture import GaussianMixture
@@ -14,6 +14,7 @@ __all__ = [
     "GaussianMixture",
     "Inputs",
     "Regression",
+    "Samples",
     "Sphere",
     "Uniform",
     "with_bias",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import abc
+from typing import NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..losses import Loss
+
+
+class Samples(NamedTuple):
+    """Weighted samples: the law of $Z$ as $E_Z$ sees it, weights of sum 1."""
+
+    x: Float[Array, "m d"]
+    y: Float[Array, "m k"]
+    weights: Float[Array, "m"]
 
 
 class Distribution(eqx.Module):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..distributions import Samples
 from ..dynamics import Kernels
-from ..problem import Law, Problem
+from ..problem import Problem
 
 
 @dataclass
@@ -83,4 +84,4 @@ class Driver:
     loss: Callable[[Kernels], float]
     snap: Callable[[float], float] = field(default=lambda t: t)
     problem: Problem | None = None
-    law: Law | None = None
+    law: Samples | None = None

@@ -19,10 +19,11 @@ from jaxtyping import Array, ArrayLike, Float
 from .. import dynamics
 from ..activations import Activation
 from ..checks import require
+from ..distributions import Samples
 from ..errors import InvalidInput
 from ..kernels import added, average_incoming, average_outgoing, outer
 from ..network import Network
-from ..problem import Law, Problem
+from ..problem import Problem
 from ..schedules import Schedule
 from .trajectory import Trajectory
 
@@ -287,7 +288,7 @@ def _integrate(
 
 @eqx.filter_jit
 def _see(
-    network: Network, problem: Problem, law: Law, layer: int, t: Float[Array, ""]
+    network: Network, problem: Problem, law: Samples, layer: int, t: Float[Array, ""]
 ) -> tuple[Array, Array, Array, Array]:
     """Both fields and their time derivatives at a state: a derivative along the velocity."""
     rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
@@ -309,7 +310,7 @@ def _see(
     return incoming, d_incoming, outgoing, d_outgoing
 
 
-def _limit(trajectory: Trajectory) -> tuple[Network, Law, Problem]:
+def _limit(trajectory: Trajectory) -> tuple[Network, Samples, Problem]:
     if trajectory.law is None or trajectory.problem is None:
         raise InvalidInput("trajectory: takes one of solve; SGD has no limit's fields")
     return trajectory.network, trajectory.law, trajectory.problem

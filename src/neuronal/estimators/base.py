@@ -15,14 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import embeddings
 from ..activations import Activation
+from ..distributions import Samples
 from ..drivers.storage import choose_kernel
 from ..drivers.trajectory import DivergenceError
 from ..losses import CrossEntropy, Loss
 from ..network import Network
-from ..problem import Law
 from ..widths.resample import resample
 from .parameters import is_limit
-from .samples import Samples, Scale, biased
+from .samples import Rows, Scale, biased
 from .training import SEARCH_WIDTH, Recipe, State, Stopped, Watch, narrowed
 
 _ROWS = 512
@@ -138,7 +138,7 @@ class MeanFieldEstimator(BaseEstimator):
         """Whether `fit` starts anew."""
         return not (self.warm_start and hasattr(self, "network_"))
 
-    def _learn(self, samples: Samples, outputs: int, loss: Loss) -> Self:
+    def _learn(self, samples: Rows, outputs: int, loss: Loss) -> Self:
         """`fit`: a whole run, from a new network or (warm start) from where it is."""
         samples = samples.distinct()
         recipe = self._recipe(loss, annealed=self.schedule == "cosine")
@@ -148,10 +148,10 @@ class MeanFieldEstimator(BaseEstimator):
         if self.early_stopping:
             share, strata = self.validation_fraction, isinstance(loss, CrossEntropy)
             training, held_out = samples.split(share, state.seed, strata)
-            validation = Law(*held_out.law(state.inputs, state.targets).quadrature(1))
+            validation = Samples(*held_out.law(state.inputs, state.targets).quadrature(1))
         return self._run(recipe, state, training, int(self.max_iter), validation)
 
-    def _learn_a_part(self, samples: Samples, outputs: int, loss: Loss) -> Self:
+    def _learn_a_part(self, samples: Rows, outputs: int, loss: Loss) -> Self:
         """`partial_fit`: one epoch at a constant rate."""
         samples = samples.distinct()
         recipe = self._recipe(loss, annealed=False)
@@ -164,7 +164,7 @@ class MeanFieldEstimator(BaseEstimator):
         balance, batch = float(self.balance), int(self.batch_size)
         return Recipe(loss, int(self.depth), annealed, balance, batch)
 
-    def _start(self, samples: Samples, outputs: int, recipe: Recipe) -> State:
+    def _start(self, samples: Rows, outputs: int, recipe: Recipe) -> State:
         """Scales, the initial network, and a rate if none is given."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         inputs = Scale.of(samples.x, samples.weights)
@@ -194,22 +194,22 @@ class MeanFieldEstimator(BaseEstimator):
             state.rate = self._find_rate(recipe, state, samples, narrow)
         return state
 
-    def _find_rate(self, recipe: Recipe, state: State, samples: Samples, narrow: Network) -> float:
+    def _find_rate(self, recipe: Recipe, state: State, samples: Rows, narrow: Network) -> float:
         kept = held_out = samples
         if len(samples.x) >= _LEAST_TO_SPLIT:
             kept, held_out = samples.split(_SEARCH_SHARE, state.seed)
         laws = [part.law(state.inputs, state.targets) for part in (kept, held_out)]
         steps = recipe.steps(len(samples.x), int(self.max_iter))
         key = jax.random.key(state.seed)
-        return recipe.find_rate(laws[0], Law(*laws[1].quadrature(1)), narrow, steps, key)
+        return recipe.find_rate(laws[0], Samples(*laws[1].quadrature(1)), narrow, steps, key)
 
     def _run(
         self,
         recipe: Recipe,
         state: State,
-        samples: Samples,
+        samples: Rows,
         epochs: int,
-        validation: Law | None,
+        validation: Samples | None,
     ) -> Self:
         """Run on and, once that is done, take up what came out."""
         law = samples.law(state.inputs, state.targets)
@@ -246,7 +246,7 @@ class MeanFieldEstimator(BaseEstimator):
             self.best_validation_loss_ = watch.least
         return self
 
-    def _watch(self, loss: Loss, epochs: int, until: float, validation: Law | None) -> Watch:
+    def _watch(self, loss: Loss, epochs: int, until: float, validation: Samples | None) -> Watch:
         every = validation is not None or self.verbose
         return Watch(
             epochs,

@@ -1,4 +1,4 @@
-"""Samples with weights as a law, of which alone what an estimator learns is a function.
+"""Weighted samples as a law; a fit depends on the data through this law alone.
 
 Equal samples are one sample of their total weight, samples come in lexicographic order, and
 those of weight zero are not there: repeating a sample and doubling its weight are the same law,
@@ -21,27 +21,27 @@ from ..distributions import Empirical
 from ..errors import InvalidInput
 
 
-class Samples(NamedTuple):
-    """Weighted samples, in the units of the data."""
+class Rows(NamedTuple):
+    """Weighted rows of the user's table, in its units and in double precision; weights of any sum."""
 
     x: Float[np.ndarray, "m d"]
     y: Float[np.ndarray, "m k"]
     weights: Float[np.ndarray, "m"]
 
-    def distinct(self) -> Samples:
+    def distinct(self) -> Rows:
         """The same law with each sample once, in order."""
         kept = self.weights > 0
         rows = np.concatenate([self.x[kept], self.y[kept]], axis=1)
         found, group = np.unique(rows, axis=0, return_inverse=True)
         weights = np.bincount(group.reshape(-1), self.weights[kept], len(found))
         d = self.x.shape[1]
-        return Samples(found[:, :d], found[:, d:], weights)
+        return Rows(found[:, :d], found[:, d:], weights)
 
-    def part(self, index: np.ndarray) -> Samples:
+    def part(self, index: np.ndarray) -> Rows:
         """The samples of those numbers."""
-        return Samples(self.x[index], self.y[index], self.weights[index])
+        return Rows(self.x[index], self.y[index], self.weights[index])
 
-    def split(self, share: float, seed: int, strata: bool = False) -> tuple[Samples, Samples]:
+    def split(self, share: float, seed: int, strata: bool = False) -> tuple[Rows, Rows]:
         """What is trained on and the share held out; with strata, of every class alike.
 
         Raises:

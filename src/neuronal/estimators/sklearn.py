@@ -17,7 +17,7 @@ from ..checks import require
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
 from .parameters import check_parameters
-from .samples import Samples, sample_weights
+from .samples import Rows, sample_weights
 
 
 class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
@@ -115,7 +115,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
         values = self._state.targets.original(outputs)
         return values[:, 0] if self._flat else values
 
-    def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool) -> Samples:
+    def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool) -> Rows:
         check_parameters(self)
         X, y = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=fresh
@@ -127,7 +127,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
             f"{0 if fresh else self.n_outputs_}",
         )
         self._flat, self.n_outputs_ = np.ndim(y) == 1, columns.shape[1]
-        return Samples(X, columns, sample_weights(sample_weight, len(X)))
+        return Rows(X, columns, sample_weights(sample_weight, len(X)))
 
     def _loss(self) -> Loss:
         loss = losses.get(self.loss) if isinstance(self.loss, str) else self.loss
@@ -197,7 +197,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         outputs = self._outputs(X)
         return self.classes_[outputs.argmax(axis=1)]
 
-    def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any) -> Samples:
+    def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any) -> Rows:
         check_parameters(self)
         X, y = validate_data(self, X, y, dtype=np.float64, reset=fresh)
         check_classification_targets(y)
@@ -214,4 +214,4 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
             f"y: {unknown[:3].tolist()} not among the classes fitted to, {self.classes_.tolist()}",
         )
         numbers = np.searchsorted(self.classes_, y).astype(float)
-        return Samples(X, numbers[:, None], weights)
+        return Rows(X, numbers[:, None], weights)

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from .. import schedules
-from ..distributions import Empirical
+from ..distributions import Empirical, Samples
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
 from ..drivers.trajectory import DivergenceError, Trajectory
 from ..losses import Loss
 from ..network import Network
-from ..problem import Law, Problem, mean_loss
+from ..problem import Problem, mean_loss
 from ..transfer import ascend
 from .samples import Scale
 
@@ -45,7 +45,7 @@ class Watch:
     until: float
     loss: Loss
     records: int = 1
-    validation: Law | None = None
+    validation: Samples | None = None
     patience: int = 10
     tol: float = 1e-4
     verbose: bool = False
@@ -169,7 +169,7 @@ class Recipe:
         )
 
     def find_rate(
-        self, law: Empirical, held_out: Law, network: Network, steps: int, key: PRNGKeyArray
+        self, law: Empirical, held_out: Samples, network: Network, steps: int, key: PRNGKeyArray
     ) -> float:
         """The rate of `RATES` with the least risk on samples held out; `network` may be narrow.
 

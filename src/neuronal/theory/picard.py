@@ -19,12 +19,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import dynamics
 from ..checks import require
+from ..distributions import Samples
 from ..drivers.ode.solve import solve
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..errors import InvalidInput
 from ..network import Network
-from ..problem import Law, Problem
+from ..problem import Problem
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def chebyshev(times: int, until: float) -> tuple[Float[np.ndarray, "T"], Float[n
 def _iterate(
     network: Network,
     problem: Problem,
-    law: Law,
+    law: Samples,
     points: Float[Array, "T"],
     integral: Float[Array, "T T"],
     path: dynamics.Weights,

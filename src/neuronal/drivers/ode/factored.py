@@ -19,10 +19,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ... import dynamics
+from ...distributions import Samples
 from ...errors import InvalidInput
 from ...kernels import Factored, compressed, outer, rows_for, thinned
 from ...network import Network
-from ...problem import Law
 from ..storage import compact, decomposed
 from .stepper import Field, Step
 
@@ -95,7 +95,7 @@ def factored_start(
     solver: Any,
     rtol: Float[Array, ""],
     atol: Float[Array, ""],
-    data: Law,
+    data: Samples,
 ) -> tuple[FactoredRungeKutta, Network]:
     """The stepper for factored kernels, and the network with rows for the rank to grow into."""
     tableau(solver)

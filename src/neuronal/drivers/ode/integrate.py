@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ... import dynamics
+from ...distributions import Samples
 from ...errors import InvalidInput
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
-from ...problem import Law, Problem
+from ...problem import Problem
 from ..driver import Segment
 from .factored import FactoredRungeKutta
 from .stepper import Dense, Field
@@ -59,7 +60,7 @@ class Control(eqx.Module):
 def integrator(
     network: Network,
     problem: Problem,
-    data: Law,
+    data: Samples,
     control: Control,
     stepper: Dense | FactoredRungeKutta,
 ) -> Callable[[dynamics.Kernels, Any, float, float], Segment]:
@@ -104,7 +105,7 @@ def integrator(
     return advance
 
 
-def field_of(network: Network, problem: Problem, data: Law, since: Any) -> Field:
+def field_of(network: Network, problem: Problem, data: Samples, since: Any) -> Field:
     """The right-hand side in time since `since`: single precision keeps small steps apart."""
 
     def field(t: Array, weights: dynamics.Kernels) -> list[tuple[Array, Array]]:
@@ -120,7 +121,7 @@ def field_of(network: Network, problem: Problem, data: Law, since: Any) -> Field
 def _initial_step(
     network: Network,
     problem: Problem,
-    data: Law,
+    data: Samples,
     stepper: Dense | FactoredRungeKutta,
     control: Control,
     since: Float[Array, ""],
@@ -135,7 +136,7 @@ def _initial_step(
 def _integrate(
     network: Network,
     problem: Problem,
-    data: Law,
+    data: Samples,
     stepper: Dense | FactoredRungeKutta,
     control: Control,
     dt: Float[Array, ""],

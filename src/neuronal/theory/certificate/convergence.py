@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ... import dynamics
+from ...distributions import Samples
 from ...network import Network
-from ...problem import Law, Problem
+from ...problem import Problem
 from .rows import MEASURED, UNKNOWN, Row, span
 
 _STATEMENTS = {
@@ -45,14 +46,14 @@ def weighted_distances(network: Network, final: Network) -> Float[np.ndarray, "L
     return np.array(distances[::-1])
 
 
-def last_speed(network: Network, problem: Problem, law: Law, t: float) -> float:
+def last_speed(network: Network, problem: Problem, law: Samples, t: float) -> float:
     r"""$\max_{c} |\partial_t w_L(t, c, \cdot)|$ over the nodes of positive mass."""
     speeds = np.asarray(_last_velocity(network, problem, law, jnp.asarray(t)))
     return float(np.max(np.abs(speeds[np.asarray(network.measures[-1]) > 0])))
 
 
 @eqx.filter_jit
-def _last_velocity(network: Network, problem: Problem, law: Law, t: Array) -> Array:
+def _last_velocity(network: Network, problem: Problem, law: Samples, t: Array) -> Array:
     rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
     return dynamics.velocity(
         network.matrices, network.measures, network.activations, problem.loss, rates, *law
@@ -60,7 +61,7 @@ def _last_velocity(network: Network, problem: Problem, law: Law, t: Array) -> Ar
 
 
 def convergence_rows(
-    networks: Mapping[float, Network], problem: Problem, law: Law, depth: int
+    networks: Mapping[float, Network], problem: Problem, law: Samples, depth: int
 ) -> list[Row]:
     """Three rows; `unknown` with fewer than three times, or where nothing has begun to fall."""
     names = {
