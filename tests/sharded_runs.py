@@ -123,7 +123,7 @@ def sums(devices):
 
             return jax.lax.fori_loop(0, 150, again, (jnp.float32(0), jnp.float32(0)))[1]
 
-        with sharding.active(over):
+        with sharding.within(over):
             found = max(found, float(worst(placed, parts.sum(0))))
     return found
 
@@ -141,7 +141,7 @@ def exchanges(devices):
     for kernel, n in SIZES:
         network = sharding.spread(embedding.sample(n, 0, kernel="factored"), devices)
         programs = {}
-        with sharding.active(sharding.mesh_of(network)):
+        with sharding.within(sharding.mesh_of(network)):
             stepper, start = steppers.Dense(solver), network
             if kernel == "dense":
                 programs["forming"] = sharding._multiplied_out.lower(network)

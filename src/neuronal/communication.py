@@ -17,15 +17,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from . import dynamics
 from .checks import require
 from .distributions import Samples
 from .drivers.ode.factored import FactoredRungeKutta, factored_start
-from .drivers.ode.integrate import field_of
-from .kernels import Factored
+from .drivers.ode.stepper import RightHandSide
 from .network import Network
 from .problem import Problem
-from .sharding import active, mesh_of
+from .sharding import mesh_of, within
 
 
 class Collective(NamedTuple):
@@ -83,12 +81,11 @@ def factored_step(
     Raises:
         InvalidInput: a network that is not spread, or has no factored kernels.
     """
-    factored = [w for w in network.weights if isinstance(w, Factored)]
-    require(len(factored) > 0, "network: has no factored kernels")
+    require(network.factored, "network: has no factored kernels")
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     solver = diffrax.Tsit5() if solver is None else solver
     fine, least = (jnp.asarray(tolerance, law.x.dtype) for tolerance in (rtol, atol))
-    with active(mesh_of(network)):
+    with within(mesh_of(network)):
         stepper, network = factored_start(network, solver, fine, least, law)
     return collectives(_compiled(_step, network, problem, law, stepper))
 
@@ -177,23 +174,20 @@ def _scaled(line: str, shape: tuple[int, ...], by: int) -> tuple[int, ...]:
 def _compiled(function: Any, network: Network, *arguments: Any) -> jax.stages.Compiled:
     over = mesh_of(network)
     require(over is not None, "network: takes one that is spread, by neuronal.sharding.spread")
-    with active(over):
+    with within(over):
         return function.lower(network, *arguments).compile().compiled
 
 
 @eqx.filter_jit
 def _right_hand_side(network: Network, problem: Problem, law: Samples) -> Any:
-    """Velocities of matrices; pairs of factors of factored kernels, which no one multiplies out."""
-    pairs = field_of(network, problem, law, 0.0)(jnp.zeros(()), network.weights)
-    return [
-        pair if isinstance(w, Factored) else dynamics.outer(*pair)
-        for w, pair in zip(network.weights, pairs, strict=True)
-    ]
+    """Velocities, each kept as its weight is: no one multiplies factors out."""
+    t = jnp.zeros((), law.x.dtype)
+    return problem.motion(network).velocity(t, network.weights, law)
 
 
 @eqx.filter_jit
 def _step(network: Network, problem: Problem, law: Samples, stepper: FactoredRungeKutta) -> Any:
-    field = field_of(network, problem, law, 0.0)
     t: Array = jnp.zeros((), law.x.dtype)
-    memory = stepper.start(field, t, t + 0.1, network.weights)
-    return stepper.step(field, network.measures, t, t + 0.1, network.weights, memory)
+    right_hand_side = RightHandSide(problem.motion(network), law, t)
+    state = stepper.start(right_hand_side, t, t + 0.1, network.weights)
+    return stepper.step(right_hand_side, network.measures, t, t + 0.1, network.weights, state)

@@ -98,7 +98,7 @@ def layer_norms(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
     return jnp.sqrt(jnp.stack([first, *middle, last]))
 
 
-def changes(
+def velocity_factors(
     weights: Kernels,
     measures: Measures,
     activations: Sequence[Activation],
@@ -137,6 +137,8 @@ def velocity(
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
 ) -> tuple[Weights, Float[Array, "m k"]]:
-    """`changes` with the products formed: velocities shaped as the weights."""
-    pairs, prediction = changes(weights, measures, activations, loss, rates, x, y, sample_weights)
+    """`velocity_factors` with the products formed: velocities shaped as the weights."""
+    pairs, prediction = velocity_factors(
+        weights, measures, activations, loss, rates, x, y, sample_weights
+    )
     return tuple(outer(f, g) for f, g in pairs), prediction

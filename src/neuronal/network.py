@@ -13,8 +13,8 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .checks import all_finite, as_numpy_if_free, columns, finite, require
-from .kernels import Delayed, Factored
+from .checks import as_numpy_if_free, columns, finite, require
+from .kernels import Kernel, grows, is_finite, matrix
 from .losses import Loss
 
 _MATRIX_BYTES = 2**32
@@ -52,7 +52,7 @@ class Network(eqx.Module):
 
     def __init__(
         self,
-        weights: Sequence[ArrayLike | Factored],
+        weights: Sequence[ArrayLike | Kernel],
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
     ):
@@ -112,6 +112,21 @@ class Network(eqx.Module):
         """
         return tuple(_matrix(f"weights[{i}]", w) for i, w in enumerate(self.weights))
 
+    @property
+    def factored(self) -> bool:
+        """Whether weights between layers are kept as factors."""
+        return any(map(grows, self.weights))
+
+    def forward(self, x: Float[Array, "m d"]) -> tuple[dynamics.Layers, ...]:
+        r"""$H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ at inputs in its precision, unchecked."""
+        return dynamics.forward(self.weights, self.measures, self.activations, x)
+
+    def backward(
+        self, slopes: dynamics.Layers, loss_gradient: Float[Array, "m k"]
+    ) -> dynamics.Layers:
+        r"""$\Delta^H_i$ from the slopes of `forward` and the loss's gradient."""
+        return dynamics.backward(self.weights, self.measures, slopes, loss_gradient)
+
     def with_weights(self, weights: dynamics.Kernels) -> Network:
         """The same neurons and activations with other weights of the same shapes."""
         return eqx.tree_at(lambda network: network.weights, self, weights)
@@ -144,36 +159,32 @@ class Network(eqx.Module):
 
 @eqx.filter_jit
 def _predict(network: Network, x: Array) -> Array:
-    return dynamics.forward(network.weights, network.measures, network.activations, x)[1][-1]
+    return network.forward(x)[1][-1]
 
 
 @eqx.filter_jit
 def _preactivations(network: Network, x: Array) -> dynamics.Layers:
-    return dynamics.forward(network.weights, network.measures, network.activations, x)[0]
+    return network.forward(x)[0]
 
 
 @eqx.filter_jit
 def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics.Layers:
-    _, values, slopes = dynamics.forward(network.weights, network.measures, network.activations, x)
-    gradient = loss.gradient(y, values[-1])
-    return dynamics.backward(network.weights, network.measures, slopes, gradient)
+    _, values, slopes = network.forward(x)
+    return network.backward(slopes, loss.gradient(y, values[-1]))
 
 
-def _matrix(name: str, w: Array | Delayed | Factored) -> Array:
-    if not isinstance(w, Factored):
-        return jnp.asarray(w)
+def _matrix(name: str, w: Array | Kernel) -> Array:
     size = w.shape[0] * w.shape[1] * w.dtype.itemsize
     require(
-        size <= _MATRIX_BYTES,
+        size <= _MATRIX_BYTES or w.nbytes >= size,
         f"{name}: factored, {w.shape[0]} by {w.shape[1]}; as a matrix it takes {size / 2**30:.0f} GiB",
     )
-    return w.matrix()
+    return matrix(w)
 
 
-def _weight(name: str, w: ArrayLike | Factored) -> Any:
-    if isinstance(w, Factored):  # two dimensions by nature
-        parts_finite = all(map(all_finite, (w.f, w.g, w.s)))
-        require(parts_finite, f"{name}: holds NaN or infinite values")
+def _weight(name: str, w: ArrayLike | Kernel) -> Any:
+    if isinstance(w, Kernel):  # two dimensions by nature
+        require(is_finite(w), f"{name}: holds NaN or infinite values")
         return w
     return finite(name, w, 2)
 

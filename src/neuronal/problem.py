@@ -8,13 +8,15 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from . import dynamics
 from .checks import require
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
+from .motion.decay import Decay
+from .motion.motion import Motion
+from .motion.term import Term
 from .network import Network
-from .schedules import Schedule, Schedules, per_layer
+from .schedules import Schedule, Schedules, Strengths, at, per_layer, strengths
 
 
 class Problem(eqx.Module):
@@ -23,15 +25,28 @@ class Problem(eqx.Module):
     Attributes:
         distribution: the law of $Z = (X, Y)$.
         loss: $\mathcal{L}$.
-        schedules: $\xi_i$: one callable of MF time for all layers, or one a layer; 1 if
+        schedules: $\xi_i$: one callable of MF time for all layers, or one per layer; 1 if
             left out.
+        decay: $\lambda_i$ of weight decay, $\partial_t w_i = \xi_i(-\mathbb{E}_Z[\Delta^w_i] -
+            \lambda_i w_i)$: a number or a callable of MF time, for all layers or one per layer.
+            None, as left out, is the paper's system.
+
+    Raises:
+        InvalidInput: what is no law, loss, schedule or decay; a negative decay.
     """
 
     distribution: Distribution
     loss: Loss = eqx.field(static=True)
     schedules: Schedules
+    decay: Schedules
 
-    def __init__(self, distribution: Distribution, loss: Loss, schedules: Schedules = None):
+    def __init__(
+        self,
+        distribution: Distribution,
+        loss: Loss,
+        schedules: Schedules = None,
+        decay: Strengths = None,
+    ):
         require(
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
         )
@@ -45,14 +60,32 @@ class Problem(eqx.Module):
             )
             schedules = tuple(schedules)
         self.distribution, self.loss, self.schedules = distribution, loss, schedules
+        self.decay = strengths("decay", decay)
 
     def rates(self, t: Float[Array, ""], depth: int) -> list[Float[Array, ""]]:
         r"""$\xi_1(t), \dots, \xi_L(t)$."""
-        return [jnp.asarray(xi(t), t.dtype) for xi in self.layer_schedules(depth)]
+        return at(self.layer_schedules(depth), t)
 
     def layer_schedules(self, depth: int) -> tuple[Schedule, ...]:
         r"""$\xi_1, \dots, \xi_L$."""
         return per_layer(self.schedules, depth)
+
+    def terms(self, depth: int) -> tuple[Term, ...]:
+        """What is added to equation (2)'s right-hand side; nothing, in the paper's system."""
+        if self.decay is None:
+            return ()
+        return (Decay(per_layer(self.decay, depth, "decay")),)
+
+    def motion(self, network: Network) -> Motion:
+        """The law by which the weights of these neurons move."""
+        depth = network.depth
+        return Motion(
+            self.loss,
+            self.layer_schedules(depth),
+            self.terms(depth),
+            network.measures,
+            network.activations,
+        )
 
     def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Samples:
         """The law for $E_Z$ on about `m` nodes (a finite law: all of it), of one dtype."""
@@ -76,10 +109,10 @@ class Problem(eqx.Module):
         )
         self.loss.check(jnp.asarray(self.distribution.quadrature(64)[1]), model.output_dim)
         self.layer_schedules(model.depth)
+        self.terms(model.depth)
 
 
 @eqx.filter_jit
 def mean_loss(network: Network, loss: Loss, x: Array, y: Array, weights: Array) -> Array:
     """The loss averaged over weighted samples."""
-    values = dynamics.forward(network.weights, network.measures, network.activations, x)[1]
-    return weights @ loss(y, values[-1])
+    return weights @ loss(y, network.forward(x)[1][-1])

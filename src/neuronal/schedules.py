@@ -15,12 +15,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .checks import non_negative, positive, require
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
+Strengths = float | Schedule | Sequence[float | Schedule] | None
+"""Of a term of the motion: a number or a callable of MF time, for all layers or one per layer."""
 
 
 @jax.tree_util.register_dataclass
@@ -155,8 +158,8 @@ def depth_balanced(
     return tuple(Cosine(length, value) for value in values)
 
 
-def per_layer(schedules: Schedules, depth: int) -> tuple[Schedule, ...]:
-    """One schedule a layer from none, one for all, or one a layer.
+def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tuple[Schedule, ...]:
+    """One schedule per layer from none, one for all, or one per layer; `name` begins an error.
 
     Raises:
         InvalidInput: a sequence of another length than `depth`, or what is not callable.
@@ -168,7 +171,33 @@ def per_layer(schedules: Schedules, depth: int) -> tuple[Schedule, ...]:
     given = tuple(schedules)
     require(
         len(given) == depth,
-        f"schedules: takes one callable, or one a layer ({depth}), got {len(given)}",
+        f"{name}: takes one callable, or one a layer ({depth}), got {len(given)}",
     )
-    require(all(map(callable, given)), "schedules: each must be a callable of MF time")
+    require(all(map(callable, given)), f"{name}: each must be a callable of MF time")
     return given
+
+
+def at(schedules: Sequence[Schedule], t: Float[Array, ""]) -> list[Float[Array, ""]]:
+    """All of them at MF time t, in its precision."""
+    return [jnp.asarray(xi(t), t.dtype) for xi in schedules]
+
+
+def strengths(name: str, given: Strengths) -> Schedules:
+    """Strengths as schedules; None where there is none, or all are the number 0.
+
+    Raises:
+        InvalidInput: a negative number, or what is neither a number nor callable.
+    """
+    if given is None or callable(given):
+        return given
+    several = not np.isscalar(given) and np.ndim(given) == 1  # pyright: ignore[reportArgumentType]
+    values: list[Any] = list(given) if several else [given]  # pyright: ignore[reportArgumentType]
+    numbers = [0.0 if callable(v) else non_negative(name, v) for v in values]
+    if not any(numbers) and not any(map(callable, values)):
+        return None
+    # Arrays, so that changing them does not recompile.
+    layers: list[Any] = [
+        v if callable(v) else Constant(jnp.asarray(n, float))  # pyright: ignore[reportArgumentType]
+        for v, n in zip(values, numbers, strict=True)
+    ]
+    return tuple(layers) if several else layers[0]

@@ -24,8 +24,8 @@ from jaxtyping import Array
 
 from .checks import require
 from .embeddings import AbstractEmbedding
-from .kernels import Factored
-from .kernels.shards import ALONG, AXIS, ROWS, WHOLE, on_each
+from .kernels import matrix, placed
+from .kernels.shards import AXIS, WHOLE
 from .network import Network
 
 Devices = Sequence[jax.Device]
@@ -72,37 +72,37 @@ def spread(network: Network, devices: Devices) -> Network:
 
         ```
     """
-    return placed(network, mesh(devices))
+    return spread_over(network, mesh(devices))
 
 
 def with_matrices(network: Network) -> Network:
     """A network that is spread, its factored weights multiplied out: each device its own rows."""
-    with active(mesh_of(network)):
+    with within(mesh_of(network)):
         return _multiplied_out(network)
 
 
-def chosen(devices: Devices | None, start: AbstractEmbedding | Network) -> Mesh | None:
+def mesh_for(devices: Devices | None, start: AbstractEmbedding | Network) -> Mesh | None:
     """The mesh over devices, or else the one that a network to start from is spread over."""
     if devices is not None:
         return mesh(devices)
     return mesh_of(start) if isinstance(start, Network) else None
 
 
-def made(
-    embedding: AbstractEmbedding, make: Callable[[str], Network], kind: str, over: Mesh | None
+def sampled_over(
+    embedding: AbstractEmbedding, sample: Callable[[str], Network], kind: str, over: Mesh | None
 ) -> Network:
-    """`make(kind)`, a network of the embedding, spread over a mesh if there is one.
+    """`sample(kind)`, a network of the embedding, spread over a mesh if there is one.
 
     Matrices of known factors are formed there, so that no device holds one whole.
     """
     if over is None:
-        return make(kind)
+        return sample(kind)
     if kind == "dense" and embedding.factored:
-        return with_matrices(placed(make("factored"), over))
-    return placed(make(kind), over)
+        return with_matrices(spread_over(sample("factored"), over))
+    return spread_over(sample(kind), over)
 
 
-def placed(network: Network, over: Mesh | None) -> Network:
+def spread_over(network: Network, over: Mesh | None) -> Network:
     """`spread` over a mesh, if there is one."""
     if over is None:
         return network
@@ -116,27 +116,21 @@ def placed(network: Network, over: Mesh | None) -> Network:
     def put(a: Array, spec: PartitionSpec, n: int) -> Array:
         return _put(a, NamedSharding(over, spec if n % over.size == 0 else WHOLE))
 
-    def put_weight(w: Array | Factored) -> Array | Factored:
-        n, n_out = w.shape
-        if isinstance(w, Factored):
-            return Factored(put(w.f, ALONG, n), put(w.g, ALONG, n_out), put(w.s, WHOLE, n))
-        return put(w, ROWS, n)
-
-    weights = tuple(map(put_weight, network.weights))
+    weights = tuple(placed(w, put) for w in network.weights)
     measures = tuple(put(p, WHOLE, len(p)) for p in network.measures)
     return eqx.tree_at(lambda net: (net.weights, net.measures), network, (weights, measures))
 
 
-def active(over: Mesh | None) -> AbstractContextManager[Any]:
+def within(over: Mesh | None) -> AbstractContextManager[Any]:
     """The context in which kernels see the mesh."""
     return nullcontext() if over is None else jax.set_mesh(over)
 
 
-def on(over: Mesh | None, function: Callable[..., Any]) -> Callable[..., Any]:
+def run_within(over: Mesh | None, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, called in that context."""
 
     def called(*arguments: Any) -> Any:
-        with active(over):
+        with within(over):
             return function(*arguments)
 
     return function if over is None else called
@@ -152,10 +146,4 @@ def _put(a: Array, sharding: NamedSharding) -> Array:
 
 @eqx.filter_jit
 def _multiplied_out(network: Network) -> Network:
-    def matrix(w: Array | Factored) -> Array:
-        if not isinstance(w, Factored):
-            return w
-        product = lambda f, s, g: Factored(f, g, s).matrix()
-        return on_each(w.shape[0], product, (ALONG, WHOLE, WHOLE), ROWS)(w.f, w.s, w.g)
-
     return network.with_weights(tuple(map(matrix, network.weights)))

@@ -41,9 +41,10 @@ def stream(batch, dtype):
     return x.astype(dtype), y.astype(dtype)
 
 
-def trained(start, xi, x, y):
+def trained(start, xi, x, y, decay=None):
     """By `nr.train`, squared loss."""
-    problem = nr.Problem(nr.distributions.Empirical(x[0], y[0]), nr.losses.Squared(), xi)
+    law = nr.distributions.Empirical(x[0], y[0])
+    problem = nr.Problem(law, nr.losses.Squared(), xi, decay)
     return nr.train(problem, start, EPS, STEPS * EPS, key=0, data=(x, y), save_at=1).network
 
 

@@ -59,6 +59,21 @@ def test_a_loop_of_ones_own_takes_the_steps_of_train(dtype, tolerance, depth, ki
         assert all(map(np.array_equal, own.measures, start.measures))
 
 
+@pytest.mark.parametrize("decay", [0.3, [0.2, lambda t: 0.5 * t, 0.1]])
+def test_a_loop_decays_weights_as_train_does(decay):
+    x, y = stream(4, "f8")
+    with jax.enable_x64(True):
+        start, xi = network(3, "f8", "weighted"), schedules(3, "in time")
+        own = looped(start, mean_field(start, EPS, xi, decay), x, y)
+        ours = trained(start, xi, x, y, decay)
+        assert far(own, ours) < 1e-12
+        assert far(trained(start, xi, x, y), ours) > 1e-2
+        with pytest.raises(nr.InvalidInput, match="params: takes the network"):
+            mean_field(start, EPS, xi, decay).update(
+                start, optax_module.optax.ScaleByScheduleState(0)
+            )
+
+
 def test_scaled_gradients_are_sensitivities_times_values():
     """Delta^w_i averaged over the batch, from `Network`'s own passes."""
     with jax.enable_x64(True):

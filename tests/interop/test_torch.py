@@ -115,6 +115,36 @@ def test_a_hundred_steps_of_sgd_are_those_of_train(dtype, tolerance, depth, kind
             assert far(from_torch(constant), ours) > 1e-2
 
 
+@pytest.mark.parametrize(
+    ("depth", "kind", "bias"), [(2, "one", False), (3, "constant", True), (5, "in time", True)]
+)
+def test_weight_decay_is_that_of_the_problem(depth, kind, bias):
+    """200 steps: the rate of decay of each group is lambda_i over its factor of width."""
+    x, y = (np.concatenate([a, a[::-1]]) for a in stream(4, "f8"))
+    inputs = x[..., :-1] if bias else x
+    decay = [0.3, 0.1, 0.5, 0.2, 0.4][:depth] if depth > 2 else 0.3
+    with jax.enable_x64(True):
+        start, xi = network(depth, "f8"), schedules(depth, kind)
+        model = to_torch(start, bias=bias)
+        steps(
+            model, parameter_groups(model, EPS, xi, decay), inputs, y, scheduled=kind == "in time"
+        )
+        law = nr.distributions.Empirical(x[0], y[0])
+        problem = nr.Problem(law, nr.losses.Squared(), xi, decay)
+        ours = nr.train(problem, start, EPS, len(x) * EPS, key=0, data=(x, y), save_at=1).network
+        assert far(from_torch(model), ours) < 1e-9
+        without = nr.train(
+            nr.Problem(law, nr.losses.Squared(), xi),
+            start,
+            EPS,
+            len(x) * EPS,
+            0,
+            data=(x, y),
+            save_at=1,
+        ).network
+        assert far(without, ours) > 1e-2  # it did something
+
+
 def test_constants_are_in_the_groups_and_once():
     """Under any scheduler: `LambdaLR` of ours, where others change, or one of PyTorch's."""
     model = to_torch(network(3, "f4"))

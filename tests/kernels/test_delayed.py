@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuronal as nr
-from neuronal.drivers.sgd import loop as sgd
-from neuronal.drivers.sgd.loop import _delays, held_steps
-from neuronal.kernels import Delayed, added_in_place, average_incoming, average_outgoing, outer
+from neuronal.kernels import (
+    Delayed,
+    added_in_place,
+    average_incoming,
+    average_outgoing,
+    outer,
+    updates,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,7 @@ def test_verbs_are_those_of_the_matrix_with_its_updates(shape, samples, held, se
     f, g = rng.normal(size=(samples, n)), rng.normal(size=(samples, n_out))
     np.testing.assert_allclose(average_incoming(kernel, p, f), (f * p) @ matrix, atol=1e-12)
     np.testing.assert_allclose(average_outgoing(kernel, q, g), (g * q) @ matrix.T, atol=1e-12)
-    np.testing.assert_allclose(kernel.apply(), matrix, atol=1e-12)
+    np.testing.assert_allclose(kernel.matrix(), matrix, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [3, 512, 1024, 1300])
@@ -50,28 +55,32 @@ def test_rows_written_some_at_a_time_are_the_sum(n):
     written = jax.jit(added_in_place)
     np.testing.assert_allclose(written(w, f, g, True), w + f.T @ g, atol=1e-13)
     np.testing.assert_array_equal(written(w, f, g, False), w)
+    half = jnp.asarray(0.5)
+    np.testing.assert_allclose(written(w, f, g, True, half), w / 2 + f.T @ g, atol=1e-13)
 
 
 WIDTHS = (560, 540)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.2])
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize(("batch", "window"), [(1, 32), (3, 21), (5, 12), (8, 8), (40, 1)])
-def test_wide_sgd_is_the_recursion_of_equation_1(batch, window, in_place, monkeypatch):
+def test_wide_sgd_is_the_recursion_of_equation_1(batch, window, in_place, decay, monkeypatch):
     """Over full windows and one that 37 steps do not fill; the largest batch is too large to hold back.
 
     It alone may be written in place, whole pieces of rows and the rest.
     """
-    monkeypatch.setattr(sgd, "IN_PLACE_FROM", WIDTHS[0] * WIDTHS[1] if in_place else 10**9)
+    monkeypatch.setattr(updates, "IN_PLACE_FROM", WIDTHS[0] * WIDTHS[1] if in_place else 10**9)
     jax.clear_caches()
     steps, eps = 37, 0.3
-    assert held_steps(batch) == window
+    assert updates.held_steps(batch) == window
     rng = np.random.default_rng(0)
     shapes = [(WIDTHS[0], 3), WIDTHS, (WIDTHS[1], 1)]
     start = [rng.normal(size=shape) for shape in shapes]
-    assert _delays(jnp.asarray(start[1]), batch) == (window > 1)
+    assert updates.delays(jnp.asarray(start[1]), batch) == (window > 1)
     x, y = rng.normal(size=(steps, batch, 3)), rng.normal(size=(steps, batch))
-    problem = nr.Problem(nr.distributions.Empirical(x[0], y[0]), nr.losses.PseudoHuber(1.0))
+    law = nr.distributions.Empirical(x[0], y[0])
+    problem = nr.Problem(law, nr.losses.PseudoHuber(1.0), decay=decay)
     run = nr.train(problem, nr.Network(start), eps, eps * steps, 0, data=(x, y), save_at=1)
 
     w1, w2, w3 = (w.copy() for w in start)
@@ -83,7 +92,9 @@ def test_wide_sgd_is_the_recursion_of_equation_1(batch, window, in_place, monkey
         d2 = (d3 @ w3.T) * (1 - a2**2)
         d1 = (d2 @ w2.T / WIDTHS[1]) * (1 - a1**2)
         gradients = (d1.T @ xs, a1.T @ d2, a2.T @ d3)
-        w1, w2, w3 = (w - eps * g for w, g in zip((w1, w2, w3), gradients, strict=True))
+        w1, w2, w3 = (
+            w - eps * (g + decay * w) for w, g in zip((w1, w2, w3), gradients, strict=True)
+        )
     for ours, reference in zip(run.network.weights, (w1, w2, w3), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-11, atol=1e-11)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import neuronal as nr
 from neuronal.drivers.ode.factored import FactoredRungeKutta, factored_start
-from neuronal.drivers.ode.stepper import Dense
-from neuronal.dynamics import changes, layer_norms
+from neuronal.drivers.ode.stepper import Dense, RightHandSide
+from neuronal.dynamics import layer_norms
 from neuronal.kernels import (
     Factored,
     added,
@@ -168,8 +168,10 @@ def embedding(depth=4):
     return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
 
 
-def test_one_step_is_that_of_the_dense_solver():
+@pytest.mark.parametrize("decay", [None, [0.3, 0.7, 0.2, 1.1]])
+def test_one_step_is_that_of_the_dense_solver(decay):
     """With nothing to cut, the factored step is the Runge-Kutta step, error estimate included."""
+    decaying = nr.Problem(problem().distribution, problem().loss, problem().schedules, decay)
     start = embedding().quadrature(60, kernel="factored")
     law = problem().quadrature(12)
     fine = jnp.asarray(1e-13)
@@ -186,13 +188,10 @@ def test_one_step_is_that_of_the_dense_solver():
 
         @jax.jit
         def step(weights, stepper=stepper, network=network):
-            field = lambda t, w: changes(
-                w, network.measures, network.activations, problem().loss,
-                problem().rates(t, 4), *law,
-            )[0]  # fmt: skip
-            t, t_next = jnp.asarray(0.2), jnp.asarray(0.9)
-            memory = stepper.start(field, t, t_next, weights)
-            return stepper.step(field, network.measures, t, t_next, weights, memory)
+            since, t, t_next = jnp.asarray(0.0), jnp.asarray(0.2), jnp.asarray(0.9)
+            right_hand_side = RightHandSide(decaying.motion(network), law, since)
+            state = stepper.start(right_hand_side, t, t_next, weights)
+            return stepper.step(right_hand_side, network.measures, t, t_next, weights, state)
 
         found = step(network.weights)
         assert bool(found.fits)

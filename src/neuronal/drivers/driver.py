@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,12 +55,32 @@ class Report:
         )
 
 
-@dataclass
-class Segment:
-    """What `Driver.advance` returns: the state reached and what it took."""
+class State(NamedTuple):
+    """All that a run has to know to go on; records and checkpoints keep it whole.
+
+    Attributes:
+        weights: $w_1, \\dots, w_L$, however they are kept.
+        memory: what else the motion carries, as a pytree, such as the velocities of momentum; None if
+            weights are all.
+    """
 
     weights: Kernels
-    memory: object
+    memory: Any = None
+
+
+@dataclass
+class Segment:
+    """What `Driver.advance` returns: the state reached and what it took.
+
+    Attributes:
+        state, time: where it came to.
+        pace: what the driver found on the way and may use again, such as a step size; it changes no
+            more of a run than its tolerance allows, so that it is not kept with a state.
+        finite: whether it is still in the finite numbers.
+    """
+
+    state: State
+    pace: Any
     time: float
     finite: bool
     steps: int = 0
@@ -72,15 +93,15 @@ class Driver:
     """A dynamics of weights in MF time.
 
     Attributes:
-        advance: `(weights, memory, t0, t1)` to the state at t1, or to where it left the
-            finite numbers; a function of its arguments alone, so that a run may be taken
-            up anywhere. `memory` is what a driver hands itself (a step size), None at first.
+        advance: `(state, pace, t0, t1)` to the state at t1, or to where it left the finite
+            numbers; a function of its arguments alone, so that a run may be taken up
+            anywhere. `pace` is None at first.
         loss: the recorded loss of given weights.
         snap: the latest time up to the one given at which the driver has a state.
-        problem, law: what an ODE solves, and the samples of its $E_Z$.
+        problem, law: what an ODE solves, and the samples of its $E_Z$; None of SGD.
     """
 
-    advance: Callable[[Kernels, object, float, float], Segment]
+    advance: Callable[[State, Any, float, float], Segment]
     loss: Callable[[Kernels], float]
     snap: Callable[[float], float] = field(default=lambda t: t)
     problem: Problem | None = None

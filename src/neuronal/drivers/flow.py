@@ -16,15 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .. import dynamics
-from ..activations import Activation
 from ..checks import require
 from ..distributions import Samples
-from ..errors import InvalidInput
-from ..kernels import added, average_incoming, average_outgoing, outer
+from ..motion.motion import Motion
 from ..network import Network
 from ..problem import Problem
-from ..schedules import Schedule
 from .trajectory import Trajectory
 
 Neuron = tuple[Float[Array, "*many n_in"], Float[Array, "*many n_out"]]
@@ -42,8 +38,8 @@ class Fields(eqx.Module):
         incoming, incoming_rate: $\varphi_{i-1}(H_{i-1})$ (the input x for i = 1) and its
             time derivative, `(T, m, n_{i-1})`.
         outgoing, outgoing_rate: $\Delta^H_{i+1}$ and its time derivative, `(T, m, n_{i+1})`.
-        measures: of the nodes of layers i - 1 and i + 1 (ones for inputs and outputs).
         sample_weights: the law of Z on the m samples.
+        motion: the law by which the limit's weights move.
     """
 
     layer: int = eqx.field(static=True)
@@ -52,10 +48,8 @@ class Fields(eqx.Module):
     incoming_rate: Float[Array, "T m n_in"]
     outgoing: Float[Array, "T m n_out"]
     outgoing_rate: Float[Array, "T m n_out"]
-    measures: tuple[Float[Array, "n_in"], Float[Array, "n_out"]]
     sample_weights: Float[Array, "m"]
-    activation: Activation = eqx.field(static=True)
-    schedules: tuple[Schedule, Schedule]
+    motion: Motion
 
     def at(self, t: Float[Array, ""]) -> tuple[Float[Array, "m n_in"], Float[Array, "m n_out"]]:
         """Both fields at time t, by cubic Hermite interpolation."""
@@ -85,7 +79,8 @@ def fields(
         InvalidInput: a trajectory of SGD, a layer that does not exist, or a tolerance below
             what the trajectory's own integration allows.
     """
-    network, law, problem = _limit(trajectory)
+    problem, law = trajectory.solved("SGD has no limit's fields")
+    network = trajectory.network
     require(1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
     since, last = (float(t) for t in trajectory.times[[0, -1]])
     end = last if until is None else float(until)
@@ -99,7 +94,6 @@ def fields(
         seen = _see(trajectory.at(t), problem, law, layer, jnp.asarray(t))
         knots[t] = [np.asarray(f) for f in seen]
 
-    open_intervals: list[tuple[float, float]] = []
     grid = np.linspace(since, end, _FIRST_KNOTS)
     for t in grid:
         see(float(t))
@@ -133,22 +127,15 @@ def fields(
     incoming, incoming_rate, outgoing, outgoing_rate = (
         jnp.asarray(np.stack([knots[t][j] for t in times])) for j in range(4)
     )
-    dtype = network.weights[0].dtype
-    ones = lambda n: jnp.ones(n, dtype)
-    before = network.measures[layer - 2] if layer > 1 else ones(network.input_dim)
-    after = network.measures[layer] if layer < network.depth - 1 else ones(network.output_dim)
-    schedules = problem.layer_schedules(network.depth)
     return Fields(
         layer,
-        jnp.asarray(times, dtype),
+        jnp.asarray(times, network.weights[0].dtype),
         incoming,
         incoming_rate,
         outgoing,
         outgoing_rate,
-        (before, after),
         law.weights,
-        network.activations[layer - 1],
-        (schedules[layer - 1], schedules[layer]),
+        problem.motion(network),
     )
 
 
@@ -236,7 +223,7 @@ def _carry(
     )
     times = None if save_at is None else jnp.asarray(save_at, dtype)
     numbers = [jnp.asarray(number, dtype) for number in (since, until, rtol, atol)]
-    incoming, outgoing = _integrate(
+    incoming, outgoing = _carry_neuron(
         seen, given, numbers[0], numbers[1], numbers[2], numbers[3], times
     )
     if save_at is None:
@@ -247,7 +234,7 @@ def _carry(
 
 
 @eqx.filter_jit
-def _integrate(
+def _carry_neuron(
     seen: Fields,
     neuron: tuple[Array, Array],
     since: Float[Array, ""],
@@ -256,20 +243,13 @@ def _integrate(
     atol: Float[Array, ""],
     save_at: Float[Array, "T"] | None,
 ) -> tuple[Array, Array]:
-    def field(t: Array, pair: tuple[Array, Array], args: None) -> tuple[Array, Array]:
-        incoming, outgoing = pair
-        before, after = seen.at(t)  # phi_{i-1}(H_{i-1}) and Delta^H_{i+1}
-        h = average_incoming(incoming.T, seen.measures[0], before)  # H^a, (m, neurons)
-        value, slope = seen.activation.value_and_derivative(h)
-        # Delta^a = E[Delta_{i+1} a_{i+1}] phi'_i(H^a)
-        sensitivity = average_outgoing(outgoing, seen.measures[1], after) * slope
-        q = seen.sample_weights[:, None]
-        xi_in, xi_out = (jnp.asarray(xi(t), t.dtype) for xi in seen.schedules)
-        return -xi_in * outer(q * sensitivity, before), -xi_out * outer(q * value, after)
+    def velocity(t: Array, pair: tuple[Array, Array], args: None) -> tuple[Array, Array]:
+        changes = seen.motion.of_neurons(seen.layer, t, pair, seen.at(t), seen.sample_weights)
+        return changes[0].velocity(pair[0]), changes[1].velocity(pair[1])
 
     saveat = diffrax.SaveAt(t1=True) if save_at is None else diffrax.SaveAt(ts=save_at)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(field),  # pyright: ignore[reportArgumentType]
+        diffrax.ODETerm(velocity),  # pyright: ignore[reportArgumentType]
         diffrax.Tsit5(),
         since,
         until,
@@ -291,26 +271,20 @@ def _see(
     network: Network, problem: Problem, law: Samples, layer: int, t: Float[Array, ""]
 ) -> tuple[Array, Array, Array, Array]:
     """Both fields and their time derivatives at a state: a derivative along the velocity."""
-    rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
-    change, _ = dynamics.changes(
-        network.weights, network.measures, network.activations, problem.loss, rates, *law
-    )
+    t = t.astype(network.weights[0].dtype)
+    changes, _ = problem.motion(network).changes(t, network.weights, law)
 
     def see(later: Array) -> tuple[Array, Array]:
-        weights = tuple(
-            added(w, *pair, later) for w, pair in zip(network.weights, change, strict=True)
+        moved = network.with_weights(
+            tuple(
+                change.moved(w, later) for change, w in zip(changes, network.weights, strict=True)
+            )
         )
-        _, values, slopes = dynamics.forward(weights, network.measures, network.activations, law.x)
+        _, values, slopes = moved.forward(law.x)
         gradient = problem.loss.gradient(law.y, values[-1])
-        sensitivities = dynamics.backward(weights, network.measures, slopes, gradient)
+        sensitivities = moved.backward(slopes, gradient)
         return (values[layer - 2] if layer > 1 else law.x), sensitivities[layer]
 
     zero = jnp.zeros((), network.weights[0].dtype)
     (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (zero,), (jnp.ones_like(zero),))
     return incoming, d_incoming, outgoing, d_outgoing
-
-
-def _limit(trajectory: Trajectory) -> tuple[Network, Samples, Problem]:
-    if trajectory.law is None or trajectory.problem is None:
-        raise InvalidInput("trajectory: takes one of solve; SGD has no limit's fields")
-    return trajectory.network, trajectory.law, trajectory.problem

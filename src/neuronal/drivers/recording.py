@@ -5,15 +5,17 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..checks import require
-from ..kernels import Factored
+from ..kernels import rank
 from ..network import Network
-from .driver import Driver, Report
+from .driver import Driver, Report, State
 from .trajectory import DivergenceError, Trajectory
 
 OnRecord = Callable[[float, float, Network], None]
@@ -52,50 +54,53 @@ def record(
     start: Network,
     save_at: Sequence[float],
     report: Report,
-    on_record: Callable[[float, float, Network], None] | None = None,
+    on_record: OnRecord | None = None,
     budget: int = STATE_BUDGET,
+    memory: Any = None,
 ) -> Trajectory:
     """Run `driver` from `start` at `save_at[0]` through all of `save_at`.
 
     Keeps as many states as fit the budget, evenly among the records; first and last always.
+    `memory` is that of the state to start from.
 
     Raises:
         DivergenceError: the state left the finite numbers; it carries what was recorded.
     """
     began = clock.perf_counter()
-    size = sum(w.nbytes for w in start.weights)
+    size = sum(a.nbytes for a in jax.tree.leaves((start.weights, memory)))
     stride = max(1, -(-len(save_at) * size // budget))
-    weights, memory = start.weights, None
-    times, losses, states = [save_at[0]], [driver.loss(weights)], {0: weights}
+    state, pace = State(start.weights, memory), None
+    times, losses, states = [save_at[0]], [driver.loss(state.weights)], {0: state}
     if on_record:
         on_record(times[0], losses[0], start)
     for i, target in enumerate(save_at[1:], start=1):
-        segment = driver.advance(weights, memory, times[-1], target)
+        segment = driver.advance(state, pace, times[-1], target)
         report.steps += segment.steps
         report.rejected += segment.rejected
         report.discarded = report.discarded + segment.discarded
         report.seconds = clock.perf_counter() - began
-        loss = driver.loss(segment.weights) if segment.finite else np.nan
+        loss = driver.loss(segment.state.weights) if segment.finite else np.nan
         if not np.isfinite(loss):
             report.stopped = f"diverged at t = {segment.time:g}"
-            states[len(times) - 1] = weights
-            partial = Trajectory(times, losses, states, start.with_weights(weights), report, driver)
+            states[len(times) - 1] = state
+            last = start.with_weights(state.weights)
+            partial = Trajectory(times, losses, states, last, report, driver)
             raise DivergenceError(
                 f"the run diverged at t = {segment.time:g} ({report.driver}); its last finite "
                 f"record is at t = {times[-1]:g}. Take a smaller learning rate or step",
                 segment.time,
                 partial,
             )
-        weights, memory = segment.weights, segment.memory
+        state, pace = segment.state, segment.pace
         times.append(target)
         losses.append(loss)
         if i % stride == 0 or i == len(save_at) - 1:
-            states[i] = weights
+            states[i] = state
         if on_record:
-            on_record(target, loss, start.with_weights(weights))
+            on_record(target, loss, start.with_weights(state.weights))
     report.stopped = f"reached t = {times[-1]:g}"
-    report.ranks = tuple(int(w.rank) for w in weights if isinstance(w, Factored))
-    return Trajectory(times, losses, states, start.with_weights(weights), report, driver)
+    report.ranks = tuple(r for w in state.weights if (r := rank(w)) is not None)
+    return Trajectory(times, losses, states, start.with_weights(state.weights), report, driver)
 
 
 def record_times(

@@ -9,9 +9,11 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import require
-from ..dynamics import Kernels
+from ..distributions.base import Samples
+from ..errors import InvalidInput
 from ..network import Network
-from .driver import Driver, Report
+from ..problem import Problem
+from .driver import Driver, Report, State
 
 
 class Trajectory:
@@ -22,14 +24,15 @@ class Trajectory:
         loss: the risk $\mathcal{L}(W(t))$ at those times, `(T,)`.
         network: the network at the last of them.
         report: how the run went.
-        problem, law: of a solved run, what was solved and the samples of its $E_Z$.
+        state: the last state: the weights of `network` and whatever else the motion carries.
+        problem, law: of a solved run, what was solved and the samples of its $E_Z$; None of SGD.
     """
 
     def __init__(
         self,
         times: Sequence[float],
         loss: Sequence[float],
-        states: dict[int, Kernels],
+        states: dict[int, State],
         network: Network,
         report: Report,
         driver: Driver,
@@ -44,6 +47,21 @@ class Trajectory:
 
     def __repr__(self) -> str:
         return f"Trajectory(t = {self.times[0]:g}..{self.times[-1]:g}, loss {self.loss[-1]:.4g})"
+
+    @property
+    def state(self) -> State:
+        """The state at the last record."""
+        return self._states[len(self.times) - 1]
+
+    def solved(self, what: str) -> tuple[Problem, Samples]:
+        """The problem that was solved and the samples of its $E_Z$.
+
+        Raises:
+            InvalidInput: a run of SGD, of which `what` says why it will not do.
+        """
+        if self.problem is None or self.law is None:
+            raise InvalidInput(f"trajectory: takes one of solve; {what}")
+        return self.problem, self.law
 
     def at(self, t: float) -> Network:
         """The network at MF time t, by running on from the nearest earlier state kept.
@@ -61,11 +79,11 @@ class Trajectory:
         )
         earlier = [i for i in self._states if self.times[i] <= t + slack]
         index = max(earlier)
-        weights, since = self._states[index], self.times[index]
+        state, since = self._states[index], self.times[index]
         target = self._driver.snap(t)
         if target > since + slack:
-            weights = self._driver.advance(weights, None, since, target).weights
-        return self.network.with_weights(weights)
+            state = self._driver.advance(state, None, since, target).state
+        return self.network.with_weights(state.weights)
 
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
         r"""$\hat y(x; W(t))$ at every recorded time."""

@@ -124,7 +124,8 @@ def build(experiment: Experiment) -> Built:
                 std=section.std,
                 last_activation=section.last_activation,
             )
-        problem = Problem(law, loss, _schedules(experiment.schedule, section.depth))
+        rates = _schedules(experiment.schedule, section.depth)
+        problem = Problem(law, loss, rates, experiment.motion.decay)
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
     constant = float(loss.infimum(jnp.asarray(y)[None], jnp.asarray(weights)[None])[0])

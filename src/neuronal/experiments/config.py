@@ -158,6 +158,12 @@ class ScheduleSection(Section):
         return self
 
 
+class MotionSection(Section):
+    """What is added to the paper's system: `decay` of weights, for all layers or one per layer."""
+
+    decay: NonNegative | list[NonNegative] = 0.0
+
+
 class _System(Section):
     label: Annotated[str, Field(min_length=1)]
     depth: Annotated[int, Field(ge=2)]
@@ -277,6 +283,7 @@ class Experiment(Section):
     problem: ProblemSection
     loss: LossSection = LossSection()
     schedule: ScheduleSection = ScheduleSection()
+    motion: MotionSection = MotionSection()
     systems: Annotated[list[SystemSection], Field(min_length=1)]
     limit: LimitSection = LimitSection()
     networks: NetworksSection = NetworksSection()
@@ -288,6 +295,12 @@ class Experiment(Section):
         labels = [system.label for system in self.systems]
         if len(set(labels)) != len(labels):
             raise ValueError("systems: takes one label a system, each its own")
+        for system in self.systems:
+            if isinstance(self.motion.decay, list) and len(self.motion.decay) != system.depth:
+                raise ValueError(
+                    f"motion.decay: takes one number, or one per layer; {system.label!r} has "
+                    f"{system.depth} layers"
+                )
         if self.limit.enabled and self.limit.kernel == "factored":
             for system in self.systems:
                 if isinstance(system, IIDSystem) or system.depth == 2:

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from ..checks import positive, require
-from ..kernels import Factored
+from ..kernels import grows
 from ..network import Network
-from ..schedules import Schedules, per_layer
+from ..schedules import Schedules, Strengths, per_layer, strengths
 from .extras import extra
 
 with extra("optax"):
@@ -61,7 +61,7 @@ def scale_by_mean_field(network: Network) -> optax.GradientTransformation:
     """
     for i, w in enumerate(network.weights):
         require(
-            not isinstance(w, Factored),
+            not grows(w),
             f"weights[{i}]: factored; take network.with_weights(network.matrices)",
         )
     for i, p in enumerate(network.measures):
@@ -91,18 +91,22 @@ def scale_by_mean_field(network: Network) -> optax.GradientTransformation:
 
 
 def mean_field(
-    network: Network, learning_rate: float, schedules: Schedules = None
+    network: Network,
+    learning_rate: float,
+    schedules: Schedules = None,
+    decay: Strengths = None,
 ) -> optax.GradientTransformation:
-    r"""The steps of `neuronal.train`: $-\epsilon\,\xi_i(k\epsilon)\,\Delta^w_i$ from gradients.
+    r"""The steps of `neuronal.train`: $-\epsilon\,\xi_i(k\epsilon)\,(\Delta^w_i + \lambda_i w_i)$.
 
     Args:
         network: the one trained, whose measures are taken.
         learning_rate: $\epsilon$, the MF time of a step.
-        schedules: $\xi_i$: one callable of MF time for all layers, or one a layer; 1 if left out.
+        schedules: $\xi_i$: one callable of MF time for all layers, or one per layer; 1 if left out.
+        decay: $\lambda_i$, as `Problem` takes it; `update` then takes the network as `params`.
 
     Raises:
-        InvalidInput: a rate that is not positive; schedules that are not one a layer; factored
-            weights; neurons of measure zero.
+        InvalidInput: a rate that is not positive; schedules or decays that are not one per layer;
+            factored weights; neurons of measure zero; `update` without `params` where weights decay.
 
     !!! example
         ```python
@@ -120,7 +124,10 @@ def mean_field(
         ```
     """
     eps = positive("learning_rate", learning_rate)
-    layers: tuple[Any, ...] = per_layer(schedules, network.depth)
+    depth = network.depth
+    layers: tuple[Any, ...] = per_layer(schedules, depth)
+    given = strengths("decay", decay)
+    decays: tuple[Any, ...] = (None,) * depth if given is None else per_layer(given, depth, "decay")
     scale = scale_by_mean_field(network)
     dtype = network.weights[0].dtype
 
@@ -129,10 +136,18 @@ def mean_field(
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         scaled: Any = scale.update(updates, optax.EmptyState())[0]
+        require(
+            given is None or isinstance(params, Network),
+            "params: takes the network where weights decay, as update(gradients, state, network)",
+        )
         t = state.count.astype(dtype) * eps
+        now = scaled.weights if given is None else params.weights
         weights = tuple(
-            g if g is None else -(eps * jnp.asarray(xi(t), dtype)) * g
-            for xi, g in zip(layers, scaled.weights, strict=True)
+            g
+            if g is None
+            else -(eps * jnp.asarray(xi(t), dtype))
+            * (g if strength is None else g + jnp.asarray(strength(t), dtype) * w)
+            for xi, strength, g, w in zip(layers, decays, scaled.weights, now, strict=True)
         )
         return scaled.with_weights(weights), optax.ScaleByScheduleState(state.count + 1)
 

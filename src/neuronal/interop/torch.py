@@ -24,7 +24,7 @@ from ..checks import positive, require
 from ..distributions import with_bias
 from ..embeddings import Bidirectional
 from ..network import Network
-from ..schedules import Constant, Schedules, per_layer
+from ..schedules import Constant, Schedules, per_layer, strengths
 from .extras import extra
 from .scaling import Affine, affine_layers, is_uniform, kernels, rate_factors
 from .sequential import MODULES, Weighted, read
@@ -177,9 +177,12 @@ class Groups(list[dict[str, Any]]):
 
 
 def parameter_groups(
-    model: nn.Sequential, learning_rate: float, schedules: Schedules = None
+    model: nn.Sequential,
+    learning_rate: float,
+    schedules: Schedules = None,
+    decay: float | Sequence[float] = 0.0,
 ) -> Groups:
-    r"""Groups for `torch.optim.SGD`, one a layer, whose steps are those of `neuronal.train`.
+    r"""Groups for `torch.optim.SGD`, one per layer, whose steps are those of `neuronal.train`.
 
     The rate of a layer is $\epsilon\,\xi_i(0)$ times its factor of width; schedules that change
     need `LambdaLR` besides. Momentum is linear in the gradients and keeps its meaning; Adam
@@ -188,11 +191,14 @@ def parameter_groups(
     Args:
         model: of `nn.Linear` layers and activations; a bias in the first layer only.
         learning_rate: $\epsilon$, the MF time of a step.
-        schedules: $\xi_i$: one callable of MF time for all layers, or one a layer; 1 if left out.
+        schedules: $\xi_i$: one callable of MF time for all layers, or one per layer; 1 if left out.
+        decay: $\lambda_i$ of `Problem`, one number or one per layer: each group has the
+            `weight_decay` $\lambda_i$ over its factor of width. Other than a PyTorch rate of its
+            own it then belongs to no width.
 
     Raises:
         InvalidInput: a module that does not fit, named; a `Weighted` model; a rate that is not
-            positive; schedules that are not one a layer.
+            positive; schedules or decays that are not one per layer; a decay that is no number.
 
     !!! example
         ```python
@@ -219,7 +225,16 @@ def parameter_groups(
     factors = rate_factors([len(layer.weight) for layer in layers[:-1]])
     groups = Groups()
     groups.lr_lambdas = []
-    for layer, factor, xi in zip(layers, factors, per_layer(schedules, len(layers)), strict=True):
+    given = strengths("decay", decay)
+    decays = (
+        (Constant(0.0),) * len(layers) if given is None else per_layer(given, len(layers), "decay")
+    )
+    rates = per_layer(schedules, len(layers))
+    for layer, factor, xi, strength in zip(layers, factors, rates, decays, strict=True):
+        require(
+            isinstance(strength, Constant),
+            "decay: takes numbers, since weight_decay of torch.optim.SGD does not change in time",
+        )
         group: dict[str, Any] = {"params": [p for p in (layer.weight, layer.bias) if p is not None]}
         if isinstance(xi, Constant):
             group["lr"] = eps * factor * float(xi.value)
@@ -228,6 +243,8 @@ def parameter_groups(
             of_step = _of_step(xi, eps)
             group["lr"] = eps * factor * of_step(0)
             group["initial_lr"] = eps * factor  # what LambdaLR multiplies, where it is given
+        if given is not None:
+            group["weight_decay"] = float(strength.value) / factor
         groups.append(group)
         groups.lr_lambdas.append(of_step)
     return groups

@@ -1,27 +1,65 @@
 """Weights $w_i$ between two layers as operators: the only place that knows how they are stored.
 
-The passes use three verbs and nothing else: average over incoming neurons, average over
-outgoing neurons, and the outer product by which every velocity changes a weight. They dispatch
-on the kind of kernel; a plain array is a dense one. `kernels.shards` says where their parts are if
-there are several devices.
+The passes use three verbs: average over incoming neurons, average over outgoing neurons, and the
+outer product by which every velocity changes a weight. They and the other verbs here take a plain array,
+the dense kernel (`dense`), or a `Kernel` (`base`), each kind a file. `updates` is how weights take
+SGD's steps, `compression` how sums of products are brought back to few, `shards` where the
+parts of a kernel are if there are several devices.
 """
 
-from .compression import compressed, rows_for, thinned
+from .base import Kernel
+from .compression import (
+    as_factors,
+    compressed,
+    rows_for,
+    thinned,
+    with_room_for,
+    with_room_to_grow,
+)
 from .delayed import Delayed
-from .dense import added, added_in_place, average_incoming, average_outgoing, mean_square, outer
+from .dense import (
+    added,
+    added_in_place,
+    average_incoming,
+    average_outgoing,
+    grows,
+    is_finite,
+    mapped,
+    matrix,
+    mean_square,
+    neurons,
+    outer,
+    outer_as,
+    placed,
+    rank,
+    scaled,
+)
 from .factored import Factored, factored
 
 __all__ = [
     "Delayed",
     "Factored",
+    "Kernel",
     "added",
     "added_in_place",
+    "as_factors",
     "average_incoming",
     "average_outgoing",
     "compressed",
     "factored",
+    "grows",
+    "is_finite",
+    "mapped",
+    "matrix",
     "mean_square",
+    "neurons",
     "outer",
+    "outer_as",
+    "placed",
+    "rank",
     "rows_for",
+    "scaled",
     "thinned",
+    "with_room_for",
+    "with_room_to_grow",
 ]

@@ -6,18 +6,26 @@ of its rank. `thinned` replaces the samples of a velocity by fewer.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..checks import require
+from . import dense
+from .base import Kernel
 from .factored import Factored
-from .orthogonal import measured, sketched_svd, svd
+from .orthogonal import measured, one_lapack_thread, sketched_svd, svd
+
+SPARE = 16
+"""Rows beyond the rank, as room at first."""
 
 
 def rows_for(rows: int, needed: int) -> int:
-    """Rows to have, in steps of 16: each other number is another program to compile."""
+    """Rows to have, in steps of 16, so that few sizes are compiled."""
     return rows if needed <= rows else 16 * -(-(needed + 8) // 16)
 
 
@@ -117,3 +125,57 @@ def thinned(
     q = directions[:, :rows] * kept
     lost = jnp.where(needed < len(f), tails[jnp.minimum(jnp.minimum(needed, rows), len(f) - 1)], 0)
     return Thinned(q.T @ f, q.T @ g, lost, needed)
+
+
+@singledispatch
+def as_factors(w: Float[Array, "n n_out"]) -> Factored:
+    """$w$ kept as factors; a matrix by its singular value decomposition.
+
+    Raises:
+        InvalidInput: a matrix that several processes share.
+    """
+    require(
+        w.is_fully_addressable,
+        "kernel: the network's matrices are spread over processes and cannot be factored; take 'dense'",
+    )
+    u, s, v = np.linalg.svd(np.asarray(w), full_matrices=False)
+    return Factored(jnp.asarray(u.T), jnp.asarray(v), jnp.asarray(s))
+
+
+@as_factors.register
+def _(w: Factored) -> Factored:
+    return w
+
+
+@as_factors.register
+def _(w: Kernel) -> Factored:
+    return as_factors(w.matrix())
+
+
+@singledispatch
+def with_room_to_grow(w: Any, incoming: Float[Array, "n"], outgoing: Float[Array, "n_out"]) -> Any:
+    """Factors as singular value decompositions, with rows for the rank to grow into; others as they are."""
+    return w
+
+
+@with_room_to_grow.register
+def _(w: Factored, incoming: Array, outgoing: Array) -> Factored:
+    least = 10 * jnp.finfo(w.dtype).eps * jnp.sqrt(dense.mean_square(w, incoming, outgoing))
+    with one_lapack_thread():
+        found = _compressed(w, incoming, outgoing, least, room=len(w.s))
+        found.needed.block_until_ready()
+    return found.kernel.with_room(rows_for(0, int(found.needed) + SPARE))
+
+
+@singledispatch
+def with_room_for(w: Any, needed: int) -> Any:
+    """Factors with rows for a rank of `needed`; others as they are."""
+    return w
+
+
+@with_room_for.register
+def _(w: Factored, needed: int) -> Factored:
+    return w.with_room(rows_for(len(w.s), needed))
+
+
+_compressed = jax.jit(compressed, static_argnames="room")

@@ -12,13 +12,16 @@ has all of g, as many again. The matrix stays where it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
+from ..checks import all_finite
 from .shards import ALONG, ROWS, WHOLE, on_each, summed
 
 PIECE = 512
@@ -47,6 +50,12 @@ def outer(f: Float[Array, "m n"], g: Float[Array, "m n_out"]) -> Float[Array, "n
 
 
 @singledispatch
+def outer_as(w: Float[Array, "n n_out"], f: Float[Array, "m n"], g: Float[Array, "m n_out"]) -> Any:
+    """`outer(f, g)`, kept in the way that `w` is."""
+    return outer(f, g)
+
+
+@singledispatch
 def added(
     w: Float[Array, "n n_out"],
     f: Float[Array, "m n"],
@@ -62,13 +71,16 @@ def added_in_place(
     f: Float[Array, "m n"],
     g: Float[Array, "m n_out"],
     wanted: Bool[Array, ""],
+    kept: Float[Array, ""] | None = None,
 ) -> Float[Array, "n n_out"]:
-    """`added(w, f, g)` where it is wanted, else `w`: some rows at a time.
+    """`added(w, f, g)` where it is wanted, else `w`, some rows at a time; `kept` times w if given.
 
     The products of all rows at once would be written to memory and read again. In a loop that
     carries `w`, this has to come before `w` is read, or XLA copies it.
     """
-    return on_each(w.shape[0], _added_in_place, (ROWS, ALONG, WHOLE, WHOLE), ROWS)(w, f, g, wanted)
+    share = () if kept is None else (kept,)
+    takes = (ROWS, ALONG, WHOLE, WHOLE, *(WHOLE for _ in share))
+    return on_each(w.shape[0], _added_in_place, takes, ROWS)(w, f, g, wanted, *share)
 
 
 @singledispatch
@@ -77,6 +89,58 @@ def mean_square(
 ) -> Float[Array, ""]:
     r"""The square of the norm in $L^2(P \times P')$."""
     return incoming @ (w**2 @ outgoing)
+
+
+@singledispatch
+def scaled(w: Float[Array, "n n_out"], factor: Array | float) -> Any:
+    """`factor` times $w$."""
+    return factor * w
+
+
+@singledispatch
+def matrix(w: Float[Array, "n n_out"]) -> Float[Array, "n n_out"]:
+    """$w$ as a matrix."""
+    return jnp.asarray(w)
+
+
+@singledispatch
+def neurons(w: Float[Array, "n n_out"], rows: Int[Array, "a"], columns: Int[Array, "b"]) -> Any:
+    """$w$ between these incoming and those outgoing neurons."""
+    return w[rows[:, None], columns]
+
+
+@singledispatch
+def mapped(
+    w: Float[Array, "n n_out"],
+    function: Callable[[np.ndarray], np.ndarray],
+    columns: Int[np.ndarray, "b"] | slice,
+) -> Any:
+    """`function` of the neurons' outgoing weights, linear in each row, and some columns of it."""
+    return function(np.asarray(w))[:, columns]
+
+
+@singledispatch
+def placed(w: Float[Array, "n n_out"], put: Callable[..., Array]) -> Any:
+    """$w$ with its arrays put on devices by `put(array, specification, neurons)`."""
+    return put(w, ROWS, w.shape[0])
+
+
+@singledispatch
+def is_finite(w: Float[Array, "n n_out"]) -> bool:
+    """Whether $w$ holds neither NaN nor infinite values."""
+    return all_finite(w)
+
+
+@singledispatch
+def rank(w: Float[Array, "n n_out"]) -> int | None:
+    """The products that $w$ is kept as a sum of; None for a matrix."""
+    return None
+
+
+@singledispatch
+def grows(w: Float[Array, "n n_out"]) -> bool:
+    """Whether each update makes $w$ larger."""
+    return False
 
 
 def _incoming(w: Array, measure: Array, f: Array) -> Array:
@@ -99,7 +163,9 @@ def _outer(f: Array, g: Array) -> Array:
     return _formed(f.T) @ g
 
 
-def _added_in_place(w: Array, f: Array, g: Array, wanted: Array) -> Array:
+def _added_in_place(
+    w: Array, f: Array, g: Array, wanted: Array, kept: Array | None = None
+) -> Array:
     columns = _formed(f.T)
 
     def add(w: Array, first: int, size: int, count: int) -> Array:
@@ -108,7 +174,8 @@ def _added_in_place(w: Array, f: Array, g: Array, wanted: Array) -> Array:
         def one(j: Array, w: Array) -> Array:
             start = first + j * size
             some = jax.lax.dynamic_slice_in_dim(columns, start, size) @ g
-            some += jax.lax.dynamic_slice_in_dim(w, start, size)
+            before = jax.lax.dynamic_slice_in_dim(w, start, size)
+            some += before if kept is None else kept * before
             return jax.lax.dynamic_update_slice_in_dim(w, some, start, 0)
 
         return jax.lax.fori_loop(0, jnp.where(wanted, count, 0), one, w)

@@ -23,7 +23,6 @@ from ..distributions import Samples
 from ..drivers.ode.solve import solve
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
-from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Problem
 
@@ -114,8 +113,7 @@ def residual(
     Raises:
         InvalidInput: a trajectory of SGD.
     """
-    if trajectory.problem is None or trajectory.law is None:
-        raise InvalidInput("trajectory: takes one of solve; SGD does not solve the ODE")
+    problem, law = trajectory.solved("SGD does not solve the ODE")
     network = trajectory.at(float(trajectory.times[0]))
     span = float(trajectory.times[-1] if until is None else until) - float(trajectory.times[0])
     grid, integral = chebyshev(times, span)
@@ -123,9 +121,7 @@ def residual(
     dtype = network.weights[0].dtype
     path = jax.tree.map(lambda *w: jnp.stack(w), *states)
     points = jnp.asarray(trajectory.times[0] + grid, dtype)
-    image = _iterate(
-        network, trajectory.problem, trajectory.law, points, jnp.asarray(integral, dtype), path
-    )
+    image = _iterate(network, problem, law, points, jnp.asarray(integral, dtype), path)
     return np.asarray(jnp.max(_norms(network, image, path), axis=0))
 
 
@@ -153,13 +149,8 @@ def _iterate(
 ) -> dynamics.Weights:
     """The image of a path under T; a path holds weights with a leading axis of times."""
 
-    def velocity(at: tuple[Array, dynamics.Weights]) -> dynamics.Weights:
-        t, weights = at
-        rates = problem.rates(t, network.depth)
-        return dynamics.velocity(
-            weights, network.measures, network.activations, problem.loss, rates, *law
-        )[0]
-
+    motion = problem.motion(network)
+    velocity = lambda at: motion.velocity(at[0], at[1], law)
     velocities = jax.lax.map(velocity, (points, path))
     return jax.tree.map(lambda w0, v: w0[0] + jnp.tensordot(integral, v, axes=1), path, velocities)
 

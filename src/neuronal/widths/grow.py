@@ -25,16 +25,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from ..checks import hidden_sizes, key_of, require
-from ..kernels import Factored
+from ..kernels.dense import mapped
 from ..network import Network
 
 
@@ -133,10 +131,7 @@ def _widened(
     key: PRNGKeyArray,
 ) -> Any:
     """Outgoing weights of the copies: rows displaced, columns those of the copies above."""
-    if isinstance(w, Factored):  # the displacements of w are those of its factors
-        rows = _displaced(np.asarray(w.f).T, measure, split, spread, key)
-        return replace(w, f=jnp.asarray(rows.T), g=w.g[:, above])
-    return _displaced(np.asarray(w), measure, split, spread, key)[:, above]
+    return mapped(w, lambda rows: _displaced(rows, measure, split, spread, key), above)
 
 
 def _displaced(

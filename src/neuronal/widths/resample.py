@@ -20,7 +20,6 @@ average that they had leave an error of second order, $O(1/n)$ (`inputs` of `res
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -30,9 +29,9 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, UInt
 
 from .. import dynamics
 from ..checks import hidden_sizes, key_of, require
-from ..kernels import Factored
+from ..kernels.dense import neurons
 from ..network import Network
-from .reweight import tilted
+from .reweight import least_moved_weights
 
 _NUMBERS = 2**24
 """Influences held at once."""
@@ -85,7 +84,7 @@ def resample(
     ]
     first, *middle, last = network.weights
     between = [
-        _between(w, above, below)
+        neurons(w, above, below)
         for w, above, below in zip(middle, drawn[:-1], drawn[1:], strict=True)
     ]
     measures = None
@@ -139,14 +138,14 @@ def influences(network: Network, x: ArrayLike) -> list[Float[Array, "m k n_i"]]:
 
 @eqx.filter_jit
 def _influences(network: Network, x: Float[Array, "m d"]) -> list[Float[Array, "m k n_i"]]:
-    weights, measures = network.weights, network.measures
-    _, values, slopes = dynamics.forward(weights, measures, network.activations, x)
+    _, values, slopes = network.forward(x)
 
     def of_output(unit: Float[Array, "k"]) -> list[Float[Array, "m n_i"]]:
         gradient = jnp.broadcast_to(unit, values[-1].shape)
-        sensitivities = dynamics.backward(weights, measures, slopes, gradient)
+        sensitivities = network.backward(slopes, gradient)
         return [
-            values[i - 1] * dynamics.average_above(weights, measures, i, sensitivities[i])
+            values[i - 1]
+            * dynamics.average_above(network.weights, network.measures, i, sensitivities[i])
             for i in range(1, network.depth)
         ]
 
@@ -192,7 +191,9 @@ def _matched(
         # An error below spread / n is lost in those of second order.
         tolerance = spread / len(values)
         even = np.full(len(values), 1 / len(values))
-        measures.append(tilted(values / np.sqrt(len(x)), tolerance) if tolerance > 0 else even)
+        measures.append(
+            least_moved_weights(values / np.sqrt(len(x)), tolerance) if tolerance > 0 else even
+        )
     return measures
 
 
@@ -214,12 +215,3 @@ def _draws(p: Float[Array, "n"], count: int, key: PRNGKeyArray) -> Int[Array, "c
 def _bits(key: PRNGKeyArray, numbers: Int[Array, "count"]) -> UInt[Array, "count"]:
     bits = lambda j: jax.random.bits(jax.random.fold_in(key, j), dtype=jnp.uint32)
     return jax.vmap(bits)(numbers)
-
-
-def _between(w: Any, rows: Int[Array, "n"], columns: Int[Array, "n_out"]) -> Any:
-    """The kernel between neurons drawn of either layer."""
-    if not isinstance(w, Factored):
-        return w[rows[:, None], columns]
-    small = Factored(w.f[:, rows], w.g[:, columns], w.s)
-    size = len(rows) * len(columns) * w.dtype.itemsize
-    return small if small.nbytes < size else small.matrix()

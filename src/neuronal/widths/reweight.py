@@ -18,7 +18,7 @@ from jaxtyping import Float
 _STEPS, _DECREASE = 100, 1e-4
 
 
-def tilted(a: Float[np.ndarray, "n q"], tolerance: float) -> Float[np.ndarray, "n"]:
+def least_moved_weights(a: Float[np.ndarray, "n q"], tolerance: float) -> Float[np.ndarray, "n"]:
     r"""The weights under which the average of `a` is zero, within about the tolerance $\tau > 0$.
 
     By Newton's method, whose Hessian is $\tau^2$ or more; where too few samples are there to

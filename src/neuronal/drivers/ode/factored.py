@@ -9,6 +9,7 @@ memory does not grow with time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import diffrax
@@ -21,10 +22,17 @@ from jaxtyping import Array, Bool, Float, Int
 from ... import dynamics
 from ...distributions import Samples
 from ...errors import InvalidInput
-from ...kernels import Factored, compressed, outer, rows_for, thinned
+from ...kernels import Factored, compressed, rows_for, thinned
+from ...kernels.compression import Thinned, with_room_for
+from ...motion.change import Change
 from ...network import Network
-from ..storage import compact, decomposed
-from .stepper import Field, Step
+from ..storage import network_as_factors, network_with_room
+from .stepper import AbstractStepper, RightHandSide, Step
+
+ROWS = 16
+"""Rows of a stage's velocity at first."""
+CUT = 0.1
+"""Share of a step's error tolerance that truncation may use; the stages' own takes a tenth of it."""
 
 
 class Stages(eqx.Module):
@@ -33,6 +41,8 @@ class Stages(eqx.Module):
     Attributes:
         middle: kernels whose rows behind those of the weights are the stages' velocities.
         first_last, end_speeds: weights and velocities `(stages, ...)` of the outer layers.
+        shares: where weights decay, what the velocity of a stage has of all rows of `middle` besides
+            its own, `(stages, r)` per layer; None elsewhere.
         lost: norms of what thinning the velocities lost, `(stages, layers)`.
         rows: what a velocity needed at most; `room` is what it has.
     """
@@ -40,9 +50,26 @@ class Stages(eqx.Module):
     middle: tuple[Factored, ...]
     first_last: tuple[Array, Array]
     end_speeds: tuple[Array, Array]
+    shares: tuple[Float[Array, "stages r"], ...] | None
     lost: Float[Array, "stages layers"]
     rows: Int[Array, "layers"]
     room: tuple[int, ...] = eqx.field(static=True)
+
+    @staticmethod
+    def none(weights: dynamics.Kernels, count: int, room: tuple[int, ...], decays: bool) -> Stages:
+        """No stage of `count` done yet, each with that much room for its velocity's rows."""
+        first, *middle, last = weights
+        wide = tuple(w.with_room(len(w.s) + count * k) for w, k in zip(middle, room, strict=True))
+        zeros = lambda w: jnp.zeros((count, *w.shape), w.dtype)
+        return Stages(
+            wide,
+            (first, last),
+            (zeros(first), zeros(last)),
+            tuple(zeros(w.s) for w in wide) if decays else None,
+            jnp.zeros((count, len(middle)), first.dtype),
+            jnp.zeros(len(middle), jnp.int32),
+            room,
+        )
 
     def kernels(self, coefficients: Float[Array, "stages"]) -> tuple[Factored, ...]:
         """Middle weights with the stages' velocities added, times coefficients."""
@@ -52,12 +79,15 @@ class Stages(eqx.Module):
         )
 
     def scales(self, coefficients: Float[Array, "stages"]) -> list[Float[Array, "r"]]:
-        """Those of the velocities alone: zero in the rows of the weights."""
+        """Those of the velocities alone: zero in the rows of the weights, unless these decay."""
         added = [jnp.repeat(coefficients, k) for k in self.room]
-        return [
+        own = [
             jnp.zeros_like(w.s).at[len(w.s) - len(a) :].set(a)
             for w, a in zip(self.middle, added, strict=True)
         ]
+        if self.shares is None:
+            return own
+        return [a + coefficients @ share for a, share in zip(own, self.shares, strict=True)]
 
     def ends(self, coefficients: Float[Array, "stages"]) -> list[Array]:
         """The first and the last layer's weights, likewise."""
@@ -66,8 +96,169 @@ class Stages(eqx.Module):
             for w, k in zip(self.first_last, self.end_speeds, strict=True)
         ]
 
-    def replaced(self, middle: Any, end_speeds: Any, lost: Array, rows: Array) -> Stages:
-        return Stages(middle, self.first_last, end_speeds, lost, rows, self.room)
+    def with_stage(
+        self,
+        j: Int[Array, ""],
+        coefficients: Float[Array, "stages"],
+        changes: Sequence[Change],
+        thin: Sequence[Thinned],
+    ) -> Stages:
+        """Stage j done at the weights with these coefficients: its changes, the middle ones thinned."""
+        count = len(self.lost)
+        first, *middle, last = changes
+        kernels = tuple(
+            w.put(part.f, part.g, len(w.s) - (count - j) * k)
+            for w, part, k in zip(self.middle, thin, self.room, strict=True)
+        )
+        speeds = tuple(
+            k.at[j].set(change.velocity(w))
+            for k, change, w in zip(
+                self.end_speeds, (first, last), self.ends(coefficients), strict=True
+            )
+        )
+        shares = self.shares
+        if shares is not None:
+            shares = tuple(
+                share.at[j].set(change.decayed(w.s))
+                for share, change, w in zip(shares, middle, self.kernels(coefficients), strict=True)
+            )
+        lost = self.lost.at[j].set(jnp.stack([part.lost for part in thin]))
+        needed = jnp.stack([part.needed for part in thin]).astype(jnp.int32)
+        rows = jnp.maximum(self.rows, needed)
+        ends: Any = speeds
+        return Stages(kernels, self.first_last, ends, shares, lost, rows, self.room)
+
+
+class Truncation(NamedTuple):
+    """What truncation did, per middle layer.
+
+    Attributes:
+        discarded: norms in $L^2(P_{i-1} \\times P_i)$ of what accepted steps cut off, summed.
+        rank, rows: what the last step tried needed, of the weights and of a stage's velocity.
+    """
+
+    discarded: Float[Array, "layers"]
+    rank: Int[Array, "layers"]
+    rows: Int[Array, "layers"]
+
+
+class FactoredRungeKutta(AbstractStepper):
+    """An explicit Runge-Kutta method on weights whose middle layers are `Factored`.
+
+    Attributes:
+        solver: whose tableau is used.
+        rtol, atol: of a step.
+        rows: of a stage's velocity, per middle layer; as many as samples if those are fewer.
+    """
+
+    solver: diffrax.AbstractSolver
+    rtol: Float[Array, ""]
+    atol: Float[Array, ""]
+    rows: tuple[int, ...] = eqx.field(static=True)
+
+    def start(
+        self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
+    ) -> Truncation:
+        zeros = jnp.zeros(len(self.rows), jnp.int32)
+        return Truncation(jnp.zeros(len(self.rows), weights[0].dtype), zeros, zeros)
+
+    def error_scale(
+        self, weights: dynamics.Kernels, measures: dynamics.Measures
+    ) -> Float[Array, "L"]:
+        return dynamics.layer_norms(weights, measures)
+
+    def carry_over(self, new: Truncation, old: Truncation, keep: Bool[Array, ""]) -> Truncation:
+        return Truncation(jnp.where(keep, new.discarded, old.discarded), new.rank, new.rows)
+
+    def with_more_room(
+        self, network: Network, state: Truncation
+    ) -> tuple[FactoredRungeKutta, Network]:
+        first, *middle, last = network.weights
+        rows = tuple(rows_for(k, int(n)) for k, n in zip(self.rows, state.rows, strict=True))
+        kernels = tuple(with_room_for(w, int(n)) for w, n in zip(middle, state.rank, strict=True))
+        stepper = FactoredRungeKutta(self.solver, self.rtol, self.atol, rows)
+        return stepper, network.with_weights((first, *kernels, last))
+
+    def discarded(self, state: Truncation) -> Float[np.ndarray, "layers"]:
+        return np.asarray(state.discarded)
+
+    def first_step(
+        self,
+        right_hand_side: RightHandSide,
+        weights: dynamics.Kernels,
+        measures: dynamics.Measures,
+        controller: diffrax.AbstractStepSizeController,
+    ) -> Float[Array, ""]:
+        """A hundredth of the time in which a layer would change by its own size."""
+        sizes = self.error_scale(weights, measures)
+        changes = right_hand_side(jnp.zeros((), sizes.dtype), weights)
+        speeds = self.error_scale(
+            tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True)), measures
+        )
+        scale = self.atol + self.rtol * sizes
+        size, speed = jnp.max(sizes / scale), jnp.max(speeds / scale)
+        return jnp.where(speed > 0, 0.01 * size / speed, 1e-3)
+
+    def step(
+        self,
+        right_hand_side: RightHandSide,
+        measures: dynamics.Measures,
+        t: Array,
+        t_next: Array,
+        weights: dynamics.Kernels,
+        state: Truncation,
+    ) -> Step:
+        h = t_next - t
+        solution, error = (jnp.asarray(b, h.dtype) for b in tableau(self.solver)[2:])
+        sizes = self.error_scale(weights, measures)
+        floor = 10 * jnp.finfo(h.dtype).eps * sizes
+        tolerance = jnp.maximum(CUT * (self.atol + self.rtol * sizes), floor)[1:-1]
+        stages = self._stages(right_hand_side, measures, t, h, weights, CUT * tolerance)
+        kernels, scales = stages.kernels(h * solution), stages.scales(h * error)
+        cut = [
+            compressed(w, p, q, tol, len(old.s), of_error)
+            for w, p, q, tol, old, of_error in zip(
+                kernels, measures[:-1], measures[1:], tolerance, weights[1:-1], scales, strict=True
+            )
+        ]
+        moved = stages.ends(h * solution)
+        ends = [jnp.tensordot(h * error, k, 1) for k in stages.end_speeds]
+        outside = dynamics.layer_norms((ends[0], ends[1]), (measures[0], measures[-1]))
+        errors = jnp.stack([outside[0], *(c.other for c in cut), outside[1]])
+        rank = jnp.stack([c.needed for c in cut]).astype(jnp.int32)
+        fits = jnp.all(rank <= jnp.asarray([len(w.s) for w in weights[1:-1]]))
+        fits &= jnp.all(stages.rows <= jnp.asarray(self.rows))
+        discarded = jnp.stack([c.discarded for c in cut]) + h * (jnp.abs(solution) @ stages.lost)
+        truncation = Truncation(state.discarded + discarded, rank, stages.rows)
+        return Step((moved[0], *(c.kernel for c in cut), moved[1]), errors, truncation, fits)
+
+    def _stages(
+        self,
+        right_hand_side: RightHandSide,
+        measures: dynamics.Measures,
+        t: Array,
+        h: Array,
+        weights: dynamics.Kernels,
+        tolerance: Float[Array, "layers"],
+    ) -> Stages:
+        """All stages; one program for them, run over rows of the tableau."""
+        matrix, nodes, _, _ = (jnp.asarray(a, h.dtype) for a in tableau(self.solver))
+        count = len(nodes)
+        start = Stages.none(weights, count, self.rows, right_hand_side.motion.decays)
+
+        def stage(so_far: Stages, at: tuple[Array, Array, Array]) -> tuple[Stages, None]:
+            j, row, node = at
+            first, last = so_far.ends(h * row)
+            changes = right_hand_side(t + h * node, (first, *so_far.kernels(h * row), last))
+            thin = [
+                thinned(change.f, change.g, p, q, tol / h, k)
+                for change, p, q, tol, k in zip(
+                    changes[1:-1], measures[:-1], measures[1:], tolerance, self.rows, strict=True
+                )
+            ]
+            return so_far.with_stage(j, h * row, changes, thin), None
+
+        return jax.lax.scan(stage, start, (jnp.arange(count), matrix, nodes))[0]
 
 
 def tableau(solver: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -86,10 +277,6 @@ def tableau(solver: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     return matrix, np.concatenate([[given.c1], given.c]), given.b_sol, given.b_error
 
 
-ROWS = 16
-"""Rows of a stage's velocity at first."""
-
-
 def factored_start(
     network: Network,
     solver: Any,
@@ -99,156 +286,6 @@ def factored_start(
 ) -> tuple[FactoredRungeKutta, Network]:
     """The stepper for factored kernels, and the network with rows for the rank to grow into."""
     tableau(solver)
-    network = compact(decomposed(network))
+    network = network_with_room(network_as_factors(network))
     rows = tuple(min(ROWS, len(data.x)) for _ in network.weights[1:-1])
     return FactoredRungeKutta(solver, rtol, atol, rows), network
-
-
-CUT = 0.1
-"""Share of a step's error tolerance that truncation may use; the stages' own takes a tenth of it."""
-
-
-class Truncation(NamedTuple):
-    """What truncation did, a middle layer each.
-
-    Attributes:
-        discarded: norms in $L^2(P_{i-1} \\times P_i)$ of what accepted steps cut off, summed.
-        rank, rows: what the last step tried needed, of the weights and of a stage's velocity.
-    """
-
-    discarded: Float[Array, "layers"]
-    rank: Int[Array, "layers"]
-    rows: Int[Array, "layers"]
-
-
-class FactoredRungeKutta(eqx.Module):
-    """An explicit Runge-Kutta method on weights whose middle layers are `Factored`.
-
-    Attributes:
-        solver: whose tableau is used.
-        rtol, atol: of a step.
-        rows: of a stage's velocity, a middle layer each; as many as samples if those are fewer.
-    """
-
-    solver: Any
-    rtol: Float[Array, ""]
-    atol: Float[Array, ""]
-    rows: tuple[int, ...] = eqx.field(static=True)
-
-    def start(self, field: Field, t: Array, t_next: Array, weights: dynamics.Kernels) -> Truncation:
-        zeros = jnp.zeros(len(self.rows), jnp.int32)
-        return Truncation(jnp.zeros(len(self.rows), weights[0].dtype), zeros, zeros)
-
-    def seen(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Float[Array, "L"]:
-        return dynamics.layer_norms(weights, measures)
-
-    def remember(self, new: Truncation, old: Truncation, keep: Bool[Array, ""]) -> Truncation:
-        return Truncation(jnp.where(keep, new.discarded, old.discarded), new.rank, new.rows)
-
-    def grown(self, network: Network, found: Truncation) -> tuple[FactoredRungeKutta, Network]:
-        """The stepper and the network with room for what a step was found to need."""
-        first, *middle, last = network.weights
-        rows = tuple(rows_for(k, int(n)) for k, n in zip(self.rows, found.rows, strict=True))
-        kernels = tuple(
-            w.with_room(rows_for(len(w.s), int(n))) for w, n in zip(middle, found.rank, strict=True)
-        )
-        return FactoredRungeKutta(self.solver, self.rtol, self.atol, rows), network.with_weights(
-            (first, *kernels, last)
-        )
-
-    def first_step(
-        self, field: Field, weights: dynamics.Kernels, measures: dynamics.Measures, control: Any
-    ) -> Float[Array, ""]:
-        """A hundredth of the time in which a layer would change by its own size."""
-        sizes = self.seen(weights, measures)
-        pairs = field(jnp.zeros((), sizes.dtype), weights)
-        middle = [Factored(f, g, jnp.ones(len(f), f.dtype)) for f, g in pairs[1:-1]]
-        speeds = self.seen((outer(*pairs[0]), *middle, outer(*pairs[-1])), measures)
-        scale = self.atol + self.rtol * sizes
-        size, speed = jnp.max(sizes / scale), jnp.max(speeds / scale)
-        return jnp.where(speed > 0, 0.01 * size / speed, 1e-3)
-
-    def step(
-        self,
-        field: Field,
-        measures: dynamics.Measures,
-        t: Array,
-        t_next: Array,
-        weights: dynamics.Kernels,
-        memory: Truncation,
-    ) -> Step:
-        h = t_next - t
-        solution, error = (jnp.asarray(b, h.dtype) for b in tableau(self.solver)[2:])
-        sizes = self.seen(weights, measures)
-        floor = 10 * jnp.finfo(h.dtype).eps * sizes
-        tolerance = jnp.maximum(CUT * (self.atol + self.rtol * sizes), floor)[1:-1]
-        stages = self._stages(field, measures, t, h, weights, CUT * tolerance)
-        cut = [
-            compressed(w, p, q, tol, len(old.s), scales)
-            for w, p, q, tol, old, scales in zip(
-                stages.kernels(h * solution), measures[:-1], measures[1:], tolerance,
-                weights[1:-1], stages.scales(h * error), strict=True,
-            )
-        ]  # fmt: skip
-        moved = stages.ends(h * solution)
-        ends = [jnp.tensordot(h * error, k, 1) for k in stages.end_speeds]
-        outside = dynamics.layer_norms((ends[0], ends[1]), (measures[0], measures[-1]))
-        errors = jnp.stack([outside[0], *(c.other for c in cut), outside[1]])
-        rank = jnp.stack([c.needed for c in cut]).astype(jnp.int32)
-        fits = jnp.all(rank <= jnp.asarray([len(w.s) for w in weights[1:-1]]))
-        fits &= jnp.all(stages.rows <= jnp.asarray(self.rows))
-        discarded = jnp.stack([c.discarded for c in cut]) + h * (jnp.abs(solution) @ stages.lost)
-        truncation = Truncation(memory.discarded + discarded, rank, stages.rows)
-        return Step((moved[0], *(c.kernel for c in cut), moved[1]), errors, truncation, fits)
-
-    def _stages(
-        self,
-        field: Field,
-        measures: dynamics.Measures,
-        t: Array,
-        h: Array,
-        weights: dynamics.Kernels,
-        tolerance: Float[Array, "layers"],
-    ) -> Stages:
-        """All stages; one program for them, run over rows of the tableau."""
-        matrix, nodes, _, _ = (jnp.asarray(a, h.dtype) for a in tableau(self.solver))
-        count = len(nodes)
-        first, *middle, last = weights
-        start = Stages(
-            tuple(
-                w.with_room(len(w.s) + count * k) for w, k in zip(middle, self.rows, strict=True)
-            ),
-            (first, last),
-            (
-                jnp.zeros((count, *first.shape), first.dtype),
-                jnp.zeros((count, *last.shape), last.dtype),
-            ),
-            jnp.zeros((count, len(middle)), h.dtype),
-            jnp.zeros(len(middle), jnp.int32),
-            self.rows,
-        )
-
-        def stage(so_far: Stages, at: tuple[Array, Array, Array]) -> tuple[Stages, None]:
-            j, row, node = at
-            ends = so_far.ends(h * row)
-            pairs = field(t + h * node, (ends[0], *so_far.kernels(h * row), ends[1]))
-            thin = [
-                thinned(f, g, p, q, tol / h, k)
-                for (f, g), p, q, tol, k in zip(
-                    pairs[1:-1], measures[:-1], measures[1:], tolerance, self.rows, strict=True
-                )
-            ]
-            kernels = tuple(
-                w.put(part.f, part.g, len(w.s) - (count - j) * k)
-                for w, part, k in zip(so_far.middle, thin, self.rows, strict=True)
-            )
-            speeds = tuple(
-                k.at[j].set(outer(*pair))
-                for k, pair in zip(so_far.end_speeds, (pairs[0], pairs[-1]), strict=True)
-            )
-            lost = so_far.lost.at[j].set(jnp.stack([part.lost for part in thin]))
-            needed = jnp.stack([part.needed for part in thin]).astype(jnp.int32)
-            rows = jnp.maximum(so_far.rows, needed)
-            return so_far.replaced(kernels, speeds, lost, rows), None
-
-        return jax.lax.scan(stage, start, (jnp.arange(count), matrix, nodes))[0]

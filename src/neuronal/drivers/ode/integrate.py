@@ -9,7 +9,6 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ... import dynamics
@@ -18,27 +17,42 @@ from ...errors import InvalidInput
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
-from ..driver import Segment
-from .factored import FactoredRungeKutta
-from .stepper import Dense, Field
+from ..driver import Segment, State
+from .stepper import AbstractStepper, RightHandSide, ode_term
 
 _DONE, _DIVERGED, _EXHAUSTED, _FULL = 0, 1, 2, 3
 
 
 class _Reached(NamedTuple):
-    """Where `_integrate` came to: weights, next step, time, the stepper's memory, counts."""
+    """Where `_integrate` came to.
 
-    weights: dynamics.Kernels
-    dt: Float[Array, ""]
+    Attributes:
+        time: since its start.
+        dt: the next step to try.
+        weights, stepper_state: at that time.
+        controller_state: of the control of steps.
+        accepted, rejected: steps so far.
+        status: one of the four above.
+    """
+
     time: Float[Array, ""]
-    memory: Any
+    dt: Float[Array, ""]
+    weights: dynamics.Kernels
+    stepper_state: Any
+    controller_state: Any
     accepted: Int[Array, ""]
     rejected: Int[Array, ""]
     status: Int[Array, ""]
 
 
 class Control(eqx.Module):
-    """How steps are chosen."""
+    """How steps are chosen.
+
+    Attributes:
+        rtol, atol: tolerances of a step's error in the weights.
+        step: a constant step instead, in MF time.
+        max_steps: in one interval.
+    """
 
     rtol: Float[Array, ""]
     atol: Float[Array, ""]
@@ -46,6 +60,7 @@ class Control(eqx.Module):
     max_steps: int
 
     def controller(self, measures: dynamics.Measures) -> diffrax.AbstractStepSizeController:
+        """Diffrax's control of steps, with the error norm of $L^2(P)$."""
         if self.step is not None:
             return diffrax.ConstantStepSize()
 
@@ -62,21 +77,21 @@ def integrator(
     problem: Problem,
     data: Samples,
     control: Control,
-    stepper: Dense | FactoredRungeKutta,
-) -> Callable[[dynamics.Kernels, Any, float, float], Segment]:
-    """`Driver.advance` for the ODE; what it remembers is the stepper and the next step.
+    stepper: AbstractStepper,
+) -> Callable[[State, Any, float, float], Segment]:
+    """`Driver.advance` for the ODE; its pace is the stepper, as it has grown, and the next step.
 
     Raises:
         InvalidInput: when called, tolerances that no step meets.
     """
     first_stepper = stepper
 
-    def advance(w: dynamics.Kernels, memory: Any, t0: float, t1: float) -> Segment:
-        at = network.with_weights(w)
-        stepper, dt = (first_stepper, None) if memory is None else memory
+    def advance(state: State, pace: Any, t0: float, t1: float) -> Segment:
+        at = network.with_weights(state.weights)
+        stepper, dt = (first_stepper, None) if pace is None else pace
         if dt is None:
             dt = _initial_step(at, problem, data, stepper, control, jnp.asarray(t0))
-        segment = Segment(w, None, t0, True)
+        segment = Segment(state, None, t0, True)
         while True:
             now = segment.time
             span = jnp.asarray(now), jnp.asarray(t1 - now)
@@ -86,35 +101,21 @@ def integrator(
             segment.time = now + float(reached.time)
             segment.steps += int(reached.accepted)
             segment.rejected += int(reached.rejected)
+            segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
             at, dt = at.with_weights(reached.weights), reached.dt
-            if isinstance(stepper, FactoredRungeKutta):
-                segment.discarded = segment.discarded + np.asarray(reached.memory.discarded)
-                if int(reached.status) == _FULL:
-                    stepper, at = stepper.grown(at, reached.memory)
-                    continue
-            break
+            if int(reached.status) != _FULL:
+                break
+            stepper, at = stepper.with_more_room(at, reached.stepper_state)
         if int(reached.status) == _EXHAUSTED:
             raise InvalidInput(
                 f"rtol, atol: not reached in {control.max_steps} steps after t = {t0:g}; loosen the "
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
-        segment.weights, segment.memory = at.weights, (stepper, dt)
+        segment.state, segment.pace = State(at.weights), (stepper, dt)
         segment.finite = int(reached.status) == _DONE
         return segment
 
     return advance
-
-
-def field_of(network: Network, problem: Problem, data: Samples, since: Any) -> Field:
-    """The right-hand side in time since `since`: single precision keeps small steps apart."""
-
-    def field(t: Array, weights: dynamics.Kernels) -> list[tuple[Array, Array]]:
-        rates = problem.rates((since + t).astype(weights[0].dtype), network.depth)
-        return dynamics.changes(
-            weights, network.measures, network.activations, problem.loss, rates, *data
-        )[0]
-
-    return field
 
 
 @eqx.filter_jit
@@ -122,14 +123,19 @@ def _initial_step(
     network: Network,
     problem: Problem,
     data: Samples,
-    stepper: Dense | FactoredRungeKutta,
+    stepper: AbstractStepper,
     control: Control,
     since: Float[Array, ""],
 ) -> Float[Array, ""]:
     if control.step is not None:
         return control.step
-    field = field_of(network, problem, data, since)
-    return stepper.first_step(field, network.weights, network.measures, control)
+    measures = network.measures
+    return stepper.first_step(
+        RightHandSide(problem.motion(network), data, since),
+        network.weights,
+        measures,
+        control.controller(measures),
+    )
 
 
 @eqx.filter_jit
@@ -137,7 +143,7 @@ def _integrate(
     network: Network,
     problem: Problem,
     data: Samples,
-    stepper: Dense | FactoredRungeKutta,
+    stepper: AbstractStepper,
     control: Control,
     dt: Float[Array, ""],
     since: Float[Array, ""],
@@ -146,27 +152,26 @@ def _integrate(
     """From `since` over `duration`, or as far as it goes."""
     measures = network.measures
     dtype = network.weights[0].dtype
-    field = field_of(network, problem, data, since)
+    right_hand_side = RightHandSide(problem.motion(network), data, since)
+    term = ode_term(right_hand_side)
     controller = control.controller(measures)
-    end = duration.astype(dtype)
-    start = jnp.zeros((), dtype)
-    order: Any = stepper.solver.error_order(Dense.term(field))
+    end, start = duration.astype(dtype), jnp.zeros((), dtype)
+    order: Any = stepper.solver.error_order(term)
     # A step that would leave a sliver before the end is stretched over it.
     clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
-
-    seen = stepper.seen(network.weights, measures)
-    _, memory = controller.init(
-        Dense.term(field), start, end, seen, dt, None, stepper.solver.func, order
+    scale = stepper.error_scale(network.weights, measures)
+    _, controller_state = controller.init(
+        term, start, end, scale, dt, None, stepper.solver.func, order
     )
-    own = stepper.start(field, start, clip(start, dt), network.weights)
+    stepper_state = stepper.start(right_hand_side, start, clip(start, dt), network.weights)
 
-    def body(carry: Any) -> Any:
-        t, dt, weights, own, memory, accepted, rejected, _ = carry
+    def body(now: _Reached) -> _Reached:
+        t, dt = now.time, now.dt
         t_next = clip(t, dt)
-        tried = stepper.step(field, measures, t, t_next, weights, own)
-        before, after = (stepper.seen(w, measures) for w in (weights, tried.weights))
-        keep, t_new, t_after, _, next_memory, _ = controller.adapt_step_size(
-            t, t_next, before, after, None, tried.error, order, memory
+        tried = stepper.step(right_hand_side, measures, t, t_next, now.weights, now.stepper_state)
+        before, after = (stepper.error_scale(w, measures) for w in (now.weights, tried.weights))
+        keep, t_new, t_after, _, controller_state, _ = controller.adapt_step_size(
+            t, t_next, before, after, None, tried.error, order, now.controller_state
         )
         keep = jnp.asarray(keep)
         proposed = t_after - t_new
@@ -182,24 +187,28 @@ def _integrate(
         status = jnp.where(full, _FULL, status).astype(jnp.int32)
         keep = keep & ~full
         choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
-        return (
+        return _Reached(
             jnp.where(keep, t_next, t),
             jnp.where(full, dt, proposed),
-            choose(tried.weights, weights),
-            stepper.remember(tried.memory, own, keep),
-            jax.tree.map(lambda a, b: jnp.where(full, b, a), next_memory, memory),
-            accepted + keep,
-            rejected + (~keep & ~full),
+            choose(tried.weights, now.weights),
+            stepper.carry_over(tried.state, now.stepper_state, keep),
+            jax.tree.map(
+                lambda a, b: jnp.where(full, b, a), controller_state, now.controller_state
+            ),
+            now.accepted + keep,
+            now.rejected + (~keep & ~full),
             status,
         )
 
-    def unfinished(carry: Any) -> Array:
-        t, *_, accepted, rejected, status = carry
-        return (t < end) & (status == _DONE) & (accepted + rejected < control.max_steps)
+    def unfinished(now: _Reached) -> Array:
+        within = now.accepted + now.rejected < control.max_steps
+        return (now.time < end) & (now.status == _DONE) & within
 
     zero = jnp.zeros((), jnp.int32)
-    t, dt, weights, own, _, accepted, rejected, status = jax.lax.while_loop(
-        unfinished, body, (start, dt, network.weights, own, memory, zero, zero, zero)
+    reached = jax.lax.while_loop(
+        unfinished,
+        body,
+        _Reached(start, dt, network.weights, stepper_state, controller_state, zero, zero, zero),
     )
-    status = jnp.where((status == _DONE) & (t < end), _EXHAUSTED, status)
-    return _Reached(weights, dt, t, own, accepted, rejected, status)
+    short = (reached.status == _DONE) & (reached.time < end)
+    return reached._replace(status=jnp.where(short, _EXHAUSTED, reached.status))

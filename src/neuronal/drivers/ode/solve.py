@@ -9,23 +9,27 @@ entries falls as $1/n$.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
 import diffrax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require
 from ...embeddings import AbstractEmbedding
 from ...network import Network
 from ...problem import Problem, mean_loss
-from ...sharding import Devices, active, chosen, made, on, placed
+from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
 from ..driver import Driver, Report
 from ..recording import OnRecord, bar, record, record_times
-from ..storage import choose_kernel, decomposed
+from ..storage import choose_kernel, network_as_factors
 from ..trajectory import Trajectory
 from .accuracy import refined
-from .factored import FactoredRungeKutta, factored_start
+from .factored import factored_start
 from .integrate import Control, integrator
-from .stepper import Dense
+from .stepper import AbstractStepper, Dense
 
 
 def solve(
@@ -82,9 +86,12 @@ def solve(
     Warns:
         InaccuracyWarning: `accuracy` is not reached with 2^20 nodes a layer.
     """
-    how = (solver, step, since, data_nodes, max_steps, devices, progress)
+    settings = ODESettings(
+        rtol, atol, kernel, solver or diffrax.Tsit5(), step, data_nodes, max_steps, devices
+    )
+    interval = (save_at, since, until)
     if accuracy is None:
-        return _solve(problem, start, until, nodes, rule, rtol, atol, kernel, save_at, key, *how)
+        return _solve(problem, start, (nodes, rule, key), settings, interval, progress)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
     require(is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
@@ -92,74 +99,138 @@ def solve(
 
     def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
         predictions: list[Array] = []
-        trajectory = _solve(
-            problem, start, until, nodes, rule, rtol, rtol / 100, kernel, save_at, key, *how,
-            watch=lambda t, loss, network: predictions.append(network(x)),
-        )  # fmt: skip
+        finer = replace(settings, rtol=rtol, atol=rtol / 100)
+        watch = lambda t, loss, network: predictions.append(network(x))
+        ensemble = (nodes, rule, key)
+        trajectory = _solve(problem, start, ensemble, finer, interval, progress, watch)
         return trajectory, jnp.stack(predictions)
 
     return refined(run, accuracy, nodes, rule, key_of(key), weights)
 
 
-def _solve(
+Neurons = tuple[int, str, PRNGKeyArray | int]
+"""Nodes, rule and key of an embedding's quadrature."""
+
+
+@dataclass(frozen=True)
+class ODESettings:
+    """How an ODE is solved; attributes as `solve` takes them."""
+
+    rtol: float
+    atol: float
+    kernel: str
+    solver: diffrax.AbstractSolver
+    step: float | None
+    data_nodes: int
+    max_steps: int
+    devices: Devices | None
+
+    def __post_init__(self) -> None:
+        require(
+            self.rtol > 0 and self.atol > 0,
+            f"rtol, atol: take positive numbers, got {self.rtol}, {self.atol}",
+        )
+        if self.step is not None:
+            positive("step", self.step)
+
+    def __str__(self) -> str:
+        if self.step is not None:
+            return f"{type(self.solver).__name__}, constant step {self.step:g}"
+        return f"{type(self.solver).__name__}, rtol {self.rtol:g}, atol {self.atol:g}"
+
+    def control(self, dtype: jnp.dtype) -> Control:
+        """The control of steps; in arrays, so that changing its numbers does not recompile."""
+        constant = None if self.step is None else jnp.asarray(self.step, dtype)
+        rtol, atol = jnp.asarray(self.rtol, dtype), jnp.asarray(self.atol, dtype)
+        return Control(rtol, atol, constant, self.max_steps)
+
+
+class Start(NamedTuple):
+    """Where an ODE begins.
+
+    Attributes:
+        network: the neurons and their weights, kept as they are to be.
+        ensemble: in words, what the neurons are.
+        kernel, why: ``dense`` or ``factored``, and why so.
+        over: the mesh of devices, if there are several.
+    """
+
+    network: Network
+    ensemble: str
+    kernel: str
+    why: str
+    over: Mesh | None
+
+
+def start_of(
     problem: Problem,
     start: AbstractEmbedding | Network,
-    until: float,
-    nodes: int,
-    rule: str,
-    rtol: float,
-    atol: float,
-    kernel: str,
-    save_at: int | ArrayLike | None,
-    key: PRNGKeyArray | int,
-    solver: diffrax.AbstractSolver | None,
-    step: float | None,
-    since: float,
-    data_nodes: int,
-    max_steps: int,
-    devices: Devices | None,
-    progress: bool | OnRecord,
-    watch: OnRecord | None = None,
-) -> Trajectory:
-    require(rtol > 0 and atol > 0, f"rtol, atol: take positive numbers, got {rtol}, {atol}")
+    neurons: Neurons,
+    settings: ODESettings,
+) -> Start:
+    """The ensemble on which the ODE is solved: nodes of an embedding, or a network's own neurons.
+
+    Args:
+        neurons: nodes, rule and key of an embedding's quadrature.
+    """
+    nodes, rule, key = neurons
     is_embedding = isinstance(start, AbstractEmbedding)
     require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
     problem.check(start)
-    kind, why = choose_kernel(start, nodes, kernel)
-    over = chosen(devices, start)
+    kernel, why = choose_kernel(start, nodes, settings.kernel)
+    over = mesh_for(settings.devices, start)
     if isinstance(start, AbstractEmbedding):
-        make = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
-        network = made(start, make, kind, over)
+        sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
+        network = sampled_over(start, sample, kernel, over)
         ensemble = f"{rule} nodes {network.widths}"
     else:
-        network = placed(decomposed(start) if kind == "factored" else start, over)
+        network = spread_over(network_as_factors(start) if kernel == "factored" else start, over)
         ensemble = f"the {network_widths(start)} neurons of a network"
     if over is not None:
         ensemble += f" over {over.size} devices"
-    if step is not None:
-        positive("step", step)
-    times = record_times(save_at, since, until)
+    return Start(network, ensemble, kernel, why, over)
+
+
+def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[Driver, Network]:
+    """The ODE as a driver, and the network to start from, with room for its rank to grow."""
+    network, over = start.network, start.over
     dtype = network.weights[0].dtype
-    data = problem.quadrature(data_nodes, dtype)
-    solver = diffrax.Tsit5() if solver is None else solver
-    # Arrays, so that other tolerances are no other program to compile.
-    constant = None if step is None else jnp.asarray(step, dtype)
-    control = Control(jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype), constant, max_steps)
-    stepper: Dense | FactoredRungeKutta = Dense(solver)
-    if kind == "factored":
-        with active(over):
-            stepper, network = factored_start(network, solver, control.rtol, control.atol, data)
+    data = problem.quadrature(settings.data_nodes, dtype)
+    control = settings.control(dtype)
+    stepper: AbstractStepper = Dense(settings.solver)
+    if start.kernel == "factored":
+        with within(over):
+            stepper, network = factored_start(
+                network, settings.solver, control.rtol, control.atol, data
+            )
     driver = Driver(
-        on(over, integrator(network, problem, data, control, stepper)),
-        on(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data))),
+        run_within(over, integrator(network, problem, data, control, stepper)),
+        run_within(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data))),
         problem=problem,
         law=data,
     )
-    how = f"rtol {rtol:g}, atol {atol:g}" if step is None else f"constant step {step:g}"
+    return driver, network
+
+
+def _solve(
+    problem: Problem,
+    start: AbstractEmbedding | Network,
+    neurons: Neurons,
+    settings: ODESettings,
+    interval: tuple[int | ArrayLike | None, float, float],
+    progress: bool | OnRecord,
+    watch: OnRecord | None = None,
+) -> Trajectory:
+    """One run; `watch` is called at each record besides what shows the progress."""
+    begin = start_of(problem, start, neurons, settings)
+    times = record_times(*interval)
+    driver, network = ode_driver(problem, begin, settings)
     report = Report(
-        f"MF ODE, {type(solver).__name__}, {how}, {kind} kernels", ensemble, kernel=f"{kind}: {why}"
+        f"MF ODE, {settings}, {begin.kernel} kernels",
+        begin.ensemble,
+        kernel=f"{begin.kernel}: {begin.why}",
     )
-    with bar(f"ODE, {ensemble}", times[0], times[-1], progress) as on_record:
+    with bar(f"ODE, {begin.ensemble}", times[0], times[-1], progress) as on_record:
         return record(driver, network, list(times), report, _both(on_record, watch))
 
 

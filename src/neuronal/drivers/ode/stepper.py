@@ -1,76 +1,165 @@
-"""One step of the MF ODE: what the integration asks of a step, and Diffrax's solvers on matrices."""
+r"""One step of the MF ODE: what the integration asks of a stepper, and Diffrax's solvers on matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
 from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ... import dynamics
-from ...kernels import outer
+from ...distributions import Samples
+from ...motion.change import Change
+from ...motion.motion import Motion
+from ...network import Network
 
-Field = Callable[[Array, dynamics.Kernels], list[tuple[Array, Array]]]
-"""`dynamics.changes` as a function of time and weights."""
+
+class RightHandSide(eqx.Module):
+    """The motion in time since `since`, which keeps small steps apart in single precision.
+
+    Attributes:
+        motion: of the ensemble.
+        data: the samples of $E_Z$.
+        since: MF time at which this time begins.
+    """
+
+    motion: Motion
+    data: Samples
+    since: Float[Array, ""]
+
+    def __call__(self, t: Float[Array, ""], weights: dynamics.Kernels) -> list[Change]:
+        now = (self.since + t).astype(weights[0].dtype)
+        return self.motion.changes(now, weights, self.data)[0]
 
 
 class Step(NamedTuple):
-    """A step tried: where it leads, its error as the controller sees it, what to remember."""
+    """A step tried.
+
+    Attributes:
+        weights: where it leads.
+        error: its error, in the form of `AbstractStepper.error_scale`.
+        state: the stepper's, after it.
+        fits: whether the weights had room for it.
+    """
 
     weights: dynamics.Kernels
     error: Any
-    memory: Any
+    state: Any
     fits: Bool[Array, ""]
 
 
-class Dense(eqx.Module):
-    """A Diffrax solver on weights kept as matrices."""
+class AbstractStepper(eqx.Module):
+    """A method that takes steps of the MF ODE on weights kept in some way.
 
-    solver: diffrax.AbstractSolver
+    Attributes:
+        solver: the Diffrax solver whose method it is.
+    """
 
-    def start(self, field: Field, t: Array, t_next: Array, weights: dynamics.Kernels) -> Any:
-        return self.solver.init(self.term(field), t, t_next, weights, None)
+    solver: eqx.AbstractVar[diffrax.AbstractSolver]
 
-    def seen(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> dynamics.Kernels:
-        """What the step-size controller compares errors with."""
-        return weights
+    @abc.abstractmethod
+    def start(
+        self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
+    ) -> Any:
+        """Its state before the first step, from t to t_next."""
 
+    @abc.abstractmethod
+    def error_scale(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Any:
+        """What the step-size controller compares errors with: the weights, or each layer's norm."""
+
+    @abc.abstractmethod
     def step(
         self,
-        field: Field,
+        right_hand_side: RightHandSide,
         measures: dynamics.Measures,
         t: Array,
         t_next: Array,
         weights: dynamics.Kernels,
-        memory: Any,
+        state: Any,
     ) -> Step:
-        candidate, error, _, memory, _ = self.solver.step(
-            self.term(field), t, t_next, weights, None, memory, made_jump=False
-        )
-        return Step(candidate, error, memory, jnp.asarray(True))
+        """A step from t to t_next."""
 
-    def remember(self, new: Any, old: Any, keep: Bool[Array, ""]) -> Any:
-        """What the next step is given, after one that was kept or not."""
+    @abc.abstractmethod
+    def carry_over(self, new: Any, old: Any, keep: Bool[Array, ""]) -> Any:
+        """The state after a step that was kept or not."""
+
+    @abc.abstractmethod
+    def first_step(
+        self,
+        right_hand_side: RightHandSide,
+        weights: dynamics.Kernels,
+        measures: dynamics.Measures,
+        controller: diffrax.AbstractStepSizeController,
+    ) -> Float[Array, ""]:
+        """The length of the first step to try, in MF time."""
+
+    def with_more_room(self, network: Network, state: Any) -> tuple[AbstractStepper, Network]:
+        """The stepper and the network with room for what the last step was found to need."""
+        return self, network
+
+    def discarded(self, state: Any) -> Float[np.ndarray, "layers"] | float:
+        """What accepted steps cut off so far, per middle layer; nothing, if it cuts nothing."""
+        return 0.0
+
+
+class Dense(AbstractStepper):
+    """A Diffrax solver on weights kept as matrices."""
+
+    solver: diffrax.AbstractSolver
+
+    def start(
+        self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
+    ) -> Any:
+        return self.solver.init(ode_term(right_hand_side), t, t_next, weights, None)
+
+    def error_scale(
+        self, weights: dynamics.Kernels, measures: dynamics.Measures
+    ) -> dynamics.Kernels:
+        return weights
+
+    def step(
+        self,
+        right_hand_side: RightHandSide,
+        measures: dynamics.Measures,
+        t: Array,
+        t_next: Array,
+        weights: dynamics.Kernels,
+        state: Any,
+    ) -> Step:
+        candidate, error, _, state, _ = self.solver.step(
+            ode_term(right_hand_side), t, t_next, weights, None, state, made_jump=False
+        )
+        return Step(candidate, error, state, jnp.asarray(True))
+
+    def carry_over(self, new: Any, old: Any, keep: Bool[Array, ""]) -> Any:
         return jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
 
     def first_step(
-        self, field: Field, weights: dynamics.Kernels, measures: dynamics.Measures, control: Any
+        self,
+        right_hand_side: RightHandSide,
+        weights: dynamics.Kernels,
+        measures: dynamics.Measures,
+        controller: diffrax.AbstractStepSizeController,
     ) -> Float[Array, ""]:
         """Diffrax's choice, that of Hairer, Norsett and Wanner."""
         zero, one = jnp.zeros((), weights[0].dtype), jnp.ones((), weights[0].dtype)
-        term = self.term(field)
-        first, _ = control.controller(measures).init(
+        term = ode_term(right_hand_side)
+        first, _ = controller.init(
             term, zero, one, weights, None, None, self.solver.func, self.solver.error_order(term)
         )
         return jnp.asarray(first - zero)
 
-    @staticmethod
-    def term(field: Field) -> diffrax.ODETerm:
-        def velocity(t: Array, weights: dynamics.Kernels, args: Any) -> dynamics.Kernels:
-            return tuple(outer(f, g) for f, g in field(t, weights))
 
-        return diffrax.ODETerm(velocity)  # pyright: ignore[reportArgumentType]
+def ode_term(right_hand_side: RightHandSide) -> diffrax.ODETerm:
+    """The velocity of matrices, as Diffrax takes it."""
+
+    def velocity(t: Array, weights: dynamics.Weights, args: Any) -> dynamics.Weights:
+        changes = right_hand_side(t, weights)
+        return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
+
+    return diffrax.ODETerm(velocity)  # pyright: ignore[reportArgumentType]

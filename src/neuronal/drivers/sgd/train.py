@@ -12,16 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
-from ... import dynamics
 from ...checks import columns, is_whole, key_of, positive, require
-from ...kernels import Factored
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem, mean_loss
-from ...sharding import Devices, active, chosen, on, placed
-from ..driver import Driver, Report, Segment
+from ...sharding import (
+    Devices,
+    mesh_for,
+    run_within,
+    spread_over,
+    within,
+)
+from ..driver import Driver, Report, Segment, State
 from ..recording import OnRecord, bar, record, record_times
-from ..storage import compact
+from ..storage import network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
 
@@ -87,51 +91,51 @@ def train(
             f"data: {len(stream.x)} steps of samples, but until / learning_rate is {need}",
         )
         problem.loss.check(stream.y.reshape(-1, stream.y.shape[2]), network.output_dim)
-    over = chosen(devices, network)
-    with active(over):
-        network = compact(placed(network, over))
+    over = mesh_for(devices, network)
+    with within(over):
+        network = network_with_room(spread_over(network, over))
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
 
-    def advance(w: dynamics.Kernels, memory: object, t0: float, t1: float) -> Segment:
+    def advance(state: State, pace: None, t0: float, t1: float) -> Segment:
         first, last = round(t0 / eps), round(t1 / eps)
-        segment = Segment(w, None, t0, True)
+        weights, segment = state.weights, Segment(state, None, t0, True)
         k = first
         while True:
             with one_lapack_thread():
                 done = steps(
-                    network.with_weights(segment.weights),
+                    network.with_weights(weights),
                     problem,
                     stream,
                     key,
-                    jnp.asarray(eps, w[0].dtype),
+                    jnp.asarray(eps, weights[0].dtype),
                     jnp.int32(k),
                     jnp.int32(last),
                     batch_size,
                     block,
                 )
                 k = int(done.k)
-            segment.weights = done.weights
+            weights = done.weights
             segment.discarded = segment.discarded + np.asarray(done.discarded)
             if bool(done.fits):
                 break
-            segment.weights = with_room(done.weights, done.needed)
+            weights = with_room(done.weights, done.needed)
+        segment.state = State(weights)
         segment.time, segment.steps = k * eps, k - first
         segment.finite = bool(done.finite)
         return segment
 
     driver = Driver(
-        on(over, advance),
-        on(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law))),
+        run_within(over, advance),
+        run_within(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law))),
         snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
     )
-    factored = any(isinstance(w, Factored) for w in network.weights)
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
         f"a network of widths {network.widths}"
         + (f" over {over.size} devices" if over is not None else ""),
-        kernel=f"{'factored' if factored else 'dense'}: as the network's weights are kept",
+        kernel=f"{'factored' if network.factored else 'dense'}: as the network's weights are kept",
     )
     with bar(f"SGD, widths {network.widths}", times[0], times[-1], progress) as on_record:
         return record(driver, network, list(times), report, on_record)

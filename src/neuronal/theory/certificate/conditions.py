@@ -18,6 +18,7 @@ from .diversity import Targets, diversity_rows
 from .document import Certificate
 from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
+from .rows import Row
 from .schedules import last_rate_row, schedule_rows
 
 _RECORDS = 9
@@ -77,9 +78,19 @@ def certify(
         *convergence_rows(networks, problem, law, depth),
         *approximation_rows(activations, problem.distribution, ends, data),
         last_rate_row(schedules, horizon),
+        *_motion_rows(problem, depth),
         *conclusion_rows(problem, networks, recorded, data),
     ]
     return Certificate(title or _title(problem, embedding), tuple(rows))
+
+
+def _motion_rows(problem: Problem, depth: int) -> list[Row]:
+    """A row where the motion has terms that the paper's system does not."""
+    terms = problem.terms(depth)
+    if not terms:
+        return []
+    says = "weights move by equation (2) alone"
+    return [Row("2 motion", says, UNKNOWN, "", "; ".join(term.outside for term in terms))]
 
 
 def _networks(

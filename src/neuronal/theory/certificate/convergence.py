@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ... import dynamics
 from ...distributions import Samples
 from ...network import Network
 from ...problem import Problem
@@ -54,10 +53,8 @@ def last_speed(network: Network, problem: Problem, law: Samples, t: float) -> fl
 
 @eqx.filter_jit
 def _last_velocity(network: Network, problem: Problem, law: Samples, t: Array) -> Array:
-    rates = problem.rates(t.astype(network.weights[0].dtype), network.depth)
-    return dynamics.velocity(
-        network.matrices, network.measures, network.activations, problem.loss, rates, *law
-    )[0][-1]
+    t = t.astype(network.weights[0].dtype)
+    return problem.motion(network).velocity(t, network.matrices, law)[-1]
 
 
 def convergence_rows(

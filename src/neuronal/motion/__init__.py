@@ -1,0 +1,1 @@
+"""The law of motion: equation (2)'s right-hand side (`motion`), and terms added to it, a file each."""

@@ -1,0 +1,38 @@
+r"""What may be added to equation (2)'s right-hand side: the contract of a term."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import ClassVar
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from .change import Change
+
+
+class Term(eqx.Module):
+    """A term of the motion of all L layers.
+
+    Attributes:
+        outside: why the paper's statements do not cover it, for certificates.
+    """
+
+    outside: ClassVar[str]
+
+    @abc.abstractmethod
+    def added(
+        self, changes: list[Change], rates: Sequence[Float[Array, ""]], t: Float[Array, ""]
+    ) -> list[Change]:
+        r"""The changes of layers 1..L with this term in them.
+
+        Args:
+            changes: those of equation (2) and of the terms before this one.
+            rates: $\xi_1(t), \dots, \xi_L(t)$, times what is common to the caller's step.
+            t: MF time.
+        """
+
+    @abc.abstractmethod
+    def of_layers(self, first: int, last: int) -> Term:
+        """The same term of layers `first` to `last` alone, numbered from 1."""
