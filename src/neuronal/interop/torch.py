@@ -23,6 +23,7 @@ from .. import activations, quadrature
 from ..checks import positive, require
 from ..distributions import with_bias
 from ..embeddings import Bidirectional
+from ..errors import InvalidInput
 from ..network import Network
 from ..schedules import Constant, Schedules, per_layer, strengths
 from .extras import extra
@@ -231,10 +232,10 @@ def parameter_groups(
     )
     rates = per_layer(schedules, len(layers))
     for layer, factor, xi, strength in zip(layers, factors, rates, decays, strict=True):
-        require(
-            isinstance(strength, Constant),
-            "decay: takes numbers, since weight_decay of torch.optim.SGD does not change in time",
-        )
+        if not isinstance(strength, Constant):
+            raise InvalidInput(
+                "decay: takes numbers, since weight_decay of torch.optim.SGD does not change in time"
+            )
         group: dict[str, Any] = {"params": [p for p in (layer.weight, layer.bias) if p is not None]}
         if isinstance(xi, Constant):
             group["lr"] = eps * factor * float(xi.value)

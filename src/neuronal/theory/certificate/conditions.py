@@ -18,7 +18,7 @@ from .diversity import Targets, diversity_rows
 from .document import Certificate
 from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
-from .rows import Row
+from .rows import UNKNOWN, Row
 from .schedules import last_rate_row, schedule_rows
 
 _RECORDS = 9
