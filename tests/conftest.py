@@ -1,4 +1,4 @@
-"""What tests of several files share."""
+"""Fixtures that several test files use."""
 
 import sys
 
@@ -13,6 +13,13 @@ def _programs_of_one_file():
     """Drop compiled programs: each maps memory, and a process that maps 65530 pieces crashes."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture
+def float64():
+    """Double precision for one test; a whole file asks for it by `pytestmark`."""
+    with jax.enable_x64(True):
+        yield
 
 
 @pytest.fixture

@@ -8,11 +8,7 @@ from scipy import stats
 from neuronal.checks import key_of
 from neuronal.quadrature import RULES, _korobov, gaussian, lattice, sobol
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def rule(name, nodes, dim, seed=0):

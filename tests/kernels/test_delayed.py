@@ -12,11 +12,7 @@ from neuronal.drivers.sgd import loop as sgd
 from neuronal.drivers.sgd.loop import _delays, held_steps
 from neuronal.kernels import Delayed, added_in_place, average_incoming, average_outgoing, outer
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @settings(max_examples=20, deadline=None)
