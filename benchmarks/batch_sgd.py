@@ -69,8 +69,8 @@ def thin_products(n: int, m: int) -> dict:
     return {"XLA thin": xla, "torch thin": mkl}
 
 
-def width(n: int, steps: int, rounds: int, product: int = PRODUCT) -> dict:
-    """One row of the table."""
+def row_at_width(n: int, steps: int, rounds: int, product: int = PRODUCT) -> dict:
+    """Rates of all libraries at one width, and the largest difference of their weights."""
     network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8).sample(n, jax.random.key(0))
     rng = np.random.default_rng(0)
     x = rng.normal(size=(steps, BATCH, DIM)).astype(np.float32)
@@ -125,7 +125,7 @@ def main(rounds: int = 7) -> None:
         "batch_sgd",
         f"SGD of batch {BATCH}, L = {DEPTH}, float32: share of the matrix-product peak, and ratios of "
         "times to peers (above 1: ours is faster)",
-        [width(n, steps, rounds) for n, steps in STEPS.items()],
+        [row_at_width(n, steps, rounds) for n, steps in STEPS.items()],
         "6 n^2 m operations a middle layer and step; the first and last layers and tanh are not counted; "
         f"peak: the better of both libraries' {PRODUCT} by {PRODUCT} products, in each round; thin products: "
         "the three of a step alone, by the better library; medians over rounds in which all ran in turn",
