@@ -1,6 +1,6 @@
 """SGD of batch 64 (L = 4) against the machine's matrix-product peak, PyTorch, and JAX with Optax.
 
-Operations: 6 n^2 m a middle layer and step, forward, backward and the update. All take the
+Operations: 6 n^2 m per middle layer and step, forward, backward and the update. All take the
 same samples from the same start, and their weights after the run are compared.
 
 The ceiling of thin products: the better library's rate of the three products of a step alone, 64 by n by n,
@@ -126,7 +126,7 @@ def main(rounds: int = 7) -> None:
         f"SGD of batch {BATCH}, L = {DEPTH}, float32: share of the matrix-product peak, and ratios of "
         "times to peers (above 1: ours is faster)",
         [row_at_width(n, steps, rounds) for n, steps in STEPS.items()],
-        "6 n^2 m operations a middle layer and step; the first and last layers and tanh are not counted; "
+        "6 n^2 m operations per middle layer and step; the first and last layers and tanh are not counted; "
         f"peak: the better of both libraries' {PRODUCT} by {PRODUCT} products, in each round; thin products: "
         "the three of a step alone, by the better library; medians over rounds in which all ran in turn",
     )

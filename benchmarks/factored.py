@@ -72,7 +72,7 @@ def measure_cost() -> list[dict]:
     for nodes in SIZES:
         runs = [solve_limit(4, nodes, "factored") for _ in range(2)]
         seconds.append(runs[1].report.seconds / (runs[1].report.steps + runs[1].report.rejected))
-        row = {"claim": f"seconds a step tried, N = {nodes}, L = 4", "figure": seconds[-1]}
+        row = {"claim": f"seconds per step tried, N = {nodes}, L = 4", "figure": seconds[-1]}
         rows.append(row | {"ranks": str(runs[1].report.ranks), "seconds": runs[1].report.seconds})
     slope = float(np.polyfit(np.log(SIZES), np.log(seconds), 1)[0])
     claim = f"fitted exponent of the cost in N, {SIZES[0]} to {SIZES[-1]}"

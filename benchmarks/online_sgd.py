@@ -107,7 +107,7 @@ def row_at_width(n: int, steps: int, rounds: int) -> dict:
 def main(rounds: int = 7) -> None:
     report(
         "online_sgd",
-        "online SGD, batch 1, L = 4, float32: times a step and ratios to peers (above 1: ours is faster)",
+        "online SGD, batch 1, L = 4, float32: times per step and ratios to peers (above 1: ours is faster)",
         [row_at_width(n, steps, rounds) for n, steps in STEPS.items()],
         "medians over rounds in which all ran in turn; ratios are medians of paired ratios; differences of "
         "weights and predictions after the run, at most; optax: a compiled lax.scan of jax.grad and "

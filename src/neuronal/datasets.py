@@ -54,7 +54,7 @@ class Split:
 
     @property
     def outputs(self) -> int:
-        """Outputs that cross-entropy needs (one a class), or 1 for regression."""
+        """Outputs that cross-entropy needs (one per class), or 1 for regression."""
         return max(len(self.classes), 1)
 
     def accuracy(self, prediction: ArrayLike) -> float:

@@ -127,7 +127,7 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
 
 
 def weights(data: xr.Dataset, theme: Theme) -> Figure:
-    """Weight distances of the flow to the limit, a line a layer."""
+    """Weight distances of the flow to the limit, a line per layer."""
     figure, axes = plots.panels(data)
     rate = data.learning_rate.min()
     deepest = int(data.depth.max())

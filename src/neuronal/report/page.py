@@ -66,7 +66,7 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
     if "target" in data:
         yield (
             plots.predictions,
-            "Predictions at the end of the run, a line a network, and the target.",
+            "Predictions at the end of the run, a line per network, and the target.",
         )
     for name, drawing, words in (
         ("test_accuracy", plots.accuracy, "Accuracy"),
