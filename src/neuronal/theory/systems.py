@@ -46,6 +46,7 @@ class Systems:
         nodes, rule: of the limit.
         carried: neurons per layer that the limit carries, 0 for none.
         batch_size: of SGD.
+        data_nodes: quadrature nodes of $E_Z$ for the risks.
         tolerances: `rtol` and `atol` of the ODEs.
     """
 
