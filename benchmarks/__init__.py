@@ -1,1 +1,1 @@
-"""One module a claim; ``python -m benchmarks`` runs them. See `benchmarks/__main__.py`."""
+"""One module per claim; ``python -m benchmarks`` runs them. See `benchmarks/__main__.py`."""

@@ -56,7 +56,7 @@ def main(depths=(2, 3, 4, 6)) -> None:
         "accuracy",
         f"solve(accuracy={ACCURACY:g}), 1-D problem, t = {UNTIL:g}",
         rows,
-        "costs: multiplications a right-hand side and sample, (L - 2) n^2 for a network of dense weights "
+        "costs: multiplications per right-hand side and sample, (L - 2) n^2 for a network of dense weights "
         "(n at L = 2), (L - 2) 2 n r for factored ones of rank r, at the last time",
     )
 

@@ -1,6 +1,6 @@
 """SGD of batch 64 (L = 4) against the machine's matrix-product peak, PyTorch, and JAX with Optax.
 
-Operations: 6 n^2 m a middle layer and step, forward, backward and the update. All take the
+Operations: 6 n^2 m per middle layer and step, forward, backward and the update. All take the
 same samples from the same start, and their weights after the run are compared.
 
 The ceiling of thin products: the better library's rate of the three products of a step alone, 64 by n by n,
@@ -69,8 +69,8 @@ def thin_products(n: int, m: int) -> dict:
     return {"XLA thin": xla, "torch thin": mkl}
 
 
-def width(n: int, steps: int, rounds: int, product: int = PRODUCT) -> dict:
-    """One row of the table."""
+def row_at_width(n: int, steps: int, rounds: int, product: int = PRODUCT) -> dict:
+    """Rates of all libraries at one width, and the largest difference of their weights."""
     network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8).sample(n, jax.random.key(0))
     rng = np.random.default_rng(0)
     x = rng.normal(size=(steps, BATCH, DIM)).astype(np.float32)
@@ -125,8 +125,8 @@ def main(rounds: int = 7) -> None:
         "batch_sgd",
         f"SGD of batch {BATCH}, L = {DEPTH}, float32: share of the matrix-product peak, and ratios of "
         "times to peers (above 1: ours is faster)",
-        [width(n, steps, rounds) for n, steps in STEPS.items()],
-        "6 n^2 m operations a middle layer and step; the first and last layers and tanh are not counted; "
+        [row_at_width(n, steps, rounds) for n, steps in STEPS.items()],
+        "6 n^2 m operations per middle layer and step; the first and last layers and tanh are not counted; "
         f"peak: the better of both libraries' {PRODUCT} by {PRODUCT} products, in each round; thin products: "
         "the three of a step alone, by the better library; medians over rounds in which all ran in turn",
     )

@@ -1,4 +1,4 @@
-"""What every benchmark shares: the 1-D problem, paired timing, and one table and JSON a claim."""
+"""What every benchmark shares: the 1-D problem, paired timing, a table and a JSON file per claim."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def target_1d(x):
 
 
 def problem_1d(loss: nr.losses.Loss | None = None) -> nr.Problem:
-    """The 1-D regression of the design, inputs (x, 1)."""
+    """Regression of `target_1d` without noise, inputs (x, 1); pseudo-Huber if no loss is given."""
     laws = nr.distributions
     law = laws.Regression(target_1d, laws.Biased(laws.Uniform(-1.0, 1.0)))
     return nr.Problem(law, loss or nr.losses.PseudoHuber(1.0))

@@ -41,7 +41,7 @@ def main() -> None:
         rows,
         "in n: flow of the network's own neurons to the limit; in eps: SGD (batch 1) to that flow, at "
         f"the largest width; 95 % jackknife intervals over seeds; limit on {section.nodes} Sobol nodes "
-        f"with {section.carried} carried neurons a layer",
+        f"with {section.carried} carried neurons per layer",
     )
 
 

@@ -1,6 +1,6 @@
 """The dense limit's right-hand side against the machine's own matrix-product peak, and PyTorch.
 
-6 n^2 m operations a middle layer: forward, backward, and the outer products.
+6 n^2 m operations per middle layer: forward, backward, and the outer products.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main(rounds: int = 15) -> None:
         "dense_rhs",
         f"right-hand side of the dense limit, L = {DEPTH}, {SAMPLES} data points, float32",
         rows,
-        "6 n^2 m operations a middle layer; the first and last layers and tanh are not counted; peak: the "
+        "6 n^2 m operations per middle layer; the first and last layers and tanh are not counted; peak: the "
         "better of both libraries' n by n products, in each round",
     )
 

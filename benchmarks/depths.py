@@ -40,7 +40,7 @@ def main(depths=DEPTHS) -> None:
         "depths",
         f"bidirectional, critical gain, Euler step {STEP}, t = {UNTIL:g}, {NODES} Sobol nodes: every depth",
         rows,
-        "risk is pseudo-Huber with infimum 0; the issue asks for excess risk below 1e-3 of the variance",
+        "risk is pseudo-Huber with infimum 0; the aim is an excess risk below 1e-3 of the variance",
     )
 
 

@@ -50,8 +50,8 @@ def plain(x, y, q, widths, rtol, atol):
     return run
 
 
-def nodes(n: int, rounds: int) -> dict:
-    """One row of the table."""
+def row_at_nodes(n: int, rounds: int) -> dict:
+    """Times and steps of all three solvers on n nodes, and the differences of their predictions."""
     problem = problem_1d()
     x, y, q = problem.quadrature(DATA)
     embedding = nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x)
@@ -88,7 +88,7 @@ def main(rounds: int = 3) -> None:
         "diffrax_limit",
         f"the limit to t = {UNTIL:g} beside plain Diffrax, 1-D problem, L = {DEPTH}, {DATA} data points, "
         f"float32, rtol {RTOL:g}, atol {ATOL:g}: times and their ratio (above 1: ours is faster)",
-        [nodes(n, rounds) for n in NODES],
+        [row_at_nodes(n, rounds) for n in NODES],
         "medians over rounds in which all ran in turn, without compilation; ours with choosing nodes and "
         "recording the risk; steps with those rejected; differences of predictions, at most",
     )

@@ -47,7 +47,7 @@ def main(widths=WIDTHS, seeds: int = SEEDS) -> None:
                 "risk, sd over seeds": float(np.std(risks, ddof=1)) if seeds > 1 else 0.0,
                 "test accuracy": float(np.mean(scores)),
                 "least test accuracy": float(np.min(scores)),
-                "seconds a run": (time.perf_counter() - began) / seeds,
+                "seconds per run": (time.perf_counter() - began) / seeds,
             }
         )
         print(rows[-1], flush=True)
@@ -67,7 +67,7 @@ def main(widths=WIDTHS, seeds: int = SEEDS) -> None:
             "model": "MLPClassifier (512, 512, 512)",
             "test accuracy": float(np.mean(scores)),
             "least test accuracy": float(np.min(scores)),
-            "seconds a run": (time.perf_counter() - began) / seeds,
+            "seconds per run": (time.perf_counter() - began) / seeds,
         }
     )
     report(

@@ -25,13 +25,13 @@ from neuronal.kernels import Factored
 from .common import problem_1d, report, seconds, show
 
 DEPTH, STEP, RATE, RANK, STAGES = 4, 0.1, 0.1, 8, 6
-"""Tsit5 evaluates six stages a step: its last is the next step's first."""
+"""Tsit5 evaluates six stages per step: its last is the next step's first."""
 PRECISION = "float32"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sides of the square product, of the triad; neurons a layer timed and checked; data and steps."""
+    """Sides of the square product, of the triad; neurons per layer timed and checked; data and steps."""
 
     product: int
     stream: int
@@ -82,8 +82,8 @@ def sgd(batch: int) -> Callable[[nr.Network, Sizes], nr.Trajectory]:
 
 
 MIDDLE = DEPTH - 2
-# Dense: three products a layer; matrices read for either pass, and a velocity written. Online SGD holds
-# its updates back. Factored: two thin products a pass, which read both factors.
+# Dense: three products per layer; matrices read for either pass, and a velocity written. Online SGD holds
+# its updates back. Factored: two thin products per pass, which read both factors.
 CASES = (
     Case("limit, dense", "dense", limit,
          lambda n, m, r: STAGES * MIDDLE * 6 * n * n * m, lambda n, m, r: STAGES * MIDDLE * 12 * n * n, None),
@@ -99,7 +99,7 @@ CASES = (
 
 
 def ceilings(sizes: Sizes) -> tuple[float, float]:
-    """Operations and bytes a second, the best of several rounds."""
+    """Operations and bytes per second, the best of several rounds."""
     a = jax.random.normal(jax.random.key(0), (sizes.product, sizes.product))
     b = jnp.ones(sizes.stream)
     product = jax.jit(jnp.matmul)
@@ -165,8 +165,8 @@ def rows(sizes: Sizes) -> list[dict]:
 def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
     parser.add_argument("--small", action="store_true", help="sizes for a CPU, its default")
-    parser.add_argument("--dense", type=int, help="neurons a layer on dense kernels")
-    parser.add_argument("--factored", type=int, help="neurons a layer on factored kernels")
+    parser.add_argument("--dense", type=int, help="neurons per layer on dense kernels")
+    parser.add_argument("--factored", type=int, help="neurons per layer on factored kernels")
     parser.add_argument("--out", help="name under benchmarks/results to keep the table as")
     given = parser.parse_args(arguments)
     device = jax.devices()[0]

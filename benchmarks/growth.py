@@ -1,6 +1,6 @@
 """Networks grown in the middle of training, beside those left narrow and those wide from the start.
 
-Growth is to 512 neurons a layer at half the time. A grown network learns faster than the one it came
+Growth is to 512 neurons per layer at half the time. A grown network learns faster than the one it came
 from, whatever the new width: the column *twice*, grown to twice the width alone, tells how much of the
 gain is not the width's.
 """
@@ -26,7 +26,7 @@ def main(seeds: int = SEEDS) -> None:
     rows += [_grown(f"digits, L = {L}, SGD", 64, seeds, lambda s, L=L: _sgd(s, L)) for L in (3, 4)]
     report(
         "growth",
-        f"grown to {WIDE} neurons a layer half way: final risks, geometric means over {seeds} seeds",
+        f"grown to {WIDE} neurons per layer half way: final risks, geometric means over {seeds} seeds",
         rows,
         "ratios: geometric means of pairs, with the least and the largest; twice: grown to twice the width",
     )

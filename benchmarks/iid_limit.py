@@ -1,7 +1,7 @@
 """The exact, collapsed i.i.d. limit against i.i.d. networks: exponents in the width.
 
 Mean 1: predictions fall as n^(-1/2). Mean 0: the limit predicts 0 for ever, and the networks'
-predictions are of higher order (a factor n^(-1/2) a layer crossed); there the pre-activations
+predictions are of higher order (a factor n^(-1/2) per layer crossed); there the pre-activations
 of layer 2, one function shared by all neurons in the limit, show the n^(-1/2).
 """
 

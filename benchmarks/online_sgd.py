@@ -56,8 +56,8 @@ def hand_written(start, widths, x, y):
     return time.perf_counter() - began, weights
 
 
-def width(n: int, steps: int, rounds: int) -> dict:
-    """One row of the table."""
+def row_at_width(n: int, steps: int, rounds: int) -> dict:
+    """Times of all libraries at one width, and the largest difference of their weights."""
     embedding = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8)
     kinds = {"neuronal": "dense", "factored": "factored"}
     networks = {
@@ -107,8 +107,8 @@ def width(n: int, steps: int, rounds: int) -> dict:
 def main(rounds: int = 7) -> None:
     report(
         "online_sgd",
-        "online SGD, batch 1, L = 4, float32: times a step and ratios to peers (above 1: ours is faster)",
-        [width(n, steps, rounds) for n, steps in STEPS.items()],
+        "online SGD, batch 1, L = 4, float32: times per step and ratios to peers (above 1: ours is faster)",
+        [row_at_width(n, steps, rounds) for n, steps in STEPS.items()],
         "medians over rounds in which all ran in turn; ratios are medians of paired ratios; differences of "
         "weights and predictions after the run, at most; optax: a compiled lax.scan of jax.grad and "
         "optax.sgd; factored: every 64 steps the weights are cut to their numerical rank, which inputs of 16 "

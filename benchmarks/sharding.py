@@ -70,8 +70,8 @@ def child(out: str, devices: int, processes: int, index: int, port: int) -> None
     Path(out).write_bytes(pickle.dumps(found))
 
 
-def place(devices: int, processes: int) -> dict:
-    """`measure` on so many devices of so many processes; what the first process found."""
+def measure_at(devices: int, processes: int) -> dict:
+    """`measure` on `devices` in `processes`: what the first process found."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -99,7 +99,7 @@ def main() -> None:
 
     from .common import report
 
-    found = {at: place(*at) for at in PLACES}
+    found = {at: measure_at(*at) for at in PLACES}
     one = found.pop((1, 1))
 
     def difference(case: dict, exact: dict, dtype: str) -> float:

@@ -12,7 +12,7 @@ from neuronal.problem import mean_loss
 
 from .common import report, target_1d
 
-UNTIL = {2: 1500.0, 3: 600.0, 4: 400.0, 6: 300.0, 8: 250.0}  # MF time a depth
+UNTIL = {2: 1500.0, 3: 600.0, 4: 400.0, 6: 300.0, 8: 250.0}  # MF time per depth
 NODES, DATA = 256, 48
 LOSSES = (nr.losses.PseudoHuber(1.0), nr.losses.LogCosh(), nr.losses.Cauchy(2.0))
 

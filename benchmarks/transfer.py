@@ -155,7 +155,7 @@ def scans(kind: str, known: list[dict]) -> Iterator[dict]:
             start = best[width, depth]
 
 
-def row(point: dict, points: list[dict]) -> dict:
+def row_of(point: dict, points: list[dict]) -> dict:
     """A point beside those of its scan: over widths at L = 3, over depths at one width."""
     by_depth = point["width"] == WIDTH
     scan = [p for p in points if p["kind"] == point["kind"] and (p["width"] == WIDTH) == by_depth]
@@ -211,7 +211,7 @@ def tell(points: list[dict]) -> None:
         "transfer",
         "best learning rate and final risk above the infimum over widths "
         f"(L = {DEPTH}) and depths (width {WIDTH}), {STEPS} steps of {BATCH} samples",
-        [row(point, points) for point in points],
+        [row_of(point, points) for point in points],
         f"excess: risk above the infimum {INFIMUM:.4f} (noise {NOISE}), about 0.2 at the start; geometric "
         f"means over {SEEDS} seeds, from width {WIDE} on {WIDE_SEEDS} (1 of the peers); ratios of the seeds "
         "that both have; ours: `transfer.Recipe` (power 1, factored weights from width 2048 on); standard: "

@@ -14,7 +14,7 @@ TITLES = {"ours": "mean-field", "standard": "standard parametrisation", "mup": "
 
 
 def risks_by_rate(points: Sequence[dict[str, Any]], theme: Theme, width: int) -> Figure:
-    """A panel a kind of network, the upper row over widths, the lower over depths.
+    """A panel per kind of network, the upper row over widths, the lower over depths.
 
     Args:
         points: with `kind`, `width`, `depth`, `rates (R,)`, `risks (R, seeds)` and `best`; those of

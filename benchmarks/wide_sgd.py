@@ -17,8 +17,11 @@ RATE = 0.1
 STEPS = {10_000: 1000, 100_000: 1000, 1_000_000: 100}
 
 
-def run(width: int) -> None:
-    """Twice, for a time without compilation; in a process of its own, for its peak memory."""
+def train_and_print(width: int) -> None:
+    """The row of one width as JSON, in a process of its own, for its peak memory.
+
+    It runs twice, for a time without compilation.
+    """
     problem = problem_1d()
     x = problem.quadrature(64)[0]
     embedding = nr.embeddings.Bidirectional(2, 4, rank=8, input_scale=2.0, inputs=x)
@@ -38,7 +41,7 @@ def run(width: int) -> None:
 def main() -> None:
     rows = []
     for width in STEPS:
-        script = f"from benchmarks.wide_sgd import run; run({width})"
+        script = f"from benchmarks.wide_sgd import train_and_print; train_and_print({width})"
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
         )

@@ -11,11 +11,7 @@ import neuronal as nr
 A, S = nr.activations, nr.schedules
 H = np.linspace(-12, 12, 48_000)  # no node at 0, where relu has no derivative
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.mark.parametrize("name", sorted(A.ACTIVATIONS))

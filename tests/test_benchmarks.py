@@ -50,6 +50,12 @@ def test_an_unknown_benchmark_is_told(capsys):
     assert {"batch_sgd", "diffrax_limit", "gpu"} <= set(command.NAMES)
 
 
+def test_every_result_has_its_benchmark_and_helpers_are_none():
+    results = {path.stem for path in common.RESULTS.glob("*.json")}
+    assert results <= set(command.NAMES)
+    assert not {"common", "peers", "transfer_plot"} & set(command.NAMES)
+
+
 def test_transfer_runs_the_sizes_missing_each_from_the_best_rate_of_the_size_before(monkeypatch):
     pytest.importorskip("torch")
     from benchmarks import transfer

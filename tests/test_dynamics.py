@@ -30,11 +30,7 @@ LOSS = {
     "cross_entropy": lambda y, a: -y * (a - jax.scipy.special.logsumexp(a, axis=1, keepdims=True)),
 }
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def outputs(weights, measures, names, x, shifts):

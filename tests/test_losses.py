@@ -20,11 +20,7 @@ RESIDUAL = {
 }
 ALL = {**RESIDUAL, "logistic": L.Logistic(), "cross_entropy": L.CrossEntropy()}
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def samples(name, m=40):

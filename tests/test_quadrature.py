@@ -6,13 +6,9 @@ import pytest
 from scipy import stats
 
 from neuronal.checks import key_of
-from neuronal.quadrature import RULES, _korobov, gaussian, lattice, sobol
+from neuronal.quadrature import RULES, gaussian, lattice, sobol
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def rule(name, nodes, dim, seed=0):
@@ -69,19 +65,29 @@ def test_antithetic_pairs_are_exact_for_odd_functions():
     np.testing.assert_allclose(w @ np.tanh(x**3), 0, atol=1e-15)
 
 
+def generators(points):
+    """Of a folded lattice: the steps of its coordinates in n-ths, up to their common fold u to -u."""
+    n = len(points)
+    ways = np.stack([points[1 % n] / 2, 1 - points[1 % n] / 2])  # what the fold may have come from
+    steps = n * (ways - points[0] / 2)
+    nearest = np.argmin(np.abs(steps - np.round(steps)), axis=0)
+    return np.round(steps[nearest, np.arange(len(nearest))]).astype(int) % n
+
+
 @pytest.mark.parametrize(("nodes", "dim"), [(1, 2), (2, 3), (97, 4), (1024, 20)])
 def test_lattices_are_lattices(nodes, dim):
     """Powers of one generator, coprime to n: every coordinate visits n places."""
-    key = jax.random.key(4)
-    points = lattice(nodes, dim, key)
+    points = lattice(nodes, dim, jax.random.key(4))
     assert points.shape == (nodes, dim)
     assert points.min() > 0
     assert points.max() < 1
-    steps = _korobov(nodes, dim)
+    steps = generators(points)
+    unfolded = (np.arange(nodes)[:, None] * steps / nodes + points[0] / 2) % 1
+    np.testing.assert_allclose(points, 1 - np.abs(2 * unfolded - 1), atol=1e-12)
     assert all(np.gcd(int(a), nodes) == 1 for a in steps)
-    np.testing.assert_array_equal(
-        steps, [pow(int(steps[min(1, dim - 1)]), j, nodes) for j in range(dim)]
-    )
+    for j, step in enumerate(steps):
+        power = pow(int(steps[min(1, dim - 1)]), j, nodes)
+        assert step in (power, -power % nodes)
     assert len(np.unique(np.round(points[:, 0], 12))) == nodes
 
 

@@ -88,7 +88,7 @@ def certify(
     """
     from .experiments import certify as certificates
     from .experiments import load
-    from .experiments.runner import CONFIG
+    from .experiments.folder import CERTIFICATE, CONFIG
 
     experiment = load(source / CONFIG if source.is_dir() else source)
     home = source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate"
@@ -101,7 +101,7 @@ def certify(
     for certificate in found:
         _out.print(certificate)
         _out.print()
-    _out.print(f"wrote {escape(str(folder / certificates.CERTIFICATE))}", soft_wrap=True)
+    _out.print(f"wrote {escape(str(folder / CERTIFICATE))}", soft_wrap=True)
 
 
 @app.command()
@@ -168,6 +168,7 @@ def sweep(
 
     from .experiments import load
     from .experiments import sweep as sweeps
+    from .experiments.folder import SWEEP
     from .report import terminal
 
     experiment = load(file)
@@ -190,7 +191,7 @@ def sweep(
 
         data = sweeps.sweep(experiment, swept, folder, executor, overwrite, on_done)
     _out.print(terminal.swept(data, list(swept)))
-    _out.print(f"\nwrote {escape(str(folder / sweeps.FILE))}", soft_wrap=True)
+    _out.print(f"\nwrote {escape(str(folder / SWEEP))}", soft_wrap=True)
 
 
 @app.command()

@@ -54,7 +54,7 @@ class Split:
 
     @property
     def outputs(self) -> int:
-        """Outputs that cross-entropy needs (one a class), or 1 for regression."""
+        """Outputs that cross-entropy needs (one per class), or 1 for regression."""
         return max(len(self.classes), 1)
 
     def accuracy(self, prediction: ArrayLike) -> float:
@@ -231,21 +231,21 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _no_gaps(name: str, column: pd.Series) -> None:
     empty = np.flatnonzero(column.isna().to_numpy())
-    require(
-        empty.size == 0,
-        f"column {name!r}: {empty.size} empty or NaN cells, the first in row "
-        f"{empty[0] + 1 if empty.size else 0}; fill them or drop those rows",
-    )
+    if empty.size:
+        raise InvalidInput(
+            f"column {name!r}: {empty.size} empty or NaN cells, the first in row "
+            f"{empty[0] + 1}; fill them or drop those rows"
+        )
 
 
 def _numbers(name: str, column: pd.Series) -> Float[np.ndarray, "m"]:
     numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
     wrong = np.flatnonzero(~np.isfinite(numbers))
-    require(
-        wrong.size == 0,
-        f"column {name!r}: takes finite numbers, row {wrong[0] + 1 if wrong.size else 0} holds "
-        f"{column.iloc[wrong[0]] if wrong.size else ''!r}; drop the column or encode it",
-    )
+    if wrong.size:
+        raise InvalidInput(
+            f"column {name!r}: takes finite numbers, row {wrong[0] + 1} holds "
+            f"{column.iloc[wrong[0]]!r}; drop the column or encode it"
+        )
     return numbers
 
 

@@ -63,9 +63,9 @@ class Recipe:
 
     def schedules(self, depth: int, learning_rate: float) -> Sequence[Schedule]:
         r"""$\xi_1, \dots, \xi_L$ of a run at that rate."""
-        # An array: every run at one depth is one program.
-        horizon = jnp.asarray(learning_rate * self.steps, float) if self.annealed else None
-        return depth_balanced(depth, self.power, horizon)
+        return run_schedules(
+            depth, self.power, learning_rate * self.steps if self.annealed else None
+        )
 
     def train(
         self, width: int | Sequence[int], depth: int, learning_rate: float, key: PRNGKeyArray | int
@@ -154,7 +154,7 @@ def tune(
         steps, batch_size: the budget of every run.
         width, depth: where rates are tried.
         rates: tried upwards, until one diverges or the risk has risen twice in a row.
-        seeds: runs a rate; their mean risk counts.
+        seeds: runs per rate; their mean risk counts.
         embedding: a function of the depth; `Bidirectional` with its critical gain on the
             problem's inputs if left out.
         power, annealed: of the schedules, see `Recipe`.
@@ -211,6 +211,15 @@ def ascend(risk: Callable[[float], float], rates: Sequence[float]) -> float:
             f"learning_rate: every rate from {rates[0]:g} on diverges; give smaller ones"
         )
     return rates[int(np.argmin(risks))]
+
+
+def run_schedules(depth: int, power: float, horizon: float | None) -> Sequence[Schedule]:
+    """`depth_balanced` schedules of a run, annealed over `horizon` (MF time) unless that is None.
+
+    The horizon becomes an array, so that runs of any length at one depth compile once.
+    """
+    length = None if horizon is None else jnp.asarray(horizon, float)
+    return depth_balanced(depth, power, length)
 
 
 def final_risk(recipe: Recipe, width: int, depth: int, rate: float, key: Array | int) -> float:

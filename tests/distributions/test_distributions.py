@@ -15,11 +15,7 @@ import neuronal as nr
 D, L = nr.distributions, nr.losses
 RESIDUAL = [L.Squared(), L.PseudoHuber(), L.LogCosh(), L.Cauchy()]
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def least(loss, targets, masses):

@@ -6,7 +6,6 @@ With d = 1, E[X^2] = 1 and E[XY] = s the prediction is u(t) x, and only u matter
 import functools
 import itertools
 
-import jax
 import numpy as np
 import pytest
 from numpy_reference import random_case
@@ -17,11 +16,7 @@ import neuronal as nr
 S = 1.4
 TIGHT = {"rtol": 1e-9, "atol": 1e-11, "save_at": 1}
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @functools.cache

@@ -11,11 +11,7 @@ from neuronal.drivers.flow import fields
 LAWS = nr.distributions
 DEPTHS = (2, 3, 4, 5)
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.fixture(scope="module")

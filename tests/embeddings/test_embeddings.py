@@ -28,11 +28,7 @@ BUILT = {
     ),
 }
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.mark.parametrize("name", sorted(BUILT))

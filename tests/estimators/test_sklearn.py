@@ -134,7 +134,7 @@ def test_the_rate_found_belongs_to_no_width():
 
 
 def test_a_rate_found_too_large_for_a_width_is_halved(monkeypatch):
-    monkeypatch.setattr("neuronal.estimators.training.Recipe.find_rate", lambda *_: 8.0)
+    monkeypatch.setattr("neuronal.estimators.training.Training.find_rate", lambda *_: 8.0)
     model = regressor(learning_rate=None, activation="identity", depth=3).fit(X, 10 * Y)
     assert model.learning_rate_ in (4.0, 2.0, 1.0, 0.5)
     assert np.isfinite(model.predict(X)).all()

@@ -12,6 +12,7 @@ import xarray as xr
 import neuronal as nr
 from neuronal.experiments import checkpoints, parse, run
 from neuronal.experiments.build import build
+from neuronal.experiments.folder import atomically
 from neuronal.experiments.jobs import jobs, start, times
 from neuronal.kernels import Factored
 
@@ -264,7 +265,7 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        checkpoints.atomically(path, fails)
+        atomically(path, fails)
     again = checkpoints.load(path)
     assert again.steps == 7 and [p.name for p in path.parent.iterdir()] == ["a.npz"]
     np.testing.assert_array_equal(again.weights[0], np.eye(2))

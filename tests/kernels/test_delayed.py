@@ -17,11 +17,7 @@ from neuronal.kernels import (
     updates,
 )
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @settings(max_examples=20, deadline=None)

@@ -24,11 +24,7 @@ from neuronal.kernels import (
 )
 from neuronal.kernels.orthogonal import svd
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def decaying(rng, n, n_out, rank):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.theory.corollary3 import _chain, aitken, triple_limit
+from neuronal.theory.corollary3 import aitken, extrapolate, triple_limit
 
 LAWS = nr.distributions
 
@@ -24,7 +24,7 @@ def test_the_chain_recovers_a_risk_of_the_assumed_form():
     clean = 0.2 + 1.5 * eps[:, None, None] + 4 / n[:, None] + 3 * t**-1.5
     noise = np.array([-1.0, 0.0, 1.0])[:, None] * 1e-2
     risk = clean[:, :, None, :] + noise
-    small, wide, value = _chain(risk, eps, n, np.arange(3))
+    small, wide, value = extrapolate(risk, eps, n, np.arange(3))
     np.testing.assert_allclose(small, 0.2 + 4 / n[:, None] + 3 * t**-1.5, atol=1e-10)
     np.testing.assert_allclose(wide, 0.2 + 3 * t**-1.5, atol=1e-10)
     assert value == pytest.approx(0.2, abs=1e-8)

@@ -1,6 +1,5 @@
 """Section 4: carried neurons are the limit's own, and networks approach it as n^(-1/2)."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -26,22 +25,20 @@ def embedding(request):
     return request.param()
 
 
+@pytest.mark.usefixtures("float64")
 def test_carried_neurons_do_not_move_the_limit(embedding):
-    with jax.enable_x64(True):
-        carry = [embedding.latents(i, 5, 7) for i in range(1, embedding.depth)]
-        plain = embedding.quadrature(16)
-        joint = embedding.quadrature(16, carry=carry)
-        options = {"until": 3.0, "data_nodes": 8, "rtol": 1e-8, "atol": 1e-10, "save_at": 2}
-        alone = nr.solve(problem(), plain, **options)
-        together = nr.solve(problem(), joint, **options)
-        np.testing.assert_allclose(alone.loss, together.loss, rtol=1e-12)
-        sizes = (2, *plain.widths, 1)
-        for i, (a, b) in enumerate(
-            zip(alone.network.weights, together.network.weights, strict=True)
-        ):
-            rows = plain.widths[0] if i == 0 else sizes[i]
-            columns = 2 if i == 0 else sizes[i + 1]
-            np.testing.assert_allclose(a, b[:rows, :columns], atol=1e-12)
+    carry = [embedding.latents(i, 5, 7) for i in range(1, embedding.depth)]
+    plain = embedding.quadrature(16)
+    joint = embedding.quadrature(16, carry=carry)
+    options = {"until": 3.0, "data_nodes": 8, "rtol": 1e-8, "atol": 1e-10, "save_at": 2}
+    alone = nr.solve(problem(), plain, **options)
+    together = nr.solve(problem(), joint, **options)
+    np.testing.assert_allclose(alone.loss, together.loss, rtol=1e-12)
+    sizes = (2, *plain.widths, 1)
+    for i, (a, b) in enumerate(zip(alone.network.weights, together.network.weights, strict=True)):
+        rows = plain.widths[0] if i == 0 else sizes[i]
+        columns = 2 if i == 0 else sizes[i + 1]
+        np.testing.assert_allclose(a, b[:rows, :columns], atol=1e-12)
 
 
 def test_carried_neurons_are_those_of_the_network(embedding):
@@ -53,19 +50,19 @@ def test_carried_neurons_are_those_of_the_network(embedding):
         np.testing.assert_allclose(a[-5:, -5:], b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("float64")
 def test_carried_neurons_follow_the_flow():
     """The weights of a carried neuron to the nodes solve equation (3)."""
-    with jax.enable_x64(True):
-        embedding = nr.embeddings.Bidirectional(2, 4, rank=3, input_scale=2.0)
-        carry = [embedding.latents(i, 4, 7) for i in (1, 2, 3)]
-        options = {"until": 4.0, "data_nodes": 8, "rtol": 1e-9, "atol": 1e-11}
-        limit = nr.solve(problem(), embedding.quadrature(16), **options)
-        joint = embedding.quadrature(16, carry=carry)
-        end = nr.solve(problem(), joint, **options).network.weights
-        w = joint.weights
-        reached = nr.flow(limit, 2, (w[1][:16, 16:].T, w[2][16:, :16]), rtol=1e-9, atol=1e-11)
-        np.testing.assert_allclose(reached[0], end[1][:16, 16:].T, atol=1e-7)
-        np.testing.assert_allclose(reached[1], end[2][16:, :16], atol=1e-7)
+    embedding = nr.embeddings.Bidirectional(2, 4, rank=3, input_scale=2.0)
+    carry = [embedding.latents(i, 4, 7) for i in (1, 2, 3)]
+    options = {"until": 4.0, "data_nodes": 8, "rtol": 1e-9, "atol": 1e-11}
+    limit = nr.solve(problem(), embedding.quadrature(16), **options)
+    joint = embedding.quadrature(16, carry=carry)
+    end = nr.solve(problem(), joint, **options).network.weights
+    w = joint.weights
+    reached = nr.flow(limit, 2, (w[1][:16, 16:].T, w[2][16:, :16]), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(reached[0], end[1][:16, 16:].T, atol=1e-7)
+    np.testing.assert_allclose(reached[1], end[2][16:, :16], atol=1e-7)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Theorem 1: Picard iterates approach the solution factorially; the residual tells the tolerance."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,11 +9,7 @@ from neuronal.theory.picard import chebyshev, picard, residual
 
 LAWS = nr.distributions
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def problem():

@@ -23,12 +23,17 @@ from ..network import Network
 from ..widths.resample import resample
 from .parameters import is_limit
 from .samples import Rows, Scale, biased
-from .training import SEARCH_WIDTH, Recipe, State, Stopped, Watch, narrowed
+from .training import SEARCH_WIDTH, State, Stopped, Training, Watch, narrowed
 
 _ROWS = 512
-"""Rows predicted at once, always: one program, and a row's result does not depend on others."""
-_RECORDS, _HALVINGS = 8, 4
-_SEARCH_SHARE, _LEAST_TO_SPLIT = 0.2, 10
+"""Rows predicted at once, always, so that it compiles once and a row's result depends on no other."""
+_RECORDS = 8
+"""Records of a run that nobody watches."""
+_HALVINGS = 4
+"""Times a rate that was found is halved where the run diverges."""
+_SEARCH_SHARE = 0.2
+"""Of the samples, held out in the search for a rate, if there are `_LEAST_TO_SPLIT`."""
+_LEAST_TO_SPLIT = 10
 
 
 class MeanFieldEstimator(BaseEstimator):
@@ -41,20 +46,20 @@ class MeanFieldEstimator(BaseEstimator):
 
     Args:
         depth: L, layers of weights, 2 or more.
-        width: neurons a hidden layer; ``inf`` for the limit itself, by `neuronal.solve`.
+        width: neurons per hidden layer; ``inf`` for the limit itself, by `neuronal.solve`.
         rank: of the embedding.
         activation: of the hidden layers, a name or an `Activation`.
         learning_rate: $\epsilon$, the MF time of a step. If left out it is found at width
             32, by the risk on a fifth of the samples held out, among factors of 2, and serves
             the width asked for: a rate in mean-field time belongs to no width. Since
             `max_iter` fixes the steps it settles how long, in MF time, a run is.
-        batch_size: samples a step, drawn by their weights, with replacement.
+        batch_size: samples per step, drawn by their weights, with replacement.
         max_iter: epochs; an epoch has as many draws as there are distinct samples. The limit
             is run over the same MF time.
         schedule: ``cosine``, rates falling to zero over the run, or ``constant``.
         balance: p in the rates $(L-2)^{-p}$ of the middle layers
             (`neuronal.schedules.depth_balanced`).
-        nodes: quadrature nodes a hidden layer, where width is ``inf``.
+        nodes: quadrature nodes per hidden layer, where width is ``inf``.
         early_stopping: whether to hold samples out, stop when their loss has ceased to fall,
             and keep the weights at which it was least.
         validation_fraction: the share held out, of distinct samples.
@@ -62,7 +67,7 @@ class MeanFieldEstimator(BaseEstimator):
         warm_start: whether `fit` goes on from the last one: same network, scales and
             rate; changes to depth, width, rank, activation or nodes are not seen.
         random_state: an integer, a RandomState or None.
-        verbose: print a line an epoch.
+        verbose: print a line per epoch.
 
     Attributes:
         network_ (Network): on standardised inputs and the constant coordinate.
@@ -141,40 +146,40 @@ class MeanFieldEstimator(BaseEstimator):
     def _learn(self, samples: Rows, outputs: int, loss: Loss) -> Self:
         """`fit`: a whole run, from a new network or (warm start) from where it is."""
         samples = samples.distinct()
-        recipe = self._recipe(loss, annealed=self.schedule == "cosine")
-        state = self._start(samples, outputs, recipe) if self._fresh() else self._state
-        recipe = replace(recipe, depth=state.network.depth)
-        training, validation = samples, None
+        training = self._training(loss, annealed=self.schedule == "cosine")
+        state = self._start(samples, outputs, training) if self._fresh() else self._state
+        training = replace(training, depth=state.network.depth)
+        kept, validation = samples, None
         if self.early_stopping:
             share, strata = self.validation_fraction, isinstance(loss, CrossEntropy)
-            training, held_out = samples.split(share, state.seed, strata)
+            kept, held_out = samples.split(share, state.seed, strata)
             validation = Samples(*held_out.law(state.inputs, state.targets).quadrature(1))
-        return self._run(recipe, state, training, int(self.max_iter), validation)
+        return self._run(training, state, kept, int(self.max_iter), validation)
 
     def _learn_a_part(self, samples: Rows, outputs: int, loss: Loss) -> Self:
         """`partial_fit`: one epoch at a constant rate."""
         samples = samples.distinct()
-        recipe = self._recipe(loss, annealed=False)
+        training = self._training(loss, annealed=False)
         started = hasattr(self, "network_")
-        state = self._state if started else self._start(samples, outputs, recipe)
-        recipe = replace(recipe, depth=state.network.depth)
-        return self._run(recipe, state, samples, 1, None)
+        state = self._state if started else self._start(samples, outputs, training)
+        training = replace(training, depth=state.network.depth)
+        return self._run(training, state, samples, 1, None)
 
-    def _recipe(self, loss: Loss, annealed: bool) -> Recipe:
+    def _training(self, loss: Loss, annealed: bool) -> Training:
         balance, batch = float(self.balance), int(self.batch_size)
-        return Recipe(loss, int(self.depth), annealed, balance, batch)
+        return Training(loss, int(self.depth), annealed, balance, batch)
 
-    def _start(self, samples: Rows, outputs: int, recipe: Recipe) -> State:
+    def _start(self, samples: Rows, outputs: int, training: Training) -> State:
         """Scales, the initial network, and a rate if none is given."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         inputs = Scale.of(samples.x, samples.weights)
-        classes = isinstance(recipe.loss, CrossEntropy)
+        classes = isinstance(training.loss, CrossEntropy)
         targets = Scale.none(1) if classes else Scale.of(samples.y, samples.weights)
         x = biased(inputs, samples.x)
         spread = bool(np.any(np.ptp(samples.x, axis=0) > 0))
         embedding = embeddings.Bidirectional(
             x.shape[1],
-            recipe.depth,
+            training.depth,
             outputs,
             self.activation,
             int(self.rank),
@@ -191,21 +196,21 @@ class MeanFieldEstimator(BaseEstimator):
         state = State(inputs, targets, seed, network, limit)
         if self.learning_rate is None:
             narrow = embedding.sample(SEARCH_WIDTH, key) if limit else narrowed(network)
-            state.rate = self._find_rate(recipe, state, samples, narrow)
+            state.rate = self._find_rate(training, state, samples, narrow)
         return state
 
-    def _find_rate(self, recipe: Recipe, state: State, samples: Rows, narrow: Network) -> float:
+    def _find_rate(self, training: Training, state: State, samples: Rows, narrow: Network) -> float:
         kept = held_out = samples
         if len(samples.x) >= _LEAST_TO_SPLIT:
             kept, held_out = samples.split(_SEARCH_SHARE, state.seed)
         laws = [part.law(state.inputs, state.targets) for part in (kept, held_out)]
-        steps = recipe.steps(len(samples.x), int(self.max_iter))
+        steps = training.steps(len(samples.x), int(self.max_iter))
         key = jax.random.key(state.seed)
-        return recipe.find_rate(laws[0], Samples(*laws[1].quadrature(1)), narrow, steps, key)
+        return training.find_rate(laws[0], Samples(*laws[1].quadrature(1)), narrow, steps, key)
 
     def _run(
         self,
-        recipe: Recipe,
+        training: Training,
         state: State,
         samples: Rows,
         epochs: int,
@@ -213,13 +218,13 @@ class MeanFieldEstimator(BaseEstimator):
     ) -> Self:
         """Run on and, once that is done, take up what came out."""
         law = samples.law(state.inputs, state.targets)
-        steps = recipe.steps(len(samples.x), epochs)
+        steps = training.steps(len(samples.x), epochs)
         rate = state.rate if self.learning_rate is None else float(self.learning_rate)
         halvings = _HALVINGS if self.learning_rate is None else 0
         while True:
-            watch = self._watch(recipe.loss, epochs, rate * steps, validation)
+            watch = self._watch(training.loss, epochs, rate * steps, validation)
             try:
-                self._drive(recipe, state, law, rate, steps, watch)
+                self._drive(training, state, law, rate, steps, watch)
             except Stopped:
                 pass
             except DivergenceError:
@@ -260,13 +265,13 @@ class MeanFieldEstimator(BaseEstimator):
         )
 
     def _drive(
-        self, recipe: Recipe, state: State, law: Any, rate: float, steps: int, watch: Watch
+        self, training: Training, state: State, law: Any, rate: float, steps: int, watch: Watch
     ) -> None:
         if state.limit:
-            recipe.limit(law, state.network, rate, steps, watch)
+            training.limit(law, state.network, rate, steps, watch)
         else:
             key = jax.random.fold_in(jax.random.key(state.seed), state.steps)
-            recipe.sgd(law, state.network, rate, steps, key, watch)
+            training.sgd(law, state.network, rate, steps, key, watch)
 
     def _outputs(self, X: Any) -> Float[np.ndarray, "m k"]:
         """The network's outputs, in double precision."""

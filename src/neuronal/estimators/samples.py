@@ -59,10 +59,9 @@ class Rows(NamedTuple):
         return self.part(kept), self.part(held_out)
 
     def law(self, inputs: Scale, targets: Scale) -> Empirical:
-        """Standardised, with the constant coordinate, of few different sizes.
+        """Standardised, with the constant coordinate, padded to few sizes, to compile rarely.
 
-        Copies of the last sample, of weight zero, fill up the size: programs are compiled
-        for one.
+        The padding is copies of the last sample, of weight zero.
         """
         m = len(self.x)
         block = max(64, 2 ** (m.bit_length() - 3))
@@ -117,12 +116,12 @@ def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
 
 
 def _precision() -> np.dtype:
-    """JAX's: NumPy converts without a program compiled for each shape."""
+    """JAX's; NumPy converts to it, since JAX would compile for each shape."""
     return jax.dtypes.canonicalize_dtype(float)
 
 
 def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:
-    """A weight a sample, 1 if none are given.
+    """A weight per sample, 1 if none are given.
 
     Raises:
         InvalidInput: another shape, NaN, negative weights, or all of them zero.

@@ -14,6 +14,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from .. import losses
 from ..activations import Activation
 from ..checks import require
+from ..errors import InvalidInput
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
 from .parameters import check_parameters
@@ -121,11 +122,10 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=fresh
         )
         columns = np.asarray(y, float).reshape(len(X), -1)
-        require(
-            fresh or columns.shape[1] == self.n_outputs_,
-            f"y: has {columns.shape[1]} columns; the estimator was fitted to "
-            f"{0 if fresh else self.n_outputs_}",
-        )
+        if not fresh and columns.shape[1] != self.n_outputs_:
+            raise InvalidInput(
+                f"y: has {columns.shape[1]} columns; the estimator was fitted to {self.n_outputs_}"
+            )
         self._flat, self.n_outputs_ = np.ndim(y) == 1, columns.shape[1]
         return Rows(X, columns, sample_weights(sample_weight, len(X)))
 
@@ -147,7 +147,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
 class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
     r"""Classification by a mean-field network, or by its limit; two classes or more.
 
-    The loss is cross-entropy, with one output a class; labels are numbers or strings. All
+    The loss is cross-entropy, with one output per class; labels are numbers or strings. All
     parameters and attributes but these are those of
     `neuronal.estimators.base.MeanFieldEstimator`.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from .. import schedules
+from .. import transfer
 from ..distributions import Empirical, Samples
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
@@ -16,12 +15,14 @@ from ..drivers.trajectory import DivergenceError, Trajectory
 from ..losses import Loss
 from ..network import Network
 from ..problem import Problem, mean_loss
-from ..transfer import ascend
 from .samples import Scale
 
 SEARCH_WIDTH = 32
-RATES = tuple(0.025 * 2**j for j in range(8))
-_RTOL, _ATOL = 1e-3, 1e-5
+"""Width at which a rate is searched for."""
+RATES = transfer.RATES[:8]
+"""Factors of 2, 0.025 to 3.2."""
+_RTOL = 1e-3
+_ATOL = 1e-5
 
 
 class Stopped(Exception):
@@ -38,7 +39,7 @@ class Watch:
         records: how many in the run, besides its start.
         validation: samples held out, or None.
         patience, tol: epochs without a fall by `tol` after which `Stopped` is raised.
-        verbose: print a line a record.
+        verbose: print a line per record.
     """
 
     epochs: int
@@ -99,14 +100,14 @@ class State:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How one network is trained, whatever its width.
+class Training:
+    """How an estimator trains one network, whatever its width; epochs are told by a `Watch`.
 
     Attributes:
         loss, depth: what is learned, and L.
         annealed: whether rates fall to zero as a cosine over a run.
         balance: power of `schedules.depth_balanced`.
-        batch: samples a step.
+        batch: samples per step.
     """
 
     loss: Loss
@@ -117,13 +118,12 @@ class Recipe:
 
     def problem(self, law: Empirical, until: float) -> Problem:
         """The learning problem over MF time `until`."""
-        # An array: one program for every run.
-        horizon = jnp.asarray(until, float) if self.annealed else None
-        rates = schedules.depth_balanced(self.depth, self.balance, horizon)
-        return Problem(law, self.loss, rates)
+        horizon = until if self.annealed else None
+        schedules = transfer.run_schedules(self.depth, self.balance, horizon)
+        return Problem(law, self.loss, schedules)
 
     def steps(self, samples: int, epochs: int) -> int:
-        """Steps of so many epochs on so many samples."""
+        """Steps in `epochs` epochs on `samples` samples."""
         return -(-samples // self.batch) * epochs
 
     def sgd(
@@ -135,7 +135,7 @@ class Recipe:
         key: PRNGKeyArray,
         watch: Watch | None = None,
     ) -> Trajectory:
-        """A network trained by so many steps."""
+        """A network trained by `steps` steps of SGD."""
         until = rate * steps
         return train(
             self.problem(law, until),
@@ -156,7 +156,7 @@ class Recipe:
         steps: int,
         watch: Watch | None = None,
     ) -> Trajectory:
-        """The ODE over the MF time of so many steps."""
+        """The ODE over the MF time of `steps` steps."""
         until = rate * steps
         return solve(
             self.problem(law, until),
@@ -186,7 +186,7 @@ class Recipe:
                 return np.inf
             return float(mean_loss(run.network, self.loss, *held_out))
 
-        return ascend(risk, RATES)
+        return transfer.ascend(risk, RATES)
 
 
 def narrowed(network: Network, width: int = SEARCH_WIDTH) -> Network:

@@ -14,9 +14,8 @@ from ..errors import InvalidInput
 from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import SOLVERS, System, build
-from .checkpoints import atomically
 from .config import Experiment
-from .results import CERTIFICATE, CERTIFICATE_MD
+from .folder import CERTIFICATE, CERTIFICATE_MD, atomically
 
 _NODES = 128
 _RECORDS = 16
@@ -25,7 +24,7 @@ _RECORDS = 16
 def certify_systems(
     experiment: Experiment, on_system: Callable[[str], None] | None = None
 ) -> list[Certificate]:
-    """A certificate a system, along its limit on at most 128 nodes a layer.
+    """A certificate per system, along its limit on at most 128 nodes per layer.
 
     So few nodes cost little beside the run itself. A limit that the experiment does not solve,
     or that diverges, is certified at t = 0 alone.

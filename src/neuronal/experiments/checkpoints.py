@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import InvalidInput
 from ..kernels import Factored
+from .folder import atomically
 
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
 _PARTS = ("f", "g", "s")
@@ -85,19 +84,3 @@ def _weight(data: Mapping[str, np.ndarray], name: str) -> np.ndarray | Factored:
         return data[name]
     parts: list[Any] = [data[f"{name}_{part}"] for part in _PARTS]
     return Factored(*parts)
-
-
-def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under another name and move it in place when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

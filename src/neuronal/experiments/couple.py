@@ -8,15 +8,11 @@ from pathlib import Path
 import jax
 import xarray as xr
 
-from ..checks import require
 from ..theory.coupling import couple
 from . import results
 from .build import build
-from .checkpoints import atomically
 from .config import Experiment
-from .runner import CONFIG, changed
-
-FILE = "coupling.nc"
+from .folder import COUPLING, prepare_coupling, write_config
 
 
 def couple_systems(
@@ -40,7 +36,7 @@ def couple_systems(
         DivergenceError: a run left the finite numbers.
     """
     folder = Path(folder)
-    _check(experiment, folder, overwrite)
+    prepare_coupling(experiment, folder, overwrite)
     section = experiment.coupling
     found: list[xr.Dataset] = []
     with jax.enable_x64(experiment.run.precision == "float64"):
@@ -76,30 +72,6 @@ def couple_systems(
     )
     data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
     data.attrs |= results.attributes(experiment)
-    folder.mkdir(parents=True, exist_ok=True)
-    atomically(folder / CONFIG, lambda file: file.write(experiment.to_toml().encode()))
-    results.write(data, folder / FILE)
+    write_config(experiment, folder)
+    results.write(data, folder / COUPLING)
     return data
-
-
-def _check(experiment: Experiment, folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that would lose something."""
-    name = str(folder)
-    require(not folder.exists() or folder.is_dir(), f"--out: {name!r} is a file; takes a folder")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    config = folder / CONFIG
-    require(
-        config.is_file(),
-        f"--out: {name!r} holds files that are no run; take an empty or a new folder",
-    )
-    differing = changed(experiment, config)
-    require(
-        not differing,
-        f"--out: {name!r} holds a run of another configuration ({', '.join(differing)} differ); "
-        "take another --out",
-    )
-    require(
-        overwrite or not (folder / FILE).exists(),
-        f"--out: {name!r} holds a finished coupling; take another --out, or --overwrite",
-    )

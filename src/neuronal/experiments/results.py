@@ -13,10 +13,8 @@ from ..errors import InvalidInput
 from .build import Built
 from .checkpoints import Checkpoint
 from .config import Experiment
+from .folder import RESULTS
 from .jobs import Job, final, times
-
-FILE, PAGE = "results.nc", "report.html"
-CERTIFICATE, CERTIFICATE_MD = "certificate.json", "certificate.md"
 
 _SERIES = {
     "risk": "risk E_Z[L(Y, prediction)]",
@@ -124,16 +122,16 @@ def read(folder: Path) -> xr.Dataset:
     Raises:
         InvalidInput: no finished run there.
     """
-    path = folder / FILE
+    path = folder / RESULTS
     if not path.is_file():
         raise InvalidInput(
-            f"DIR: no finished run in {str(folder)!r} ({FILE} is missing); give the folder that "
+            f"DIR: no finished run in {str(folder)!r} ({RESULTS} is missing); give the folder that "
             "`neuronal run` wrote"
         )
     try:
         return xr.load_dataset(path, engine="h5netcdf")
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"DIR: {FILE} in {str(folder)!r} cannot be read: {error}") from error
+        raise InvalidInput(f"DIR: {RESULTS} in {str(folder)!r} cannot be read: {error}") from error
 
 
 def _place(job: Job, widths: list[int], seeds: list[int]) -> tuple[int, ...]:

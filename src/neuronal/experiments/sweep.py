@@ -19,9 +19,9 @@ from ..drivers.trajectory import DivergenceError
 from ..errors import InvalidInput
 from . import results
 from .config import Experiment, parse
+from .folder import SWEEP
 from .runner import run
 
-FILE = "sweep.nc"
 Settings = dict[str, list[Any]]
 """Values of each field that is swept; a field's name is its path, such as ``run.until``."""
 
@@ -95,7 +95,7 @@ def sweep(
         on_done: called with each point, and with what went wrong if it diverged.
 
     Returns:
-        the dataset written as `sweep.nc`: a dimension a field, then `system`, and `width` and
+        the dataset written as `sweep.nc`: a dimension per field, then `system`, and `width` and
         `seed` where there are networks; NaN where a run diverged.
 
     Raises:
@@ -117,7 +117,7 @@ def sweep(
     grid = {field: [_coordinate(v) for v in values] for field, values in settings.items()}
     data = data.reindex(grid)
     data.attrs = results.attributes(experiment)
-    results.write(data, folder / FILE)
+    results.write(data, folder / SWEEP)
     return data
 
 

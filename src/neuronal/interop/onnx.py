@@ -7,11 +7,12 @@ in the network's precision; onnxruntime has no double `Erf`, which is computed i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__, activations
+from .. import activations
 from ..activations import Activation
 from ..checks import require
 from ..errors import InvalidInput
@@ -112,7 +113,7 @@ class _Graph:
             opset_imports=opsets,
             ir_version=helper.find_min_ir_version_for(opsets),  # older runtimes refuse the newest
             producer_name="neuronal",
-            producer_version=__version__,
+            producer_version=metadata.version("neuronal"),
             doc_string=description,
         )
 

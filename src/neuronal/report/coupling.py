@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..experiments.folder import COUPLING, COUPLING_PAGE
 from ..theory.coupling import PAIRS, fitted
 from ..theory.rates import Rate, rms
 from . import document, plots
 from .style import Theme, shade
 
-FILE = "coupling.html"
 _NAMES = {
     "sgd-flow": "SGD to its flow",
     "flow-limit": "flow to the limit",
@@ -30,7 +30,7 @@ _AXES = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
 
 def write(data: xr.Dataset, folder: str | Path) -> Path:
     """Write the page of a coupling's dataset into `folder`; returns its path."""
-    path = Path(folder) / FILE
+    path = Path(folder) / COUPLING_PAGE
     path.write_text(page(data), encoding="utf-8")
     return path
 
@@ -75,7 +75,7 @@ def page(data: xr.Dataset) -> str:
     ]
     sections = {"Fitted rates": _rates(data), "Figures": figures}
     return document.document(
-        data, "report of a coupling", document.facts(facts), sections, "coupling.nc"
+        data, "report of a coupling", document.facts(facts), sections, COUPLING
     )
 
 
@@ -127,7 +127,7 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
 
 
 def weights(data: xr.Dataset, theme: Theme) -> Figure:
-    """Weight distances of the flow to the limit, a line a layer."""
+    """Weight distances of the flow to the limit, a line per layer."""
     figure, axes = plots.panels(data)
     rate = data.learning_rate.min()
     deepest = int(data.depth.max())

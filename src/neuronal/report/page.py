@@ -12,19 +12,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ..experiments.folder import PAGE, RESULTS
 from ..theory.certificate.document import Certificate
 from . import document, plots
 from .document import number
 from .style import Theme
-
-FILE = "report.html"
 
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 
 
 def write(data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()) -> Path:
     """Write the page of a run's dataset, with its certificates, into `folder`; returns its path."""
-    path = Path(folder) / FILE
+    path = Path(folder) / PAGE
     path.write_text(page(data, certificates), encoding="utf-8")
     return path
 
@@ -43,7 +42,7 @@ def page(data: xr.Dataset, certificates: Sequence[Certificate] = ()) -> str:
     }
     if not certificates:
         del sections["Certificates"]
-    return document.document(data, "report of a run", _facts(data), sections, "results.nc")
+    return document.document(data, "report of a run", _facts(data), sections, RESULTS)
 
 
 def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
@@ -67,7 +66,7 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
     if "target" in data:
         yield (
             plots.predictions,
-            "Predictions at the end of the run, a line a network, and the target.",
+            "Predictions at the end of the run, a line per network, and the target.",
         )
     for name, drawing, words in (
         ("test_accuracy", plots.accuracy, "Accuracy"),

@@ -26,7 +26,7 @@ _TIME = "mean-field time $t$"
 
 
 def risk(data: xr.Dataset, theme: Theme) -> Figure:
-    """Risk against MF time, a panel a system, with the infimum and the best constant."""
+    """Risk against MF time, a panel per system, with the infimum and the best constant."""
     figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "risk")
@@ -43,7 +43,7 @@ def risk(data: xr.Dataset, theme: Theme) -> Figure:
 
 
 def excess(data: xr.Dataset, theme: Theme) -> Figure:
-    """Risk above the infimum on a logarithmic axis, a panel a system."""
+    """Risk above the infimum on a logarithmic axis, a panel per system."""
     figure, axes = panels(data)
     infimum = float(data.infimum)
     for i, axis in axes:
@@ -75,7 +75,7 @@ def limits(data: xr.Dataset, theme: Theme) -> Figure:
 
 
 def accuracy(data: xr.Dataset, theme: Theme) -> Figure:
-    """Test accuracy against MF time, a panel a system."""
+    """Test accuracy against MF time, a panel per system."""
     figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_accuracy", lambda v: 100 * v)
@@ -85,7 +85,7 @@ def accuracy(data: xr.Dataset, theme: Theme) -> Figure:
 
 
 def test_risk(data: xr.Dataset, theme: Theme) -> Figure:
-    """Loss on the held-out part against MF time, a panel a system."""
+    """Loss on the held-out part against MF time, a panel per system."""
     figure, axes = panels(data)
     for i, axis in axes:
         _series(axis, data, theme, i, "test_risk")
@@ -191,7 +191,7 @@ def _series(
 
 
 def panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
-    """A figure with one panel a system, axes shared."""
+    """A figure with one panel per system, axes shared."""
     count = data.sizes["system"]
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)

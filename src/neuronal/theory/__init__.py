@@ -24,5 +24,6 @@ What it proves:
 - Theorem 2, global convergence, both cases: `certificate.conclusion`; that $\xi_L = 1$:
   `certificate.schedules`
 - Corollary 3, the triple limit of the risk: `theory.corollary3`
-- section 4, networks coupled with their limit: `theory.coupling`, with exponents by `theory.rates`
+- section 4, networks coupled with their limit: `theory.coupling`, which runs `theory.systems`; their
+  exponents: `theory.rates`
 """

@@ -102,7 +102,7 @@ def triple_limit(
     risk = data.risk_sgd.transpose("learning_rate", "width", "seed", "time")
     eps, n = (np.asarray(data[name], float) for name in ("learning_rate", "width"))
     draws = np.random.default_rng(0).integers(seeds, size=(resamples, seeds))
-    chain = [_chain(risk.values, eps, n, seed) for seed in (np.arange(seeds), *draws)]
+    chain = [extrapolate(risk.values, eps, n, seed) for seed in (np.arange(seeds), *draws)]
     (small, wide, value), resampled = chain[0], chain[1:]
     spread = [np.std(np.stack([np.asarray(c[j]) for c in resampled]), axis=0) for j in range(3)]
     coords = {"width": data.width, "time": data.time}
@@ -119,7 +119,7 @@ def triple_limit(
     )
 
 
-def _chain(
+def extrapolate(
     risk: Float[np.ndarray, "E W S T"], eps: np.ndarray, n: np.ndarray, seeds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """The three limits of the mean risk over `seeds`: `(W, T)`, `(T,)` and a number."""

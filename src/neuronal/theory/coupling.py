@@ -11,23 +11,19 @@ the limit by the sampling of neurons, order $n^{-1/2}$.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ..checks import key_of, require
-from ..drivers.ode.solve import solve
 from ..drivers.recording import record_times
-from ..drivers.sgd.train import train
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
-from ..network import Network
 from ..problem import Problem
 from .rates import Rate, exponent, rms
+from .systems import Run, Systems, distances
 
 PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
 QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
@@ -109,7 +105,7 @@ def couple(
         key: of latents and samples; seed s uses the key folded with s.
         nodes, rule: of the limit. Their error must be well below that of the widest
             network; another key or more nodes tell.
-        carried: so many of a layer's neurons are carried by the limit and compared in their
+        carried: how many neurons per layer are carried by the limit and compared in their
             weights (all of a narrower network); 0 compares predictions and risks alone.
         rtol, atol: of the ODEs.
         save_at: MF times at which to compare, or a number of intervals; rounded to whole
@@ -129,59 +125,58 @@ def couple(
     require(bool(np.all(rates > 0)), f"learning_rate: takes positive numbers, got {learning_rate}")
     times = _common_times(record_times(save_at, 0.0, until), rates)
     law = problem.quadrature(data_nodes)
-    ode = {"rtol": rtol, "atol": atol, "save_at": times, "data_nodes": data_nodes}
-    key = key_of(key)
+    systems = Systems(
+        problem,
+        embedding,
+        law,
+        times,
+        key_of(key),
+        nodes=nodes,
+        rule=rule,
+        carried=min(carried, max(widths)),
+        batch_size=batch_size,
+        data_nodes=data_nodes,
+        tolerances={"rtol": rtol, "atol": atol},
+    )
     data = _empty(rates, widths, seeds, times, embedding.depth, carried)
-
-    def flow_of(neurons: Network, kept: slice | None) -> _Run:
-        return _watched(
-            lambda watch: solve(problem, neurons, times[-1], progress=watch, **ode), law.x, kept
-        )
-
-    count = min(carried, max(widths))
-    plain = None if carried else flow_of(embedding.quadrature(nodes, rule, key), None)
-    limit, done = plain, 0
+    say = print if progress is True else progress or None
+    limit, done, total = systems.limit(0), 0, seeds * len(widths) * len(rates)
     for s in range(seeds):
-        for_latents, for_samples = jax.random.split(jax.random.fold_in(key, s))
-        if plain is None:
-            latents = [embedding.latents(i, count, for_latents) for i in range(1, embedding.depth)]
-            # Carried neurons stand behind the nodes.
-            limit = flow_of(
-                embedding.quadrature(nodes, rule, key, carry=latents), slice(-count, None)
-            )
-        assert limit is not None
+        if carried and s > 0:  # one that carries no neurons is the same for every seed
+            limit = systems.limit(s)
         data["risk_limit"][:] = limit.trajectory.loss
         for n in widths:
-            network = embedding.sample(n, for_latents)
-            kept = min(n, carried)
-            own = slice(0, kept) if kept else None
-            flow = flow_of(network, own)
+            network, kept = systems.network(n, s), min(n, carried)
+            flow = systems.flow(network, kept)
             data["risk_flow"].loc[{"width": n, "seed": s}] = flow.trajectory.loss
             for eps in rates:
-                sgd = _watched(
-                    lambda watch, net=network, e=eps, k=for_samples: train(
-                        problem, net, e, times[-1], k, batch_size,
-                        save_at=times, data_nodes=data_nodes, progress=watch,
-                    ),
-                    law.x,
-                    own,
-                )  # fmt: skip
+                sgd = systems.sgd(network, eps, s, kept)
                 place = {"learning_rate": eps, "width": n, "seed": s}
-                data["risk_sgd"].loc[place] = sgd.trajectory.loss
                 runs = {"sgd": sgd, "flow": flow, "limit": limit}
-                for pair in PAIRS:
-                    a, b = (runs[name] for name in pair.split("-"))
-                    for name, distance in _distances(a, b, law.weights, kept).items():
-                        data[name].loc[place | {"pair": pair}] = distance
+                _record(data, place, runs, law.weights, kept)
                 done += 1
-                if progress:
-                    at = data.prediction.loc[place]
-                    figures = ", ".join(f"{p} {float(at.sel(pair=p)):.2e}" for p in PAIRS)
-                    words = f"seed {s}, width {n}, rate {eps:g}: {figures}"
-                    say = print if progress is True else progress
-                    say(words, done / (seeds * len(widths) * len(rates)))
-    assert limit is not None
+                if say:
+                    say(_words(data, place), done / total)
     return Coupling(data, limit.trajectory)
+
+
+def _record(
+    data: xr.Dataset, place: dict[str, float], runs: dict[str, Run], weights: Array, kept: int
+) -> None:
+    """Write SGD's risks and the distances of every pair of runs to their place."""
+    data["risk_sgd"].loc[place] = runs["sgd"].trajectory.loss
+    for pair in PAIRS:
+        a, b = (runs[name] for name in pair.split("-"))
+        for name, distance in distances(a, b, weights, kept).items():
+            data[name].loc[place | {"pair": pair}] = distance
+
+
+def _words(data: xr.Dataset, place: dict[str, float]) -> str:
+    at = data.prediction.loc[place]
+    figures = ", ".join(f"{p} {float(at.sel(pair=p)):.2e}" for p in PAIRS)
+    return (
+        f"seed {place['seed']}, width {place['width']}, rate {place['learning_rate']:g}: {figures}"
+    )
 
 
 def fitted(
@@ -202,50 +197,6 @@ def fitted(
     require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
     table = np.asarray(chosen.transpose(along, "seed"))
     return exponent(np.asarray(chosen[along]), table)
-
-
-@dataclass
-class _Run:
-    trajectory: Trajectory
-    predictions: list[Array] = field(default_factory=list)
-    weights: list[list[np.ndarray]] = field(default_factory=list)
-
-
-def _watched(run: Callable[[Callable], Trajectory], x: Array, kept: slice | None) -> _Run:
-    """A run with its predictions, and its weights among the neurons `kept`, at each record."""
-    predictions: list[Array] = []
-    weights: list[list[np.ndarray]] = []
-
-    def watch(t: float, loss: float, network: Network) -> None:
-        predictions.append(network(x))
-        if kept is not None:
-            first, *middle, last = network.matrices
-            inner = [w[kept, kept] for w in middle]
-            weights.append([np.asarray(w) for w in (first[kept], *inner, last[kept])])
-
-    return _Run(run(watch), predictions, weights)
-
-
-def _distances(a: _Run, b: _Run, weights: Array, kept: int) -> dict[str, float | np.ndarray]:
-    p, q = jnp.stack(a.predictions), jnp.stack(b.predictions)
-    found: dict[str, float | np.ndarray] = {
-        "prediction": float(jnp.max(jnp.sqrt(jnp.sum((p - q) ** 2, axis=2) @ weights))),
-        "risk": float(np.max(np.abs(a.trajectory.loss - b.trajectory.loss))),
-    }
-    if kept:
-        gaps = [
-            [np.abs(u - v) for u, v in zip(_first(ws, kept), _first(vs, kept), strict=True)]
-            for ws, vs in zip(a.weights, b.weights, strict=True)
-        ]
-        found["weight_max"] = np.max([[g.max() for g in layers] for layers in gaps], axis=0)
-        found["weight_rms"] = np.max([[rms(g) for g in layers] for layers in gaps], axis=0)
-    return found
-
-
-def _first(weights: list[np.ndarray], kept: int) -> list[np.ndarray]:
-    """The weights among the first `kept` neurons; inputs and outputs are all kept."""
-    first, *middle, last = weights
-    return [first[:kept], *(w[:kept, :kept] for w in middle), last[:kept]]
 
 
 def _common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) -> np.ndarray:

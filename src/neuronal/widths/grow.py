@@ -50,7 +50,7 @@ def grow(
 
     Args:
         network: a network at any time of its training, `run.at(t)` or `run.network`.
-        widths: of the hidden layers, one number or one a layer, none below the present ones; they
+        widths: of the hidden layers, one number or one per layer, none below the present ones; they
             need not be multiples: measures take up the difference.
         key: of the displacements.
         spread: $\sigma$, their standard deviation in units of that of the layer's outgoing

@@ -51,7 +51,7 @@ def resample(
 
     Args:
         network: a trained network or limit (`Trajectory.network`).
-        widths: of the hidden layers, one number or one a layer; larger or smaller than those of
+        widths: of the hidden layers, one number or one per layer; larger or smaller than those of
             `network`.
         key: of the draws; the first neurons of a wider network with the same key are the same.
         inputs: if given, `(m, d)` like those to predict at: the measures of the neurons drawn are

@@ -15,7 +15,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-_STEPS, _DECREASE = 100, 1e-4
+_STEPS = 100
+"""Of Newton's method, at most."""
+_DECREASE = 1e-4
+"""Share of the decrease that the slope promises which a step has to bring (Armijo's rule)."""
 
 
 def least_moved_weights(a: Float[np.ndarray, "n q"], tolerance: float) -> Float[np.ndarray, "n"]:

@@ -24,11 +24,7 @@ NAMES = {
 RNG = np.random.default_rng(11)
 X, Y, Q = RNG.normal(size=(4, 2)), RNG.normal(size=(4, 1)), RNG.dirichlet(np.full(4, 2.0))
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def schedules(depth, library):

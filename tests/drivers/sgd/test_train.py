@@ -17,11 +17,7 @@ NAMES = {
 }
 STEPS, EPS = 200, 0.05
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def schedules(depth, library):

@@ -23,26 +23,26 @@ def networks(widths, kernel, rank=3):
     return embedding.sample(widths, jax.random.key(3), kernel=kernel)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("batch", [1, 3, 100])
 @pytest.mark.parametrize("widths", [(40, 30, 20), (300, 270, 280)])
 def test_steps_are_those_of_the_dense_path(batch, widths):
     """Over several windows and a rank that has to grow; wide enough for updates held back."""
     steps = 3 * FACTORED_ROWS // batch + 7
-    with jax.enable_x64(True):
-        dense, wide = (
-            nr.train(
-                problem(), networks(widths, kernel), 0.1, 0.1 * steps, key=5, batch_size=batch,
-                save_at=2, data_nodes=32,
-            )
-            for kernel in ("dense", "factored")
-        )  # fmt: skip
-        assert wide.report.steps == dense.report.steps == steps
-        assert len(wide.report.ranks) == 2
-        np.testing.assert_allclose(wide.loss, dense.loss, rtol=1e-11)
-        for a, b in zip(wide.network.matrices, dense.network.matrices, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-12)
-        moved = np.abs(np.asarray(dense.network.weights[1] - networks(widths, "dense").weights[1]))
-        assert moved.max() > 0.01
+    dense, wide = (
+        nr.train(
+            problem(), networks(widths, kernel), 0.1, 0.1 * steps, key=5, batch_size=batch,
+            save_at=2, data_nodes=32,
+        )
+        for kernel in ("dense", "factored")
+    )  # fmt: skip
+    assert wide.report.steps == dense.report.steps == steps
+    assert len(wide.report.ranks) == 2
+    np.testing.assert_allclose(wide.loss, dense.loss, rtol=1e-11)
+    for a, b in zip(wide.network.matrices, dense.network.matrices, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+    moved = np.abs(np.asarray(dense.network.weights[1] - networks(widths, "dense").weights[1]))
+    assert moved.max() > 0.01
 
 
 def test_single_precision_keeps_a_low_rank():
@@ -56,15 +56,15 @@ def test_single_precision_keeps_a_low_rank():
     assert 0 < np.max(runs[1].report.discarded) < 1e-3
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_run_taken_up_again_is_the_same():
-    with jax.enable_x64(True):
-        how = {"key": 5, "save_at": 1, "data_nodes": 8}
-        start = networks(50, "factored")
-        whole = nr.train(problem(), start, 0.1, 10.0, **how)
-        half = nr.train(problem(), start, 0.1, 4.0, **how)
-        rest = nr.train(problem(), half.network, 0.1, 10.0, since=4.0, **how)
-        x = problem().quadrature(16)[0]
-        np.testing.assert_allclose(rest.network(x), whole.network(x), atol=1e-12)
+    how = {"key": 5, "save_at": 1, "data_nodes": 8}
+    start = networks(50, "factored")
+    whole = nr.train(problem(), start, 0.1, 10.0, **how)
+    half = nr.train(problem(), start, 0.1, 4.0, **how)
+    rest = nr.train(problem(), half.network, 0.1, 10.0, since=4.0, **how)
+    x = problem().quadrature(16)[0]
+    np.testing.assert_allclose(rest.network(x), whole.network(x), atol=1e-12)
 
 
 def test_no_array_of_width_times_width():

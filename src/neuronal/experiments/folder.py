@@ -1,0 +1,132 @@
+"""The folder of an experiment: the names of its files, what must not be lost, files written whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ..checks import require
+from ..errors import InvalidInput
+from .config import Experiment
+
+CONFIG = "config.toml"
+"""The experiment as run."""
+CHECKPOINTS = "checkpoints"
+"""The folder of the jobs' states."""
+RESULTS = "results.nc"
+PAGE = "report.html"
+CERTIFICATE = "certificate.json"
+CERTIFICATE_MD = "certificate.md"
+COUPLING = "coupling.nc"
+COUPLING_PAGE = "coupling.html"
+SWEEP = "sweep.nc"
+
+
+def prepare_run(experiment: Experiment, folder: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder in which a run would lose something; clear it for a new start.
+
+    Raises:
+        InvalidInput: the folder holds something else, or a run that is not to be replaced.
+    """
+    if not _holds_run(folder):
+        return
+    if overwrite:
+        _clear(folder)
+        return
+    differing = changed(experiment, folder / CONFIG)
+    if resume:
+        if differing:
+            raise InvalidInput(_another("--resume", folder, differing) + ", or --overwrite")
+        return
+    finished = (folder / RESULTS).is_file()
+    same = "this" if not differing else "another"
+    state = "a finished" if finished else "an unfinished"
+    ways = "--resume to go on with it, " if not differing and not finished else ""
+    raise InvalidInput(
+        f"--out: {str(folder)!r} holds {state} run of {same} configuration; take {ways}another "
+        "--out, or --overwrite to start anew"
+    )
+
+
+def prepare_coupling(experiment: Experiment, folder: Path, overwrite: bool) -> None:
+    """Refuse a folder in which a coupling would lose something, or meet another experiment.
+
+    Raises:
+        InvalidInput: the folder holds something else, or a coupling that is not to be replaced.
+    """
+    if not _holds_run(folder):
+        return
+    differing = changed(experiment, folder / CONFIG)
+    if differing:
+        raise InvalidInput(_another("--out", folder, differing))
+    require(
+        overwrite or not (folder / COUPLING).exists(),
+        f"--out: {str(folder)!r} holds a finished coupling; take another --out, or --overwrite",
+    )
+
+
+def changed(experiment: Experiment, config: Path) -> list[str]:
+    """The tables of the configuration in which an experiment differs from a folder's."""
+    try:
+        before = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return [CONFIG]
+    now = tomllib.loads(experiment.to_toml())
+    # Words change no number, and couplings stand in a file of their own.
+    words = ("title", "description", "coupling")
+    return [
+        key for key in sorted({*before, *now})
+        if key not in words and before.get(key) != now.get(key)
+    ]  # fmt: skip
+
+
+def write_config(experiment: Experiment, folder: Path) -> None:
+    """Write the experiment as `config.toml`, which makes the folder that of a run."""
+    atomically(folder / CONFIG, lambda file: file.write(experiment.to_toml().encode()))
+
+
+def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under another name and move it in place when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _holds_run(folder: Path) -> bool:
+    """Whether there is a run in the folder, whatever its state; refuse files that are no run."""
+    name = str(folder)
+    require(not folder.exists() or folder.is_dir(), f"--out: {name!r} is a file; takes a folder")
+    held = (folder / CONFIG).is_file()
+    strange = not held and folder.is_dir() and any(folder.iterdir())
+    require(
+        not strange, f"--out: {name!r} holds files that are no run; take an empty or a new folder"
+    )
+    return held
+
+
+def _another(option: str, folder: Path, differing: list[str]) -> str:
+    return (
+        f"{option}: {str(folder)!r} holds a run of another configuration "
+        f"({', '.join(differing)} differ); take another --out"
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Delete what a run wrote; a coupling stays."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    for file in (CONFIG, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD):
+        (folder / file).unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+r"""The three systems of section 4, run side by side and recorded: SGD, its flow, the limit.
+
+All records are at the same MF times: the prediction on the law of X and, of the first neurons of
+each layer, the weights. The limit carries these neurons behind its own nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..distributions import Samples
+from ..drivers.ode.solve import solve
+from ..drivers.sgd.train import train
+from ..drivers.trajectory import Trajectory
+from ..embeddings import AbstractEmbedding
+from ..network import Network
+from ..problem import Problem
+from .rates import rms
+
+
+@dataclass
+class Run:
+    """A trajectory, and at each record its predictions `(m, k)` and its weights compared."""
+
+    trajectory: Trajectory
+    predictions: list[Array] = field(default_factory=list)
+    weights: list[list[np.ndarray]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Systems:
+    """What the systems of one coupling have in common.
+
+    Attributes:
+        law: the samples of $E_Z$, on which predictions are compared.
+        times: of the records.
+        key: of latents and samples; seed s uses the key folded with s.
+        nodes, rule: of the limit.
+        carried: neurons per layer that the limit carries, 0 for none.
+        batch_size: of SGD.
+        data_nodes: quadrature nodes of $E_Z$ for the risks.
+        tolerances: `rtol` and `atol` of the ODEs.
+    """
+
+    problem: Problem
+    embedding: AbstractEmbedding
+    law: Samples
+    times: Float[np.ndarray, "T"]
+    key: PRNGKeyArray
+    nodes: int
+    rule: str
+    carried: int
+    batch_size: int
+    data_nodes: int
+    tolerances: dict[str, float]
+
+    def network(self, width: int, seed: int) -> Network:
+        """The network of a seed at t = 0; the first neurons of a wider one are the narrower one."""
+        return self.embedding.sample(width, self._keys(seed)[0])
+
+    def limit(self, seed: int) -> Run:
+        """The limit, with the first neurons of the seed's networks if it carries any."""
+        if not self.carried:
+            return self._ode(self.embedding.quadrature(self.nodes, self.rule, self.key), None)
+        layers = range(1, self.embedding.depth)
+        for_latents = self._keys(seed)[0]
+        latents = [self.embedding.latents(i, self.carried, for_latents) for i in layers]
+        joint = self.embedding.quadrature(self.nodes, self.rule, self.key, carry=latents)
+        return self._ode(joint, slice(-self.carried, None))
+
+    def flow(self, network: Network, kept: int) -> Run:
+        """Gradient flow of a network's own neurons; the weights of the first `kept` are compared."""
+        return self._ode(network, _first_or_none(kept))
+
+    def sgd(self, network: Network, learning_rate: float, seed: int, kept: int) -> Run:
+        """SGD from that network; the weights of the first `kept` neurons are compared."""
+        for_samples = self._keys(seed)[1]
+        how: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "save_at": self.times,
+            "data_nodes": self.data_nodes,
+        }
+        run = partial(
+            train, self.problem, network, learning_rate, self.times[-1], for_samples, **how
+        )
+        return _watched(run, self.law.x, _first_or_none(kept))
+
+    def _ode(self, network: Network, kept: slice | None) -> Run:
+        how: dict[str, Any] = {"save_at": self.times, "data_nodes": self.data_nodes}
+        run = partial(solve, self.problem, network, self.times[-1], **self.tolerances, **how)
+        return _watched(run, self.law.x, kept)
+
+    def _keys(self, seed: int) -> tuple[Array, Array]:
+        """Keys of a seed's latents and of its samples."""
+        for_latents, for_samples = jax.random.split(jax.random.fold_in(self.key, seed))
+        return for_latents, for_samples
+
+
+def distances(a: Run, b: Run, weights: Array, kept: int) -> dict[str, float | np.ndarray]:
+    """The largest distances over times: of predictions, risks and weights (`kept` neurons).
+
+    Args:
+        weights: of the samples, `(m,)`.
+    """
+    p, q = jnp.stack(a.predictions), jnp.stack(b.predictions)
+    found: dict[str, float | np.ndarray] = {
+        "prediction": float(jnp.max(jnp.sqrt(jnp.sum((p - q) ** 2, axis=2) @ weights))),
+        "risk": float(np.max(np.abs(a.trajectory.loss - b.trajectory.loss))),
+    }
+    if kept:
+        gaps = [
+            [np.abs(u - v) for u, v in zip(_first(ws, kept), _first(vs, kept), strict=True)]
+            for ws, vs in zip(a.weights, b.weights, strict=True)
+        ]
+        found["weight_max"] = np.max([[g.max() for g in layers] for layers in gaps], axis=0)
+        found["weight_rms"] = np.max([[rms(g) for g in layers] for layers in gaps], axis=0)
+    return found
+
+
+def _first(weights: list[np.ndarray], kept: int) -> list[np.ndarray]:
+    """The weights among the first `kept` neurons; inputs and outputs are all kept."""
+    first, *middle, last = weights
+    return [first[:kept], *(w[:kept, :kept] for w in middle), last[:kept]]
+
+
+def _first_or_none(kept: int) -> slice | None:
+    return slice(0, kept) if kept else None
+
+
+def _watched(run: Callable[..., Trajectory], x: Array, kept: slice | None) -> Run:
+    """A run with its predictions, and its weights among the neurons `kept`, at each record."""
+    predictions: list[Array] = []
+    weights: list[list[np.ndarray]] = []
+
+    def watch(t: float, loss: float, network: Network) -> None:
+        predictions.append(network(x))
+        if kept is not None:
+            first, *middle, last = network.matrices
+            inner = [w[kept, kept] for w in middle]
+            weights.append([np.asarray(w) for w in (first[kept], *inner, last[kept])])
+
+    return Run(run(progress=watch), predictions, weights)
