@@ -255,6 +255,47 @@ def test_record_times_are_whole_steps(experiment):
     assert np.diff(grid)[-1] > 10 * np.diff(grid)[1]
 
 
+def test_a_checkpoint_keeps_the_whole_state(tmp_path):
+    """What a motion carries besides weights too, as matrices or as factors."""
+    rng = np.random.default_rng(0)
+    low = Factored(rng.normal(size=(2, 3)), rng.normal(size=(2, 4)), np.ones(2))
+    memory = {"velocity_1": rng.normal(size=(3, 2)), "velocity_2": low}
+    path = tmp_path / "a.npz"
+    checkpoints.save(path, checkpoints.Checkpoint(1, [np.eye(3), low], {}, memory=memory))
+    again = checkpoints.load(path)
+    assert list(again.memory) == list(memory)
+    for ours, theirs in zip(
+        jax.tree.leaves((again.weights, again.memory)),
+        jax.tree.leaves(([np.eye(3), low], memory)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_folder_from_before_a_table_was_there_is_gone_on_with(tmp_path, experiment):
+    """A table that its configuration does not have stood at its defaults."""
+    run(experiment, tmp_path / "a")
+    config = tmp_path / "a" / "config.toml"
+    text = re.sub(r"\[motion\]\n(.+\n)*\n?", "", config.read_text())
+    assert "motion" not in text
+    config.write_text(text)
+    run(experiment, tmp_path / "a", resume=True)
+    decaying = copy.deepcopy(CONTENT)
+    decaying["motion"] = {"decay": 0.1}
+    with pytest.raises(nr.InvalidInput, match="motion differ"):
+        run(parse(decaying), tmp_path / "a", resume=True)
+
+
+def test_weights_decay_as_the_file_says(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    plain = run(parse(content), tmp_path / "plain")
+    content["motion"] = {"decay": 1.0}
+    decaying = run(parse(content), tmp_path / "decaying")
+    for name in ("limit_risk", "risk"):
+        assert np.all(decaying[name].isel(time=-1) != plain[name].isel(time=-1))
+        assert np.all(decaying[name].isel(time=0) == plain[name].isel(time=0))
+
+
 def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path):
     state = checkpoints.Checkpoint(2, [np.eye(2)], {"risk": np.array([2.0, 1.0])}, steps=7)
     path = tmp_path / "deep" / "a.npz"

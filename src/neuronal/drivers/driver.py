@@ -60,12 +60,12 @@ class State(NamedTuple):
 
     Attributes:
         weights: $w_1, \\dots, w_L$, however they are kept.
-        memory: what else the motion carries, as a pytree, such as the velocities of momentum; None if
-            weights are all.
+        memory: what else the motion carries, kernels or arrays by name, such as the velocities of
+            momentum; None if weights are all.
     """
 
     weights: Kernels
-    memory: Any = None
+    memory: dict[str, Any] | None = None
 
 
 @dataclass

@@ -56,7 +56,7 @@ def record(
     report: Report,
     on_record: OnRecord | None = None,
     budget: int = STATE_BUDGET,
-    memory: Any = None,
+    memory: dict[str, Any] | None = None,
 ) -> Trajectory:
     """Run `driver` from `start` at `save_at[0]` through all of `save_at`.
 

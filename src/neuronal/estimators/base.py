@@ -53,6 +53,8 @@ class MeanFieldEstimator(BaseEstimator):
             32, by the risk on a fifth of the samples held out, among factors of 2, and serves
             the width asked for: a rate in mean-field time belongs to no width. Since
             `max_iter` fixes the steps it settles how long, in MF time, a run is.
+        alpha: $\lambda$ of weight decay, for all layers, in MF time (`neuronal.Problem`): like the rate
+            it belongs to no width.
         batch_size: samples per step, drawn by their weights, with replacement.
         max_iter: epochs; an epoch has as many draws as there are distinct samples. The limit
             is run over the same MF time.
@@ -88,6 +90,7 @@ class MeanFieldEstimator(BaseEstimator):
         rank: int = 16,
         activation: str | Activation = "tanh",
         learning_rate: float | None = None,
+        alpha: float = 0.0,
         batch_size: int = 32,
         max_iter: int = 50,
         schedule: str = "cosine",
@@ -106,6 +109,7 @@ class MeanFieldEstimator(BaseEstimator):
         self.rank = rank
         self.activation = activation
         self.learning_rate = learning_rate
+        self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.schedule = schedule
@@ -167,7 +171,7 @@ class MeanFieldEstimator(BaseEstimator):
 
     def _training(self, loss: Loss, annealed: bool) -> Training:
         balance, batch = float(self.balance), int(self.batch_size)
-        return Training(loss, int(self.depth), annealed, balance, batch)
+        return Training(loss, int(self.depth), annealed, balance, batch, float(self.alpha))
 
     def _start(self, samples: Rows, outputs: int, training: Training) -> State:
         """Scales, the initial network, and a rate if none is given."""

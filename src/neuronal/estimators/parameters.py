@@ -36,7 +36,7 @@ def check_parameters(estimator: Any) -> None:
         rate is None or (is_number(rate) and rate > 0),
         f"learning_rate: takes a positive number, or None to find one, got {rate!r}",
     )
-    for name in ("balance", "tol"):
+    for name in ("alpha", "balance", "tol"):
         value = getattr(estimator, name)
         require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {value!r}")
     require(

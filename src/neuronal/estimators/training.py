@@ -108,6 +108,7 @@ class Training:
         annealed: whether rates fall to zero as a cosine over a run.
         balance: power of `schedules.depth_balanced`.
         batch: samples per step.
+        decay: of weights, in MF time.
     """
 
     loss: Loss
@@ -115,12 +116,13 @@ class Training:
     annealed: bool
     balance: float
     batch: int
+    decay: float
 
     def problem(self, law: Empirical, until: float) -> Problem:
         """The learning problem over MF time `until`."""
         horizon = until if self.annealed else None
         schedules = transfer.run_schedules(self.depth, self.balance, horizon)
-        return Problem(law, self.loss, schedules)
+        return Problem(law, self.loss, schedules, self.decay)
 
     def steps(self, samples: int, epochs: int) -> int:
         """Steps in `epochs` epochs on `samples` samples."""

@@ -27,6 +27,7 @@ class Checkpoint:
     Attributes:
         records: how many records are done; the weights are those of the last of them.
         weights: `w_1, ..., w_L`, of NumPy arrays.
+        memory: what else the state holds (`drivers.driver.State`), likewise; None if nothing.
         series: what was recorded, each `(records,)`: ``risk`` and, of real data,
             ``test_risk`` and ``test_accuracy``.
         steps, rejected, seconds: so far, over all sessions.
@@ -43,19 +44,21 @@ class Checkpoint:
     driver: str = ""
     ensemble: str = ""
     diverged_at: float | None = None
+    memory: dict[str, np.ndarray | Factored] | None = None
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash leaves the previous one whole."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for i, w in enumerate(checkpoint.weights):
-        if isinstance(w, Factored):
-            arrays |= {f"weight_{i}_{part}": getattr(w, part) for part in _PARTS}
-        else:
-            arrays[f"weight_{i}"] = w
+        arrays |= _arrays(f"weight_{i}", w)
+    for name, value in (checkpoint.memory or {}).items():
+        arrays |= _arrays(f"memory_{name}", value)
     arrays |= {f"series_{name}": values for name, values in checkpoint.series.items()}
-    meta = json.dumps({name: getattr(checkpoint, name) for name in _META})
-    atomically(path, lambda file: np.savez(file, meta=np.asarray(meta), **arrays))  # pyright: ignore[reportArgumentType]
+    meta = {name: getattr(checkpoint, name) for name in _META}
+    meta["memory"] = list(checkpoint.memory) if checkpoint.memory is not None else None
+    words: Any = {"meta": np.asarray(json.dumps(meta)), **arrays}
+    atomically(path, lambda file: np.savez(file, **words))
 
 
 def load(path: Path) -> Checkpoint | None:
@@ -71,15 +74,24 @@ def load(path: Path) -> Checkpoint | None:
             meta = json.loads(str(data["meta"]))
             series = {n.removeprefix("series_"): data[n] for n in data if n.startswith("series_")}
             count = len({n.split("_")[1] for n in data if n.startswith("weight_")})
-            weights = [_weight(data, f"weight_{i}") for i in range(count)]
+            weights = [_kernel(data, f"weight_{i}") for i in range(count)]
+            names = meta.pop("memory", None)
+            memory = {name: _kernel(data, f"memory_{name}") for name in names or ()}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInput(
             f"checkpoint {path.name!r} cannot be read; delete it to start anew"
         ) from error
-    return Checkpoint(weights=weights, series=series, **meta)
+    return Checkpoint(weights=weights, series=series, memory=memory or None, **meta)
 
 
-def _weight(data: Mapping[str, np.ndarray], name: str) -> np.ndarray | Factored:
+def _arrays(name: str, kernel: np.ndarray | Factored) -> dict[str, np.ndarray]:
+    """The arrays of a kernel, as the file names them."""
+    if isinstance(kernel, Factored):
+        return {f"{name}_{part}": getattr(kernel, part) for part in _PARTS}
+    return {name: np.asarray(kernel)}
+
+
+def _kernel(data: Mapping[str, np.ndarray], name: str) -> np.ndarray | Factored:
     if name in data:
         return data[name]
     parts: list[Any] = [data[f"{name}_{part}"] for part in _PARTS]

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from ..checks import require
 from ..errors import InvalidInput
-from .config import Experiment
+from .config import Experiment, Section
 
 CONFIG = "config.toml"
 """The experiment as run."""
@@ -77,6 +77,10 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
     now = tomllib.loads(experiment.to_toml())
+    # A table that an older file does not have stood at its defaults.
+    for key, field in Experiment.model_fields.items():
+        if key not in before and isinstance(field.default, Section):
+            before[key] = field.default.model_dump(exclude_none=True)
     # Words change no number, and couplings stand in a file of their own.
     words = ("title", "description", "coupling")
     return [

@@ -250,6 +250,7 @@ def _extend(state: Checkpoint, trajectory: Trajectory, watch: _Watch) -> None:
         state.series[name] = np.concatenate([before, np.asarray(values, float)])
     state.records += len(watch.series["risk"])
     state.weights = _to_numpy(trajectory.network)
+    state.memory = jax.tree.map(np.asarray, trajectory.state.memory)
     report = trajectory.report
     state.steps += report.steps
     state.rejected += report.rejected
