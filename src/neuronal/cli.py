@@ -198,7 +198,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `neuronal run` wrote.")],
 ) -> None:
     """Write report.html anew from results.nc."""
-    from . import report as page
+    from .report import page
     from .experiments import certify as certificates
     from .experiments import results
 
@@ -236,7 +236,7 @@ def gallery(
 
 def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
     from . import experiments
-    from . import report as page
+    from .report import page
     from .experiments import certify as certificates
     from .experiments.jobs import jobs
     from .report import terminal
