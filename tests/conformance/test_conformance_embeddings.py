@@ -1,5 +1,7 @@
 """What every embedding keeps: each public class has an instance here."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,7 @@ def check(embedding, network, hidden):
     first, *later = (w.shape for w in network.matrices)
     sizes = sizes_of(embedding, hidden)
     assert first == (sizes[1], sizes[0])
-    assert later == list(zip(sizes[1:-1], sizes[2:], strict=True))
+    assert later == list(pairwise(sizes[1:]))
     assert network.activations == embedding.activations
     for measure, n in zip(network.measures, hidden, strict=False):
         assert measure.shape == (n,) and float(jnp.sum(measure)) == pytest.approx(1, rel=1e-5)

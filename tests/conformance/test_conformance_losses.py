@@ -132,7 +132,9 @@ def test_declared_constants_and_convexity_hold_along_segments(name):
     loss = ALL[name]
     y = targets(loss, 4000)
     a = predictions(loss, y, 1, 10.0) * 10.0 ** np.random.default_rng(3).uniform(-3, 0, (4000, 1))
-    b = a + predictions(loss, y, 2, 1.0) * 10.0 ** np.random.default_rng(4).uniform(-3, 1, (4000, 1))
+    b = a + predictions(loss, y, 2, 1.0) * 10.0 ** np.random.default_rng(4).uniform(
+        -3, 1, (4000, 1)
+    )
     at_a, at_b = np.asarray(loss.gradient(y, a)), np.asarray(loss.gradient(y, b))
     assert np.abs(at_a).max() <= loss.gradient_bound * (1 + 1e-12)
     rise, step = np.linalg.norm(at_b - at_a, axis=1), np.linalg.norm(b - a, axis=1)

@@ -30,7 +30,9 @@ def at(schedule, t):
 
 
 def test_every_class_has_an_instance():
-    classes = [kind for kind in S.AbstractSchedule.__subclasses__() if kind.__module__ == S.__name__]
+    classes = [
+        kind for kind in S.AbstractSchedule.__subclasses__() if kind.__module__ == S.__name__
+    ]
     assert set(classes) == {type(schedule) for schedule in ALL}
 
 

@@ -179,8 +179,7 @@ def _inputs(section: InputsSection) -> Inputs:
 
 def _loss(experiment: Experiment, split: Split | None) -> Loss:
     section = experiment.loss
-    parameters = {} if section.delta is None else {"delta": section.delta}
-    loss = losses.get(section.name, **parameters)
+    loss = losses.get(section.name, **section.parameters)
     name = section.name
     if split is None:
         if loss.takes_classes and isinstance(experiment.problem, RegressionProblem):
