@@ -5,19 +5,24 @@ its derivative, whether $\varphi'$ vanishes nowhere (asked of $\varphi_L$), and 
 is *non-obstructive*: $\{\varphi \circ f : f \in L^2\}$ has dense span in $L^2$. A constant
 that does not exist is ``inf``; such an activation may be used and is reported.
 
-Your own activation is one more `Activation`: see `tanh` below.
+Your own activation is one more `Activation`: see `tanh` below. Its constants are measured, or
+proved if it brings its `form`: the same functions on intervals.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from .bounds import intervals as iv
+from .bounds.forms import ActivationForm, constant
+from .bounds.intervals import Interval
 from .errors import InvalidInput
 
 
@@ -34,6 +39,8 @@ class Activation:
         derivative_lipschitz: Lipschitz constant of $\varphi'$.
         derivative_nonzero: $\varphi'(h) \ne 0$ for every $h$.
         non_obstructive: Assumption 1.4; a bounded, continuous, non-constant function is.
+        form: the same on intervals, from which `certify` proves the constants; those of an
+            activation without one are measured. It does not count in comparisons.
     """
 
     name: str
@@ -43,6 +50,13 @@ class Activation:
     derivative_lipschitz: float
     derivative_nonzero: bool
     non_obstructive: bool = True
+    form: ActivationForm | None = field(default=None, compare=False)
+
+    @property
+    def proven_form(self) -> ActivationForm | None:
+        """`form`, if it is that of this very function: `dataclasses.replace` may change one."""
+        form = self.form
+        return form if form is not None and form.of is self.value_and_derivative else None
 
     def __call__(self, h: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return self.value_and_derivative(h)[0]
@@ -85,15 +99,120 @@ def _relu(h: Array) -> tuple[Array, Array]:
     return jnp.maximum(h, 0), (h > 0).astype(h.dtype)
 
 
-tanh = Activation("tanh", _tanh, 1.0, 1.0, 4 / (3 * math.sqrt(3)), True)
-erf = Activation(
-    "erf", _erf, 1.0, 2 / math.sqrt(math.pi), math.sqrt(8 / math.pi) * math.exp(-0.5), True
+def _tanh_first(h: Interval) -> Interval:
+    return (1 - iv.tanh(h).square()).within(0.0, 1.0)
+
+
+def _tanh_second(h: Interval) -> Interval:
+    return -2 * iv.tanh(h) * _tanh_first(h)
+
+
+_TWO_OVER_ROOT_PI = Interval(
+    np.asarray(2 / math.sqrt(math.pi) * (1 - 4e-16)),
+    np.asarray(2 / math.sqrt(math.pi) * (1 + 4e-16)),
 )
-sigmoid = Activation("sigmoid", _sigmoid, 1.0, 0.25, 1 / (6 * math.sqrt(3)), True)
-softsign = Activation("softsign", _softsign, 1.0, 1.0, 2.0, True)
-sin = Activation("sin", _sin, 1.0, 1.0, 1.0, False)
-identity = Activation("identity", _identity, math.inf, 1.0, 0.0, True)
-relu = Activation("relu", _relu, math.inf, 1.0, math.inf, False)
+
+
+def _erf_first(h: Interval) -> Interval:
+    return _TWO_OVER_ROOT_PI * iv.exp(-h.square())
+
+
+def _erf_second(h: Interval) -> Interval:
+    # |h| e^{-h^2} <= e^{-1/2} e^{-h^2/2}, since |h| e^{-h^2/2} <= e^{-1/2}: this tail bound holds
+    # everywhere, the product is sharper where h is finite; both hold, so their meet does.
+    direct = 2 * abs(h) * _erf_first(h)
+    tail = 2 * _TWO_OVER_ROOT_PI * iv.exp(-0.5 * h.square() - 0.5)
+    return direct.within(0.0, np.inf).within(-np.inf, tail.high)
+
+
+def _sigmoid_first(h: Interval) -> Interval:
+    # v (1 - v) = 1/4 - (v - 1/2)^2, without the dependency of v on itself.
+    return (0.25 - (iv.sigmoid(h) - 0.5).square()).within(0.0, 0.25)
+
+
+def _sigmoid_second(h: Interval) -> Interval:
+    return _sigmoid_first(h) * (1 - 2 * iv.sigmoid(h))
+
+
+def _softsign_scale(h: Interval) -> Interval:
+    return (1 + abs(h)).reciprocal()
+
+
+def _softsign_size(h: Interval) -> Interval:
+    return 1 - _softsign_scale(h)
+
+
+def _softsign_first(h: Interval) -> Interval:
+    return _softsign_scale(h).square()
+
+
+def _softsign_second(h: Interval) -> Interval:
+    return 2 * _softsign_scale(h) * _softsign_scale(h).square()
+
+
+def _zero(h: Interval) -> Interval:
+    return constant(h, 0.0)
+
+
+def _one(h: Interval) -> Interval:
+    return constant(h, 1.0)
+
+
+def _relu_first(h: Interval) -> Interval:
+    return Interval(np.zeros_like(h.low), np.ones_like(h.high))
+
+
+_EVEN = "even functions"
+
+tanh = Activation(
+    "tanh", _tanh, 1.0, 1.0, 4 / (3 * math.sqrt(3)), True,
+    form=ActivationForm(
+        _tanh, iv.tanh, _tanh_first, _tanh_second, "tanh' = 1/cosh^2 > 0", _EVEN, taylor=True
+    ),
+)  # fmt: skip
+erf = Activation(
+    "erf", _erf, 1.0, 2 / math.sqrt(math.pi), math.sqrt(8 / math.pi) * math.exp(-0.5), True,
+    form=ActivationForm(
+        _erf, iv.erf, _erf_first, _erf_second, "erf' = (2/sqrt pi) exp(-h^2) > 0", _EVEN,
+        taylor=True,
+    ),
+)  # fmt: skip
+sigmoid = Activation(
+    "sigmoid", _sigmoid, 1.0, 0.25, 1 / (6 * math.sqrt(3)), True,
+    form=ActivationForm(
+        _sigmoid, iv.sigmoid, _sigmoid_first, _sigmoid_second,
+        "sigmoid' = sigmoid (1 - sigmoid) > 0", _EVEN, taylor=True,
+    ),
+)  # fmt: skip
+softsign = Activation(
+    "softsign", _softsign, 1.0, 1.0, 2.0, True,
+    form=ActivationForm(
+        _softsign, _softsign_size, _softsign_first, _softsign_second,
+        "softsign' = (1 + |h|)^-2 > 0", _EVEN,
+    ),
+)  # fmt: skip
+sin = Activation(
+    "sin", _sin, 1.0, 1.0, 1.0, False,
+    form=ActivationForm(
+        _sin, iv.sin, iv.cos, iv.sin, None, _EVEN, taylor=True, why_not="cos(pi/2) = 0"
+    ),
+)  # fmt: skip
+identity = Activation(
+    "identity", _identity, math.inf, 1.0, 0.0, True,
+    form=ActivationForm(
+        _identity, None, _one, _zero, "the derivative is 1", linear=True, spans="f itself",
+        why_not="no bound",
+    ),
+)  # fmt: skip
+# relu(h) = (h + |h|)/2: of the odd functions it gives the linear ones alone, and |h| is even.
+relu = Activation(
+    "relu", _relu, math.inf, 1.0, math.inf, False,
+    form=ActivationForm(
+        _relu, None, _relu_first, None, None, "odd functions beyond the linear",
+        dense="no polynomial: Leshno et al. 1993", spans="f = relu(f) - relu(-f)",
+        why_not="no bound for h > 0; relu' is 0 for h < 0 and jumps by 1 at h = 0",
+    ),
+)  # fmt: skip
 
 ACTIVATIONS = {a.name: a for a in (tanh, erf, sigmoid, softsign, sin, identity, relu)}
 

@@ -199,9 +199,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `neuronal run` wrote.")],
 ) -> None:
     """Write report.html anew from results.nc."""
-    from . import report as page
     from .experiments import certify as certificates
     from .experiments import results
+    from .report import page
 
     path = page.write(results.read(folder), folder, certificates.read(folder))
     _out.print(f"wrote {escape(str(path))}")
@@ -237,10 +237,9 @@ def gallery(
 
 def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
     from . import experiments
-    from . import report as page
     from .experiments import certify as certificates
     from .experiments.jobs import jobs
-    from .report import terminal
+    from .report import page, terminal
 
     folder = out or Path("runs") / experiment.name
     todo = list(jobs(experiment))

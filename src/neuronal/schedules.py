@@ -1,13 +1,15 @@
 r"""Learning-rate schedules $\xi_i(t)$ of MF time $t$.
 
 A schedule is any callable of MF time that JAX can trace; it returns a non-negative number.
-Those here state the bound and the Lipschitz constant that Assumption 1.1 asks for.
+Those here state the bound and the Lipschitz constant that Assumption 1.1 asks for, and prove
+them (`AbstractSchedule`); of any other callable they are measured.
 `depth_balanced` gives one schedule a layer; the others give one for any layer. Their numbers may
 be arrays, so that other values are no other program to compile.
 """
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .bounds import intervals as iv
+from .bounds.finding import PROVED, UNKNOWN, VIOLATED, Finding
+from .bounds.forms import ScheduleForm
+from .bounds.forms import constant as constant_form
+from .bounds.intervals import Interval
+from .bounds.proofs import proof
 from .checks import non_negative, positive, require
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
@@ -25,10 +33,42 @@ Schedules = Schedule | Sequence[Schedule] | None
 Strengths = float | Schedule | Sequence[float | Schedule] | None
 """Of a term of the motion: a number or a callable of MF time, for all layers or one per layer."""
 
+VANISHING = "{}: Theorem 2 is silent on a last layer whose rate tends to 0"
+
+
+class AbstractSchedule(abc.ABC):
+    """A schedule that states its constants, and may prove them."""
+
+    @property
+    @abc.abstractmethod
+    def bound(self) -> float:
+        r"""$\sup_t \xi(t)$."""
+
+    @property
+    @abc.abstractmethod
+    def lipschitz(self) -> float:
+        r"""Lipschitz constant of $\xi$."""
+
+    @abc.abstractmethod
+    def __call__(self, t: Float[Array, ""]) -> Float[Array, ""]:
+        r"""$\xi(t)$, traceable."""
+
+    def interval_form(self) -> ScheduleForm | None:
+        """The schedule on intervals, which proves its constants; None: they are measured.
+
+        A method that overrides this one or `positivity` is marked by
+        `neuronal.bounds.proofs.proof`, unless it holds for every subclass.
+        """
+        return None
+
+    def positivity(self, name: str) -> Finding | None:
+        r"""Whether $\xi \ge c > 0$, and c; `name` is $\xi$'s. None: it is measured."""
+        return None
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Constant:
+class Constant(AbstractSchedule):
     r"""$\xi(t) = v$."""
 
     value: float = 1.0
@@ -44,10 +84,20 @@ class Constant:
     def __call__(self, t: Array) -> Array:
         return jnp.full_like(t, self.value)
 
+    @proof
+    def interval_form(self) -> ScheduleForm:
+        return ScheduleForm(lambda u: constant_form(u, self.value), lambda u: constant_form(u, 0.0))
+
+    @proof
+    def positivity(self, name: str) -> Finding:
+        if self.value > 0:
+            return Finding(PROVED, self.value, "constant")
+        return Finding(VIOLATED, 0.0, "the last layer does not move")
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(AbstractSchedule):
     r"""From `value` at $t = 0$ down a half cosine to `final` at `horizon`, constant after."""
 
     horizon: float
@@ -66,10 +116,26 @@ class Cosine:
         wave = jnp.cos(math.pi * jnp.clip(t / self.horizon, 0, 1))
         return self.final + (self.value - self.final) * (1 + wave) / 2
 
+    @proof
+    def interval_form(self) -> ScheduleForm:
+        fall, final = self.value - self.final, self.final
+        rate = fall * math.pi / (2 * self.horizon)
+        return ScheduleForm(
+            lambda u: final + fall * (0.5 + 0.5 * iv.cos(math.pi * _clipped(u))),
+            lambda u: rate * iv.sin(math.pi * _clipped(u)),
+        )
+
+    @proof
+    def positivity(self, name: str) -> Finding:
+        least = min(self.value, self.final)
+        if least > 0:
+            return Finding(PROVED, least, "monotone between its ends")
+        return Finding(UNKNOWN, 0.0, VANISHING.format(self))
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(AbstractSchedule):
     r"""$\xi(t) = v\,e^{-t/\tau}$, `time_constant` $\tau$ in MF time."""
 
     time_constant: float
@@ -86,10 +152,21 @@ class Exponential:
     def __call__(self, t: Array) -> Array:
         return self.value * jnp.exp(-t / self.time_constant)
 
+    @proof
+    def interval_form(self) -> ScheduleForm:
+        rate = self.value / self.time_constant
+        return ScheduleForm(
+            lambda u: self.value * iv.exp(-abs(u)), lambda u: rate * iv.exp(-abs(u))
+        )
+
+    @proof
+    def positivity(self, name: str) -> Finding:
+        return Finding(UNKNOWN, 0.0, VANISHING.format(self))
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Warmup:
+class Warmup(AbstractSchedule):
     r"""Rises linearly from 0 to `value` over `horizon`, constant after."""
 
     horizon: float
@@ -105,6 +182,22 @@ class Warmup:
 
     def __call__(self, t: Array) -> Array:
         return self.value * jnp.clip(t / self.horizon, 0, 1)
+
+    @proof
+    def interval_form(self) -> ScheduleForm:
+        rate = self.value / self.horizon
+        return ScheduleForm(lambda u: self.value * _clipped(u), lambda u: constant_form(u, rate))
+
+    @proof
+    def positivity(self, name: str) -> Finding | None:
+        if self.value == 0:
+            return None
+        how = f"{name} is constant from t = {self.horizon:g}, and time may start there"
+        return Finding(PROVED, self.value, how)
+
+
+def _clipped(u: Interval) -> Interval:
+    return Interval(np.clip(u.low, 0, 1), np.clip(u.high, 0, 1))
 
 
 def constant(value: float = 1.0) -> Constant:

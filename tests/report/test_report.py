@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuronal import report
 from neuronal.experiments import parse
 from neuronal.report import document, page, plots, style
 
@@ -65,7 +64,7 @@ def data(made):
 
 @pytest.fixture(scope="module")
 def text(made, tmp_path_factory):
-    return report.write(made, tmp_path_factory.mktemp("run")).read_text(encoding="utf-8")
+    return page.write(made, tmp_path_factory.mktemp("run")).read_text(encoding="utf-8")
 
 
 def test_half_time_is_where_the_excess_has_halved(data):

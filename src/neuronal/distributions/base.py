@@ -5,10 +5,14 @@ from __future__ import annotations
 import abc
 from typing import NamedTuple
 
-import equinox as eqx
+import jax
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..bounds.finding import UNKNOWN, Finding
 from ..losses import Loss
+from .conditional import Conditional, grouped
+from .facts import FactsOfX
 
 
 class Samples(NamedTuple):
@@ -19,8 +23,8 @@ class Samples(NamedTuple):
     weights: Float[Array, "m"]
 
 
-class Distribution(eqx.Module):
-    """A law of samples `x (m, d)`, `y (m, k)`."""
+class Distribution(FactsOfX):
+    """A law of samples `x (m, d)`, `y (m, k)`; a subclass states the first three methods."""
 
     @property
     @abc.abstractmethod
@@ -39,4 +43,33 @@ class Distribution(eqx.Module):
 
     def bayes_risk(self, loss: Loss) -> float | None:
         r"""$\inf_{\tilde y} E_Z[\mathcal{L}(Y, \tilde y(X))]$, or None where it is not known."""
+        return None
+
+    def _inputs(self, key: PRNGKeyArray, m: int) -> Array:
+        return self.sample(key, m)[0]
+
+    def conditional(self, nodes: int, outputs_apart: bool = True) -> Conditional:
+        """The law as X and Y given X, on about `nodes` nodes of X; of a finite law all of it.
+
+        Args:
+            outputs_apart: only each output's own law matters, not their joint one, as for
+                losses that are sums over outputs: normal noise is then as cheap in many outputs
+                as in one.
+        """
+        with jax.enable_x64(True):
+            return grouped(*(np.asarray(a, float) for a in self.quadrature(nodes)))
+
+    def is_function(self) -> bool | None:
+        """Whether Y is a function of X; None: as the nodes of `conditional` have it."""
+        return None
+
+    def target_bound(self) -> Finding:
+        r"""K with $|Y| \le K$ almost surely, of the largest output."""
+        return Finding(UNKNOWN, "", "no proven bound of the targets")
+
+    def curve(
+        self, count: int
+    ) -> tuple[Float[np.ndarray, "g"], Float[np.ndarray, "g d"], Float[np.ndarray, "g"]] | None:
+        """What a plot over one coordinate shows: its values, the inputs there, the noiseless
+        first target; None where X is no single coordinate, or Y no function with noise."""
         return None

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
+from ..bounds.finding import PROVED, Finding
+from ..bounds.proofs import proof
 from ..checks import as_numpy_if_free, columns, numbers, require
 from ..losses import Loss
 from .base import Distribution
@@ -56,6 +58,14 @@ class Empirical(Distribution):
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
         return self.x, self.y, self.weights
+
+    @proof
+    def support(self) -> Float[np.ndarray, "n d"]:
+        return np.asarray(self.x, float)[np.asarray(self.weights) > 0]
+
+    @proof
+    def target_bound(self) -> Finding:
+        return Finding(PROVED, float(jnp.max(jnp.abs(self.y))), "largest of the targets")
 
     def bayes_risk(self, loss: Loss) -> float:
         """The exact infimum: only samples that share their x have a risk that no function avoids."""

@@ -13,11 +13,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special
 
 from .. import quadrature
+from ..bounds.finding import PROVED, Finding
+from ..bounds.proofs import proof
 from ..checks import require
+from .facts import UNBOUNDED, FactsOfX
+
+Line = tuple[Float[np.ndarray, "g"], Float[np.ndarray, "g d"]]
 
 
-class Inputs(eqx.Module):
-    """A law of `x (m, d)`."""
+class Inputs(FactsOfX):
+    """A law of `x (m, d)`; a subclass states the first three methods."""
 
     @property
     @abc.abstractmethod
@@ -31,6 +36,13 @@ class Inputs(eqx.Module):
     @abc.abstractmethod
     def quadrature(self, m: int) -> tuple[Float[Array, "n d"], Float[Array, "n"]]:
         """Nodes and weights of sum 1, about `m` of them."""
+
+    def _inputs(self, key: PRNGKeyArray, m: int) -> Array:
+        return self.sample(key, m)
+
+    def line(self, count: int) -> Line | None:
+        """Values of the one coordinate that varies, over the range to plot, and x there."""
+        return None
 
 
 class Uniform(Inputs):
@@ -63,6 +75,20 @@ class Uniform(Inputs):
             weights = np.full(m, 1 / m)
         return jnp.asarray(self.low + (self.high - self.low) * unit), jnp.asarray(weights)
 
+    @proof
+    def norm_bound(self) -> Finding:
+        most = max(abs(self.low), abs(self.high)) * math.sqrt(self.dim)
+        return Finding(
+            PROVED, most, f"a corner of the cube [{self.low:g}, {self.high:g}]^{self.dim}"
+        )
+
+    @proof
+    def reflected_pairs(self) -> float:
+        return math.inf if self.low < 0 < self.high else 0
+
+    def line(self, count: int) -> Line | None:
+        return _line(self.low, self.high, count) if self.dim == 1 else None
+
 
 class Gaussian(Inputs):
     r"""$N(\mu, \sigma^2 I)$, the same mean and deviation in each of `dim` coordinates.
@@ -94,6 +120,18 @@ class Gaussian(Inputs):
         nodes, weights = quadrature.gaussian(rule, m, self.dim, jax.random.key(0))
         return self.mean + self.std * nodes, weights
 
+    @proof
+    def norm_bound(self) -> Finding:
+        return UNBOUNDED
+
+    @proof
+    def reflected_pairs(self) -> float:
+        return math.inf
+
+    def line(self, count: int) -> Line | None:
+        low, high = self.mean - 3 * self.std, self.mean + 3 * self.std
+        return _line(low, high, count) if self.dim == 1 else None
+
 
 class Sphere(Inputs):
     """Uniform on the sphere of the given radius in `dim` >= 2 dimensions."""
@@ -124,6 +162,14 @@ class Sphere(Inputs):
         z, weights = quadrature.gaussian("sobol", m, self.dim, jax.random.key(0))
         return self._project(z), weights
 
+    @proof
+    def norm_bound(self) -> Finding:
+        return Finding(PROVED, self.radius, "the radius of the sphere")
+
+    @proof
+    def reflected_pairs(self) -> float:
+        return math.inf
+
 
 class Biased(Inputs):
     """Another law with a constant coordinate 1 appended: the paper's layers have no biases."""
@@ -140,6 +186,32 @@ class Biased(Inputs):
     def quadrature(self, m: int) -> tuple[Array, Array]:
         x, weights = self.inputs.quadrature(m)
         return with_bias(x), weights
+
+    @proof
+    def norm_bound(self) -> Finding:
+        status, figure, how = self.inputs.norm_bound()
+        assert not isinstance(figure, str)
+        return Finding(status, math.hypot(figure, 1.0), f"{how}; a constant coordinate 1 appended")
+
+    @proof
+    def has_constant(self) -> bool:
+        return True
+
+    @proof
+    def reflected_pairs(self) -> float:
+        return 0
+
+    def line(self, count: int) -> Line | None:
+        found = self.inputs.line(count)
+        if found is None:
+            return None
+        values, x = found
+        return values, np.concatenate([x, np.ones((count, 1))], axis=1)
+
+
+def _line(low: float, high: float, count: int) -> Line:
+    values = np.linspace(low, high, count)
+    return values, values[:, None]
 
 
 @jax.jit

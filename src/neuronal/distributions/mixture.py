@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,9 +11,13 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from .. import quadrature
+from ..bounds.finding import PROVED, Finding
+from ..bounds.proofs import proof
 from ..checks import columns, require
 from ..losses import Loss
 from .base import Distribution
+from .conditional import Conditional
+from .facts import UNBOUNDED
 from .inputs import with_bias
 
 _RISK_NODES = 2**14
@@ -69,19 +75,19 @@ class GaussianMixture(Distribution):
     def input_dim(self) -> int:
         return self.means.shape[1] + self.bias
 
-    def _inputs(self, x: Array) -> Array:
+    def _with_bias(self, x: Array) -> Array:
         return with_bias(x) if self.bias else x
 
     def sample(self, key: PRNGKeyArray, m: int) -> tuple[Array, Array]:
         for_class, for_x = jax.random.split(key)
         c = jax.random.choice(for_class, len(self.means), (m,), p=self.probabilities)
         z = jax.random.normal(for_x, (m, self.means.shape[1]))
-        return self._inputs(self.means[c] + self.stds[c, None] * z), self.labels[c]
+        return self._with_bias(self.means[c] + self.stds[c, None] * z), self.labels[c]
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
         """About m / c nodes a class, Gauss-Hermite in one dimension, Sobol beyond."""
         x, label, weights = self._class_nodes(max(m // len(self.means), 1))
-        return self._inputs(x), self.labels[label], weights
+        return self._with_bias(x), self.labels[label], weights
 
     def bayes_risk(self, loss: Loss) -> float:
         """The conditional risk's infimum given x, averaged on 2^14 nodes a class."""
@@ -91,6 +97,37 @@ class GaussianMixture(Distribution):
         posterior = jax.nn.softmax(logits, axis=1)
         labels = jnp.broadcast_to(self.labels, (len(x), *self.labels.shape))
         return float(weights @ loss.infimum(labels, posterior))
+
+    @proof
+    def norm_bound(self) -> Finding:
+        return UNBOUNDED
+
+    @proof
+    def has_constant(self) -> bool:
+        return self.bias
+
+    @proof
+    def reflected_pairs(self) -> float:
+        return 0 if self.bias else math.inf
+
+    @proof
+    def target_bound(self) -> Finding:
+        return Finding(PROVED, float(jnp.max(jnp.abs(self.labels))), "largest of the labels")
+
+    @proof
+    def conditional(self, nodes: int, outputs_apart: bool = True) -> Conditional:
+        """Every class is possible at every x: probabilities of the classes given x."""
+        with jax.enable_x64(True):
+            x, _, mass = (np.asarray(a, float) for a in self.quadrature(nodes))
+        means, stds, prior, labels = (
+            np.asarray(a, float) for a in (self.means, self.stds, self.probabilities, self.labels)
+        )
+        free = x[:, : means.shape[1]]
+        square = np.sum((free[:, None] - means) ** 2, axis=2) / stds**2
+        logits = np.log(prior) - square / 2 - means.shape[1] * np.log(stds)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        y = np.broadcast_to(labels, (len(x), *labels.shape))
+        return Conditional(x, mass / mass.sum(), y, p / p.sum(axis=1, keepdims=True))
 
     def _class_nodes(self, m: int) -> tuple[Array, np.ndarray, Array]:
         dim = self.means.shape[1]

@@ -8,15 +8,20 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import quadrature
+from ..bounds.finding import VIOLATED, Finding
+from ..bounds.proofs import proof
 from ..checks import columns, require
-from ..losses import Loss, ResidualLoss, Squared
+from ..losses import Loss
 from .base import Distribution
+from .conditional import Conditional
 from .inputs import Inputs
 
 _NOISE_NODES = 9
+_CONDITIONAL_NODES = 64
 _RISK_NODES = 200
 
 
@@ -84,12 +89,59 @@ class Regression(Distribution):
 
     def bayes_risk(self, loss: Loss) -> float | None:
         r"""The least risk of a loss of the residual; it is that of the noise alone."""
-        if not isinstance(loss, ResidualLoss):
+        if not (loss.of_residual and loss.sums_over_outputs):
             return None
         one = jax.ShapeDtypeStruct((1, self.input_dim), float)
         outputs = jax.eval_shape(self.mean, one).shape[1]
-        if isinstance(loss, Squared):
-            return 0.5 * self.noise**2 * outputs
-        # One output at a time: these losses are sums over outputs.
+        known = loss.normal_infimum(self.noise)
+        if known is not None:
+            return known * outputs
+        # One output at a time: the loss is a sum over outputs.
         zeta, p = quadrature.gaussian("gauss-hermite", _RISK_NODES, 1, jax.random.key(0))
         return outputs * float(loss.infimum(self.noise * zeta[None], p[None])[0])
+
+    @proof
+    def norm_bound(self) -> Finding:
+        return self.inputs.norm_bound()
+
+    @proof
+    def has_constant(self) -> bool:
+        return self.inputs.has_constant()
+
+    @proof
+    def reflected_pairs(self) -> float | None:
+        return self.inputs.reflected_pairs()
+
+    @proof
+    def is_function(self) -> bool:
+        return self.noise == 0
+
+    @proof
+    def target_bound(self) -> Finding:
+        if self.noise > 0:
+            return Finding(VIOLATED, math.inf, "Gaussian noise in Y is unbounded")
+        return super().target_bound()
+
+    @proof
+    def conditional(self, nodes: int, outputs_apart: bool = True) -> Conditional:
+        """As in `Distribution`: noise by 64 Gauss nodes, if each output may be looked at alone."""
+        with jax.enable_x64(True):
+            if self.noise > 0:
+                x, mass = (np.asarray(a, float) for a in self.inputs.quadrature(nodes))
+                mean = np.asarray(self.mean(jnp.asarray(x)), float)
+                if outputs_apart or mean.shape[1] == 1:
+                    zeta, p = quadrature.gaussian(
+                        "gauss-hermite", _CONDITIONAL_NODES, 1, jax.random.key(0)
+                    )
+                    y = mean[:, None] + self.noise * np.asarray(zeta)[None]
+                    return Conditional(x, mass, y, np.tile(np.asarray(p), (len(x), 1)))
+        return super().conditional(nodes, outputs_apart)
+
+    def curve(
+        self, count: int
+    ) -> tuple[Float[np.ndarray, "g"], Float[np.ndarray, "g d"], Float[np.ndarray, "g"]] | None:
+        found = self.inputs.line(count)
+        if found is None:
+            return None
+        values, x = found
+        return values, x, np.asarray(self.mean(jnp.asarray(x, dtype=float)))[:, 0]

@@ -19,10 +19,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..activations import Activation
+from ..bounds.finding import UNKNOWN, Finding
 from ..checks import hidden_sizes, key_of, require
 from ..errors import InvalidInput
 from ..kernels import Factored
 from ..network import Network
+from .moments import measured
 
 Latents = PyTree[Array]
 
@@ -68,6 +70,18 @@ class AbstractEmbedding(eqx.Module):
             f"kernel: the initial weights of {type(self).__name__} are known as functions of pairs "
             "only, not as factors; take 'dense'"
         )
+
+    def diversity(self) -> Finding:
+        r"""Assumption 1.2: whether $(w_i^0(\cdot, C_i), w_{i+1}^0(C_i, \cdot))$ has full support.
+
+        A method that overrides this one or `moments` is marked by
+        `neuronal.bounds.proofs.proof`, unless it holds for every subclass.
+        """
+        return Finding(UNKNOWN, "", "no argument for a user's own functions w_i^0")
+
+    def moments(self) -> list[Finding]:
+        r"""Assumption 1.1 per layer: $\|w_i^0\|_G$ (`neuronal.embeddings.moments`); measured."""
+        return measured(lambda width: self.sample(width, jax.random.key(0)).matrices)
 
     def _network(
         self,

@@ -25,9 +25,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
+from ..bounds.finding import PROVED, VIOLATED, Finding
+from ..bounds.proofs import proof
 from ..checks import dimensions, require
 from ..network import Network
 from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
+from .moments import gaussian
 
 
 class IID(AbstractEmbedding):
@@ -134,6 +137,27 @@ class IID(AbstractEmbedding):
                 weights[i] = joint.at[sizes[i - 1] :, sizes[i] :].set(own[i])
             measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
         return Network(weights, self.activations, measures)
+
+    @proof
+    def diversity(self) -> Finding:
+        if self.depth == 2:
+            full = min(self.stds) > 0
+            how = "independent normal weights" if full else "std = 0: one value alone"
+            return Finding(PROVED if full else VIOLATED, "exact", how)
+        how = (
+            "by the law of large numbers every average of w_i(., c_i) over incoming neurons is the "
+            "same for all c_i, so they do not come near a target with another average. The figure: "
+            "how the spread over neurons of the plain average falls with the width n, in layer 2"
+        )
+        return Finding(VIOLATED, f"{self.stds[1]:.3g} n^-1/2", how)
+
+    @proof
+    def moments(self) -> list[Finding]:
+        dims = [self.input_dim, *[1] * (self.depth - 2), self.output_dim]
+        return [
+            Finding(PROVED, abs(mean) * math.sqrt(dim) + std * gaussian(dim), "normal")
+            for mean, std, dim in zip(self.means, self.stds, dims, strict=True)
+        ]
 
     def _pairs(self, layer: int, c: Array, c_next: Array) -> Array:
         return _keyed_normal(c, c_next, layer) * self.stds[layer] + self.means[layer]

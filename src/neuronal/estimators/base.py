@@ -18,7 +18,7 @@ from ..activations import Activation
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
 from ..drivers.trajectory import DivergenceError
-from ..losses import CrossEntropy, Loss
+from ..losses import Loss
 from ..network import Network
 from ..widths.resample import resample
 from .parameters import is_limit
@@ -155,7 +155,7 @@ class MeanFieldEstimator(BaseEstimator):
         training = replace(training, depth=state.network.depth)
         kept, validation = samples, None
         if self.early_stopping:
-            share, strata = self.validation_fraction, isinstance(loss, CrossEntropy)
+            share, strata = self.validation_fraction, loss.takes_classes
             kept, held_out = samples.split(share, state.seed, strata)
             validation = Samples(*held_out.law(state.inputs, state.targets).quadrature(1))
         return self._run(training, state, kept, int(self.max_iter), validation)
@@ -177,7 +177,7 @@ class MeanFieldEstimator(BaseEstimator):
         """Scales, the initial network, and a rate if none is given."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         inputs = Scale.of(samples.x, samples.weights)
-        classes = isinstance(training.loss, CrossEntropy)
+        classes = training.loss.takes_classes
         targets = Scale.none(1) if classes else Scale.of(samples.y, samples.weights)
         x = biased(inputs, samples.x)
         spread = bool(np.any(np.ptp(samples.x, axis=0) > 0))

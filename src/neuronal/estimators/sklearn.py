@@ -133,10 +133,10 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
 
     def _loss(self) -> Loss:
         loss = losses.get(self.loss) if isinstance(self.loss, str) else self.loss
+        known = [name for name, kind in losses.LOSSES.items() if not kind.takes_classes]
         require(
-            isinstance(loss, losses.ResidualLoss),
-            "loss: takes squared, pseudo_huber, log_cosh, cauchy or such an object, "
-            f"got {self.loss!r}",
+            isinstance(loss, Loss) and not loss.takes_classes,
+            f"loss: takes {', '.join(known)} or such an object, got {self.loss!r}",
         )
         return loss
 

@@ -25,7 +25,7 @@ from ..distributions import (
 )
 from ..embeddings import IID, AbstractEmbedding, Bidirectional
 from ..errors import InvalidInput
-from ..losses import CrossEntropy, Logistic, Loss
+from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
 from .config import (
@@ -98,7 +98,7 @@ def build(experiment: Experiment) -> Built:
     law, split = _law(experiment)
     loss = _loss(experiment, split)
     _, y, weights = law.quadrature(1024)
-    outputs = loss.outputs(jnp.asarray(y)) if isinstance(loss, CrossEntropy) else y.shape[1]
+    outputs = loss.outputs(jnp.asarray(y))
     systems = []
     for section in experiment.systems:
         if isinstance(section, BidirectionalSystem):
@@ -180,33 +180,51 @@ def _inputs(section: InputsSection) -> Inputs:
 
 def _loss(experiment: Experiment, split: Split | None) -> Loss:
     section = experiment.loss
-    parameters = {} if section.delta is None else {"delta": section.delta}
-    loss = losses.get(section.name, **parameters)
-    if split is not None:
-        classifies = isinstance(loss, CrossEntropy | Logistic)
-        if classifies and split.task == "regression":
+    loss = losses.get(section.name, **section.parameters)
+    name = section.name
+    if split is None:
+        if loss.takes_classes and isinstance(experiment.problem, RegressionProblem):
             raise InvalidInput(
-                f"loss.name: {section.name!r} takes classes, and the target of {split.name!r} is a "
-                "number; take squared, pseudo_huber or log_cosh"
+                f"loss.name: {name!r} takes classes, and problem.kind 'regression' has a number "
+                f"as target; take {_losses_of_numbers()}"
             )
-        if isinstance(loss, Logistic) and len(split.classes) > 2:
-            raise InvalidInput(
-                f"loss.name: 'logistic' takes two classes, {split.name!r} has "
-                f"{len(split.classes)}; take cross_entropy"
-            )
-        if not classifies and split.task == "classification":
-            raise InvalidInput(
-                f"loss.name: {section.name!r} takes a number as target, and {split.name!r} has "
-                "classes; take cross_entropy, or logistic for two"
-            )
-    elif isinstance(experiment.problem, RegressionProblem) and isinstance(
-        loss, CrossEntropy | Logistic
-    ):
+        return loss
+    if loss.takes_classes and split.task == "regression":
         raise InvalidInput(
-            f"loss.name: {section.name!r} takes classes, and problem.kind 'regression' has a number "
-            "as target; take squared, pseudo_huber or log_cosh"
+            f"loss.name: {name!r} takes classes, and the target of {split.name!r} is a "
+            f"number; take {_losses_of_numbers()}"
+        )
+    if not loss.takes_classes and split.task == "classification":
+        raise InvalidInput(
+            f"loss.name: {name!r} takes a number as target, and {split.name!r} has "
+            f"classes; take {_losses_of_classes()}"
+        )
+    if loss.two_classes and len(split.classes) > 2:
+        raise InvalidInput(
+            f"loss.name: {name!r} takes two classes, {split.name!r} has "
+            f"{len(split.classes)}; take {' or '.join(_names(takes_classes=True, two_classes=False))}"
         )
     return loss
+
+
+def _names(**facts: bool) -> list[str]:
+    """The losses of which these facts hold."""
+    return [
+        name
+        for name, loss in losses.LOSSES.items()
+        if all(getattr(loss, fact) is value for fact, value in facts.items())
+    ]
+
+
+def _losses_of_numbers() -> str:
+    *names, last = _names(takes_classes=False, convex=True)
+    return f"{', '.join(names)} or {last}"
+
+
+def _losses_of_classes() -> str:
+    several = _names(takes_classes=True, two_classes=False)
+    two = _names(takes_classes=True, two_classes=True)
+    return f"{', '.join(several)}, or {' or '.join(two)} for two"
 
 
 def _schedules(section: ScheduleSection, depth: int) -> Schedules:
@@ -224,19 +242,5 @@ def _schedules(section: ScheduleSection, depth: int) -> Schedules:
 
 
 def _grid(law: Distribution) -> Grid | None:
-    if not isinstance(law, Regression):
-        return None
-    inner = law.inputs.inputs if isinstance(law.inputs, Biased) else law.inputs
-    if inner.dim != 1:
-        return None
-    if isinstance(inner, Uniform):
-        low, high = inner.low, inner.high
-    elif isinstance(inner, Gaussian):
-        low, high = inner.mean - 3 * inner.std, inner.mean + 3 * inner.std
-    else:
-        return None
-    x = np.linspace(low, high, _GRID)
-    columns = [x, np.ones_like(x)] if isinstance(law.inputs, Biased) else [x]
-    inputs = np.stack(columns, axis=1)
-    target = np.asarray(law.mean(jnp.asarray(inputs, dtype=float)))[:, 0]
-    return Grid(x, inputs, target)
+    found = law.curve(_GRID)
+    return None if found is None else Grid(*found)

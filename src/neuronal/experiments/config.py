@@ -8,11 +8,12 @@ trusts what it is given.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from ..activations import ACTIVATIONS
 from ..checks import require
@@ -125,18 +126,47 @@ ProblemSection = Annotated[
 ]
 
 
-class LossSection(Section):
-    """The loss; `delta` is a parameter of some."""
+class _NamedLoss(Section):
+    """The loss by its name, and its parameters by theirs: positive numbers."""
 
     name: _one_of(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
-    delta: Positive | None = None
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Those given."""
+        given = {name: getattr(self, name) for name in LOSS_PARAMETERS}
+        return {name: value for name, value in given.items() if value is not None}
 
     @model_validator(mode="after")
-    def _parameters(self) -> LossSection:
-        takers = [name for name, loss in LOSSES.items() if hasattr(loss, "delta")]
-        if self.delta is not None and self.name not in takers:
-            raise ValueError(f"delta: is a parameter of {', '.join(takers)}, not of {self.name!r}")
+    def _parameters(self) -> _NamedLoss:
+        for parameter in self.parameters:
+            takers = LOSS_PARAMETERS[parameter]
+            if self.name not in takers:
+                words = f"is a parameter of {', '.join(takers)}, not of {self.name!r}"
+                raise ValueError(f"{parameter}: {words}")
         return self
+
+
+def _loss_parameters() -> dict[str, list[str]]:
+    """Parameters of losses, such as `delta`, and the losses that take them."""
+    takers: dict[str, list[str]] = {}
+    for name, loss in LOSSES.items():
+        for parameter in fields(loss):
+            takers.setdefault(parameter.name, []).append(name)
+    return takers
+
+
+LOSS_PARAMETERS = _loss_parameters()
+
+if TYPE_CHECKING:
+    LossSection = _NamedLoss
+else:
+    LossSection = create_model(
+        "LossSection",
+        __base__=_NamedLoss,
+        __doc__=_NamedLoss.__doc__,
+        **dict.fromkeys(LOSS_PARAMETERS, (Positive | None, None)),
+    )
 
 
 class ScheduleSection(Section):

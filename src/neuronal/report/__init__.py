@@ -1,5 +1,1 @@
-"""Pages of runs and of couplings: figures, and self-contained HTML."""
-
-from .page import write
-
-__all__ = ["write"]
+"""What people look at: pages of runs and of couplings, tables in the terminal, certificates."""

@@ -9,10 +9,12 @@ What the paper defines lives outside this folder:
 - (3) and (4), forward and backward flow of one neuron: `neuronal.drivers.flow` (`nr.flow`,
   `nr.reverse_flow`)
 
-What it assumes is answered here, condition by condition (`nr.certify`, in `theory.certificate`):
+What it assumes is answered here, condition by condition (`nr.certify`, in `theory.certificate`).
+Facts and proofs are on the things: activations, losses, schedules, laws and embeddings state
+them, with the means of `neuronal.bounds`; what they do not state is measured here or unknown.
 
 - Assumption 1.1, regularity: `certificate.regularity` of $\varphi_i$, $\mathcal{L}$ and $X$,
-  `certificate.schedules` of $\xi_i$, `certificate.moments` of $w_i^0$; proofs by `theory.bounds`
+  `certificate.schedules` of $\xi_i$, `certificate.moments` of $w_i^0$
 - Assumption 1.2, bidirectional diversity: `certificate.diversity`; the embedding that has it:
   `neuronal.embeddings.bidirectional`
 - Assumption 1.3, convergence of the weights: `certificate.convergence`

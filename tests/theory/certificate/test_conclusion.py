@@ -9,7 +9,6 @@ from scipy import integrate, optimize, stats
 import neuronal as nr
 from neuronal.problem import mean_loss
 from neuronal.theory.certificate import conclusion
-from neuronal.theory.certificate.conditional import conditional
 
 LAWS, LOSS, EMB = nr.distributions, nr.losses, nr.embeddings
 BIASED = LAWS.Biased(LAWS.Uniform())
@@ -64,7 +63,7 @@ def test_the_bound_is_never_below_the_gap_and_near_it(name):
 
 def test_the_lower_bound_is_the_minimum_that_scipy_finds():
     law, loss = repeated(0), LOSS.PseudoHuber(0.5)
-    data = conditional(law, 0)
+    data = law.conditional(0)
     found = conclusion.infimum_bound(loss, data)
     for i in range(len(data.x)):
         y, p = data.y[i, :, 0], data.p[i]
@@ -91,13 +90,13 @@ class Tilted(LOSS.Loss):
 
 def test_a_users_convex_loss_is_bracketed_beyond_the_targets():
     law = LAWS.Empirical(np.ones((3, 1)), np.array([3.0, 4.0, 8.0]))
-    found = conclusion.infimum_bound(Tilted(), conditional(law, 0))
+    found = conclusion.infimum_bound(Tilted(), law.conditional(0))
     mean = 5.0
     assert found[0] == pytest.approx(mean - mean * np.log(mean) + 10, rel=1e-12)
 
 
 def test_noise_and_classes_given_x_are_integrated_exactly():
-    noisy = conditional(LAWS.Regression(TARGET, BIASED, 0.7), 16)
+    noisy = LAWS.Regression(TARGET, BIASED, 0.7).conditional(16)
     risk, slope = noisy.risk_and_gradient(LOSS.PseudoHuber(1.0), np.full((16, 1), 0.3))
 
     def expected(function, centre):
@@ -111,7 +110,7 @@ def test_noise_and_classes_given_x_are_integrated_exactly():
         assert slope[i, 0] == pytest.approx(
             expected(lambda r: r / np.sqrt(1 + r * r), centre), rel=1e-6
         )
-    mixed = conditional(MIXTURE, 20)
+    mixed = MIXTURE.conditional(20)
     for i in (2, 11):
         likelihood = stats.norm.pdf(mixed.x[i, 0], [-1, 1], [0.8, 1.2])
         np.testing.assert_allclose(mixed.p[i], likelihood / likelihood.sum(), rtol=1e-5)
@@ -119,7 +118,7 @@ def test_noise_and_classes_given_x_are_integrated_exactly():
 
 def test_repeated_inputs_are_grouped_with_their_weights():
     law = LAWS.Empirical([[1.0], [2.0], [1.0], [3.0]], [5.0, 6.0, 8.0, 1.0], [1.0, 1.0, 3.0, 0.0])
-    data = conditional(law, 0)
+    data = law.conditional(0)
     np.testing.assert_allclose(data.x[:, 0], [1, 2])
     np.testing.assert_allclose(data.mass, [0.8, 0.2])
     np.testing.assert_allclose(data.mean()[:, 0], [0.25 * 5 + 0.75 * 8, 6])
@@ -128,7 +127,7 @@ def test_repeated_inputs_are_grouped_with_their_weights():
 def test_the_mean_gradient_is_that_of_the_conditional_mean():
     problem = nr.Problem(repeated(0), LOSS.Squared())
     network = EMB.Bidirectional(2, 2).sample(8, jax.random.key(0))
-    data = conditional(problem.distribution, 0)
+    data = problem.distribution.conditional(0)
     expected = data.mass @ np.abs(np.asarray(network(data.x), float) - data.mean())[:, 0]
     assert conclusion.mean_gradient(problem, network, data) == pytest.approx(expected, rel=1e-6)
 

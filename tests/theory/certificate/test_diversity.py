@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import neuronal as nr
+from neuronal.embeddings.moments import gaussian
 from neuronal.theory.certificate import diversity, moments
 
 EMB = nr.embeddings
@@ -25,7 +26,7 @@ def test_the_gaussian_constant_is_the_largest_over_all_moments(dim):
         mean = integrate.quad(lambda r: r**m * law.pdf(r), 0, law.ppf(1 - 1e-15) * 2, limit=400)[0]
         return mean ** (1 / m) / np.sqrt(m)
 
-    assert moments.gaussian(dim) == pytest.approx(max(scaled(m) for m in range(1, 31)), rel=1e-8)
+    assert gaussian(dim) == pytest.approx(max(scaled(m) for m in range(1, 31)), rel=1e-8)
 
 
 @pytest.mark.parametrize(

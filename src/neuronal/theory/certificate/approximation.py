@@ -12,33 +12,21 @@ functions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ... import activations as act
 from ...activations import Activation
-from ...distributions import (
-    Biased,
-    Distribution,
-    Empirical,
-    Gaussian,
-    GaussianMixture,
-    Inputs,
-    Regression,
-    Sphere,
-    Uniform,
-)
+from ...bounds import search
+from ...bounds.finding import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding
+from ...bounds.forms import ActivationForm
+from ...distributions import Distribution
+from ...distributions.conditional import Conditional
 from ...network import Network
-from ..bounds import search
-from ..bounds.forms import activation_form
-from .conditional import Conditional
-from .diversity import MOST, residual
-from .regularity import input_row
-from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding, Row, groups, layered, span
+from .diversity import MOST, distance_to_span
+from .rows import Row, groups, layered, span
 
 _TESTS = 16
 _POINTS = 512
@@ -63,77 +51,56 @@ def approximation_rows(
 
 def dense(activation: Activation, law: Distribution) -> Finding:
     r"""Whether $\{\varphi_1(\langle u, \cdot\rangle)\}$ has dense span in $L^2(\mathcal{P}_X)$."""
-    form = activation_form(activation)
+    form = activation.proven_form
     if form is None:
         how = f"{activation}: no argument for a user's own; the residual below is what is known"
         return Finding(UNKNOWN, "", how)
-    if activation == act.identity:
-        return _linear(law)
-    bounded = form.value is not None
-    if has_constant(law):
-        if bounded or input_row(law).status == PROVED:
-            by = "bounded, not constant: Hornik 1991"
-            if not bounded:
-                by = "no polynomial: Leshno et al. 1993"
-            return Finding(PROVED, "", f"{activation} with a constant coordinate of X; {by}")
-        return Finding(UNKNOWN, "", f"{activation} and X are both unbounded")
-    # relu(h) = (h + |h|)/2: of the odd functions it gives the linear ones alone, and |h| is even.
-    centre = float(activation(jnp.zeros(1))[0])
-    missed = "odd functions beyond the linear" if not bounded else "even functions"
-    pairs = reflected_pairs(law)
+    if form.linear:
+        return _linear(activation, law)
+    if law.has_constant():
+        return _with_constant(activation, form, law)
+    pairs = law.reflected_pairs()
     if pairs is None:
         return Finding(UNKNOWN, "", "whether x and -x both occur under this law is not known")
-    if pairs > (0 if centre == 0 else 1):
-        how = f"without a constant coordinate {activation} misses {missed}, and x, -x both occur"
+    centre = float(activation(jnp.zeros(1))[0])
+    if form.misses and pairs > (0 if centre == 0 else 1):
+        how = (
+            f"without a constant coordinate {activation} misses {form.misses}, and x, -x both occur"
+        )
         return Finding(VIOLATED, "", f"{how}; append one (distributions.Biased)")
-    if pairs == 0 and form.taylor and input_row(law).status == PROVED:
+    if pairs == 0 and form.taylor and law.norm_bound().status == PROVED:
         how = f"never both x and -x, X bounded, {activation} has all odd Taylor coefficients"
         return Finding(PROVED, "", how)
     return Finding(UNKNOWN, "", f"no argument for {activation} on this law without a constant")
 
 
-def _linear(law: Distribution) -> Finding:
-    if isinstance(law, Empirical):
-        x = np.unique(np.asarray(law.x, float)[np.asarray(law.weights) > 0], axis=0)
+def _with_constant(activation: Activation, form: ActivationForm, law: Distribution) -> Finding:
+    with_constant = f"{activation} with a constant coordinate of X"
+    if form.value is not None:
+        return Finding(PROVED, "", f"{with_constant}; bounded, not constant: Hornik 1991")
+    if not form.dense:
+        return Finding(UNKNOWN, "", f"no argument for {with_constant}")
+    if law.norm_bound().status == PROVED:
+        return Finding(PROVED, "", f"{with_constant}; {form.dense}")
+    return Finding(UNKNOWN, "", f"{activation} and X are both unbounded")
+
+
+def _linear(activation: Activation, law: Distribution) -> Finding:
+    x = law.support()
+    if x is not None:
+        x = np.unique(x, axis=0)
         if np.linalg.matrix_rank(x) == len(x):
-            return Finding(PROVED, "", f"identity: the {len(x)} inputs are linearly independent")
-    return Finding(VIOLATED, "", "identity: linear functions alone")
-
-
-def has_constant(law: Distribution | Inputs) -> bool:
-    """Whether a coordinate of X is a constant other than 0."""
-    if isinstance(law, Regression):
-        return has_constant(law.inputs)
-    if isinstance(law, Empirical):
-        x = np.asarray(law.x)[np.asarray(law.weights) > 0]
-        return bool(np.any(np.all(x == x[0], axis=0) & (x[0] != 0)))
-    return isinstance(law, Biased) or (isinstance(law, GaussianMixture) and law.bias)
-
-
-def reflected_pairs(law: Distribution | Inputs) -> float | None:
-    """How many pairs x, -x the law of X charges (0 counts as one); None if not known."""
-    if isinstance(law, Regression):
-        return reflected_pairs(law.inputs)
-    if isinstance(law, Uniform):
-        return math.inf if law.low < 0 < law.high else 0
-    if isinstance(law, Gaussian | GaussianMixture | Sphere):
-        return math.inf
-    if isinstance(law, Empirical):
-        x = np.unique(np.asarray(law.x, float)[np.asarray(law.weights) > 0] + 0.0, axis=0)
-        first = np.argmax(x != 0, axis=1)
-        sign = np.where(x[np.arange(len(x)), first] < 0, -1.0, 1.0)[:, None]
-        merged = len(x) - len(np.unique(x * sign + 0.0, axis=0))
-        return merged + int(np.any(np.all(x == 0, axis=1)))
-    return None
+            how = f"{activation}: the {len(x)} inputs are linearly independent"
+            return Finding(PROVED, "", how)
+    return Finding(VIOLATED, "", f"{activation}: linear functions alone")
 
 
 def _non_obstructive(activation: Activation) -> Finding:
-    form = activation_form(activation)
-    if form is not None:
-        if form.value is not None:
-            return Finding(PROVED, "", f"{activation}: bounded, continuous, not constant")
-        why = "f itself" if activation == act.identity else "f = relu(f) - relu(-f)"
-        return Finding(PROVED, "", f"{activation}: {why}")
+    form = activation.proven_form
+    if form is not None and form.value is not None:
+        return Finding(PROVED, "", f"{activation}: bounded, continuous, not constant")
+    if form is not None and form.spans:
+        return Finding(PROVED, "", f"{activation}: {form.spans}")
     values = np.asarray(activation(jnp.linspace(-30.0, 30.0, search.GRID + 1)), float)
     if float(np.ptp(values)) == 0:
         return Finding(VIOLATED, 0.0, f"{activation} is constant on [-30, 30]")
@@ -155,7 +122,7 @@ def projection_residuals(
     digits = float(np.finfo(network.weights[0].dtype).eps)
     hidden = network.preactivations(data.x)[:-1]
     return [
-        residual(np.asarray(phi(h), float).T[:MOST] * root, tests * root, digits)[0]
+        distance_to_span(np.asarray(phi(h), float).T[:MOST] * root, tests * root, digits)[0]
         for phi, h in zip(network.activations, hidden, strict=False)
     ]
 

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ...distributions import Distribution, Empirical, Regression
-from ...losses import CrossEntropy, Logistic, Loss, ResidualLoss
+from ...bounds.finding import MEASURED, PROVED, UNKNOWN, VIOLATED
+from ...distributions import Distribution
+from ...distributions.conditional import Conditional
+from ...losses import Loss
 from ...network import Network
 from ...problem import Problem, mean_loss
-from ..bounds.forms import loss_form
-from ..bounds.intervals import supremum
-from .conditional import Conditional, conditional
-from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Row
+from .rows import Row
 
 _HALVINGS, _DOUBLINGS = 45, 50
 _ROUNDING = 16
@@ -31,18 +29,18 @@ _SEGMENTS = 4096
 _RISK_NODES = 1024  # those of Problem.risk
 
 
-def sum_over_outputs(loss: Loss, outputs: int) -> bool:
-    """Whether the loss is a sum of losses of one output each."""
-    return isinstance(loss, ResidualLoss | Logistic) or outputs == 1
+def _outputs_apart(loss: Loss, outputs: int) -> bool:
+    """Whether each output may be looked at alone."""
+    return loss.sums_over_outputs or outputs == 1
 
 
 def infimum_bound(loss: Loss, data: Conditional) -> Float[np.ndarray, "g"]:
     """A lower bound of the least conditional risk at each node, for a convex loss >= 0."""
-    if type(loss) is CrossEntropy:  # E[L(Y, a)] >= entropy of Y: Gibbs' inequality
-        with jax.enable_x64(True):
-            return np.asarray(loss.infimum(jnp.asarray(data.y), jnp.asarray(data.p)))
+    proven = loss.proven_infimum(data.y, data.p)
+    if proven is not None:
+        return proven
     k = data.y.shape[2]
-    if not sum_over_outputs(loss, k):
+    if not _outputs_apart(loss, k):
         return np.zeros(len(data.x))
     each = data.outputs_apart()
     charged = each.p > 0
@@ -88,16 +86,20 @@ def gap_bounds(
     law = problem.quadrature(_RISK_NODES, dtype)
     bounds = []
     for t, network in networks.items():
-        r, _ = data.risk_and_gradient(loss, data.predictions(network))
+        r, _ = data.risk_and_gradient(loss, _predictions(network, data))
         risk = max(float(data.mass @ r), float(mean_loss(network, loss, *law)))
         risk = max(risk, (recorded or {}).get(t, -np.inf))
         bounds.append(max(risk - infimum, 0.0) + _ROUNDING * float(np.finfo(dtype).eps) * risk)
     return bounds, infimum
 
 
+def _predictions(network: Network, data: Conditional) -> Float[np.ndarray, "g k"]:
+    return np.asarray(network(data.x), float)
+
+
 def mean_gradient(problem: Problem, network: Network, data: Conditional) -> float:
     r"""$E_X |E[\partial_2 L(Y, \hat y(X)) | X]|$."""
-    g = data.risk_and_gradient(problem.loss, data.predictions(network))[1]
+    g = data.risk_and_gradient(problem.loss, _predictions(network, data))[1]
     return float(data.mass @ np.linalg.norm(g, axis=1))
 
 
@@ -117,13 +119,12 @@ def conclusion_rows(
     times = list(networks)
     slopes = [mean_gradient(problem, w, data) for w in networks.values()]
     gaps, infimum = gap_bounds(problem, networks, data, recorded)
-    finite = isinstance(problem.distribution, Empirical)
     how = f"upper bound at t = {times[-1]:g}; {gaps[0]:.3g} at t = {times[0]:g}. "
     if problem.loss.convex:
         how += f"By tangents of the convex conditional risk the infimum is at least {infimum:.4g}"
     else:
         how += "The loss is not convex: this is the risk, since L >= 0"
-    exact = finite and case.status == PROVED
+    exact = problem.distribution.support() is not None and case.status == PROVED
     if not exact:
         how += f", on {len(data.x)} nodes of X"
     detail = {"time": times}
@@ -150,13 +151,9 @@ def _case(problem: Problem, data: Conditional) -> Row:
 
 
 def _convexity(loss: Loss, data: Conditional) -> tuple[str, str]:
-    form = loss_form(loss)
-    if type(loss) is CrossEntropy:
-        return PROVED, "cross-entropy: log-sum-exp is convex"
-    if form is not None:
-        steepest_fall = supremum(lambda u: -form.slope(u))[1]
-        if steepest_fall <= 1e-300:
-            return PROVED, f"{loss.name}: d22 L >= 0 by intervals over the whole line"
+    argument = loss.convexity()
+    if argument:
+        return PROVED, argument
     rng = np.random.default_rng(0)
     rows = rng.integers(len(data.x), size=_SEGMENTS)
     y = jnp.asarray(data.y[rows, 0])
@@ -169,12 +166,13 @@ def _convexity(loss: Loss, data: Conditional) -> tuple[str, str]:
 
 
 def _is_function(law: Distribution, data: Conditional) -> bool:
-    if isinstance(law, Regression):
-        return law.noise == 0
+    known = law.is_function()
+    if known is not None:
+        return known
     spread = np.where(data.p[..., None] > 0, data.y - data.y[:, :1], 0)
     return not np.any(spread)
 
 
 def law_of(problem: Problem, outputs: int, nodes: int) -> Conditional:
     """The law of Z as these rows see it."""
-    return conditional(problem.distribution, nodes, sum_over_outputs(problem.loss, outputs))
+    return problem.distribution.conditional(nodes, _outputs_apart(problem.loss, outputs))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from jaxtyping import PRNGKeyArray
 
+from ...bounds.finding import UNKNOWN
 from ...checks import require
 from ...drivers.trajectory import Trajectory
 from ...embeddings import AbstractEmbedding
@@ -18,7 +19,7 @@ from .diversity import Targets, diversity_rows
 from .document import Certificate
 from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
-from .rows import UNKNOWN, Row
+from .rows import Row
 from .schedules import last_rate_row, schedule_rows
 
 _RECORDS = 9

@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...bounds.finding import MEASURED, UNKNOWN
 from ...distributions import Samples
 from ...network import Network
 from ...problem import Problem
-from .rows import MEASURED, UNKNOWN, Row, span
+from .rows import Row, span
 
 _STATEMENTS = {
     "first": "E[|w_1(t) - w_1*| prod_(j>1) |w_j*|] -> 0",

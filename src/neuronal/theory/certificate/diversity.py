@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from ...bounds.finding import MEASURED, VIOLATED
 from ...checks import require
-from ...embeddings import IID, AbstractEmbedding, Bidirectional
+from ...embeddings import AbstractEmbedding
 from ...network import Network
-from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Row
+from .rows import Row
 
 Targets = tuple[ArrayLike, ArrayLike]
 """Functions of a layer's neighbours at the limit's nodes: incoming `(t, n_{i-1})` (`(t, d)` for
@@ -76,18 +77,18 @@ def reach(network: Network, layer: int, targets: Targets, most: int = MOST) -> R
     square = np.sum(pairs**2, axis=1) - 2 * both @ pairs.T
     incoming, outgoing, pairs = (rows[:most] for rows in (incoming, outgoing, pairs))
     digits = float(np.finfo(network.weights[0].dtype).eps)
-    joint, rank = residual(pairs, both, digits)
+    joint, rank = distance_to_span(pairs, both, digits)
     nearest = np.sqrt(np.maximum(square.min(axis=1) + np.sum(both**2, axis=1), 0))
     return Reach(
-        residual(incoming, f, digits)[0],
-        residual(outgoing, h, digits)[0],
+        distance_to_span(incoming, f, digits)[0],
+        distance_to_span(outgoing, h, digits)[0],
         joint,
         nearest / np.maximum(np.linalg.norm(both, axis=1), 1e-300),
         rank,
     )
 
 
-def residual(
+def distance_to_span(
     rows: Float[np.ndarray, "n D"], targets: Float[np.ndarray, "t D"], digits: float
 ) -> tuple[Float[np.ndarray, "t"], int]:
     """Distance of each target to the span of `rows`, as a share of its norm; the span's rank.
@@ -147,7 +148,8 @@ def diversity_rows(
     Args:
         targets: of some layers, measured beside the random ones.
     """
-    answer = _argument(embedding)
+    says = "(w_i(., C_i), w_{i+1}(C_i, .)) has full support, i < L"
+    answer = Row("1.2 diversity", says, *embedding.diversity())
     if answer.status == VIOLATED:
         return [answer]
     # Of a deep network some layers, the first and the last among them.
@@ -158,32 +160,6 @@ def diversity_rows(
         given = {i: [pair] * len(networks) for i, pair in targets.items()}
         rows += _reach_rows("given targets", networks, given)
     return rows
-
-
-def _argument(embedding: AbstractEmbedding) -> Row:
-    name, says = "1.2 diversity", "(w_i(., C_i), w_{i+1}(C_i, .)) has full support, i < L"
-    if type(embedding) is Bidirectional:
-        if embedding.depth == 2:
-            how = "(u, beta) is normal on R^d x R^k, whose every open set it charges"
-            return Row(name, says, PROVED, "exact", how)
-        how = (
-            "bounded features of dense span, s_k summable: a fixed point of Brouwer's meets any "
-            f"target (docs, Theory). Proved for rank -> infinity; rank {embedding.rank} is its "
-            "truncation, whose reach the next rows measure"
-        )
-        return Row(name, says, PROVED, "rank -> inf", how)
-    if type(embedding) is IID:
-        if embedding.depth == 2:
-            full = min(embedding.stds) > 0
-            how = "independent normal weights" if full else "std = 0: one value alone"
-            return Row(name, says, PROVED if full else VIOLATED, "exact", how)
-        how = (
-            "by the law of large numbers every average of w_i(., c_i) over incoming neurons is the "
-            "same for all c_i, so they do not come near a target with another average. The figure: "
-            "how the spread over neurons of the plain average falls with the width n, in layer 2"
-        )
-        return Row(name, says, VIOLATED, f"{embedding.stds[1]:.3g} n^-1/2", how)
-    return Row(name, says, UNKNOWN, "", "no argument for a user's own functions w_i^0")
 
 
 def _reach_rows(

@@ -1,23 +1,18 @@
-"""A certificate as one table: for a terminal, as Markdown, JSON and HTML."""
+"""A certificate: rows by condition, as Markdown and JSON; `neuronal.report` draws its tables."""
 
 from __future__ import annotations
 
-import html as html_
 import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from ...bounds.finding import STATUSES, UNKNOWN, VIOLATED
 from ...checks import require
 from ...errors import InvalidInput
-from .rows import STATUSES, UNKNOWN, VIOLATED, Row
-
-_WIDTH = 120  # where there is no terminal to ask
-
+from .rows import Row
 
 _SECTIONS = {
     "1.1": "Regularity",
@@ -26,9 +21,6 @@ _SECTIONS = {
     "1.4": "Universal approximation",
     "2": "Theorem 2 and its conclusion",
 }
-
-
-_COLOURS = {"proved": "green", "measured": "cyan", "unknown": "yellow", "violated": "bold red"}
 
 
 @dataclass(frozen=True)
@@ -75,33 +67,34 @@ class Certificate:
         """How many rows of each status."""
         return ", ".join(f"{len(self.of(status))} {status}" for status in STATUSES)
 
+    def sections(self) -> Iterator[tuple[str, list[Row]]]:
+        """The rows of each of the paper's conditions, with its number and name."""
+        for number, words in _SECTIONS.items():
+            rows = [row for row in self.rows if row.condition.split(" ", 1)[0] == number]
+            if rows:
+                yield f"{number} {words}", rows
+
+    # How it looks is drawn above this layer, so those modules are imported when they are asked for.
+
     def table(self) -> Table:
         """For a Rich console."""
-        table = Table(title=escape(self.title), title_justify="left", caption=self.summary,
-                      caption_justify="left", box=None, padding=(0, 2, 0, 0))  # fmt: skip
-        table.add_column("condition", no_wrap=True)
-        table.add_column("status", no_wrap=True)
-        table.add_column("figure", max_width=12)
-        table.add_column("how")
-        for section, rows in self._sections():
-            table.add_row(f"[bold]{section}[/bold]")
-            for row in rows:
-                status = f"[{_COLOURS[row.status]}]{row.status}[/]"
-                table.add_row(
-                    f"  {escape(_bare(row))}", status, escape(row.figure_text), escape(row.how)
-                )
-        return table
+        from ...report import terminal
+
+        return terminal.certificate(self)
 
     def __rich__(self) -> Table:
         return self.table()
 
     def __str__(self) -> str:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(width=_WIDTH, highlight=False)
-        with console.capture() as captured:
-            console.print(self.table())
-        return captured.get().rstrip("\n")
+        from ...report import terminal
+
+        return terminal.text(self.table())
+
+    def html(self) -> str:
+        """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
+        from ...report import certificate
+
+        return certificate.html(self)
 
     def markdown(self) -> str:
         """A heading, the summary, and one table."""
@@ -137,36 +130,6 @@ class Certificate:
         """A certificate from `to_dict`; figures that were not finite stay words."""
         rows = [Row(**{**row, "layers": tuple(row["layers"])}) for row in content["rows"]]
         return cls(content["title"], tuple(rows))
-
-    def html(self) -> str:
-        """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
-        body = ""
-        for section, rows in self._sections():
-            body += f'<tr class="group"><th colspan="4">{html_.escape(section)}</th></tr>'
-            for row in rows:
-                says = html_.escape(row.statement, quote=True)
-                body += (
-                    f'<tr><td title="{says}">{html_.escape(_bare(row))}</td>'
-                    f'<td class="status {row.status}">{row.status}</td>'
-                    f"<td>{html_.escape(row.figure_text)}</td>"
-                    f'<td class="how">{html_.escape(row.how)}</td></tr>'
-                )
-        head = "".join(f"<th>{name}</th>" for name in ("condition", "status", "figure", "how"))
-        return (
-            f'<table class="certificate"><caption>{html_.escape(self.title)}: {self.summary}.'
-            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-    def _sections(self) -> Iterator[tuple[str, list[Row]]]:
-        for number, words in _SECTIONS.items():
-            rows = [row for row in self.rows if row.condition.split(" ", 1)[0] == number]
-            if rows:
-                yield f"{number} {words}", rows
-
-
-def _bare(row: Row) -> str:
-    """The condition without its number, which the section's heading gives."""
-    return row.condition.split(" ", 1)[1]
 
 
 def _finite(value: float | str) -> float | str:

@@ -2,8 +2,8 @@ r"""Assumption 1.1: bounds and Lipschitz constants of $\varphi_i$, $\partial_2\m
 $|X| \le K$, and the sub-Gaussian moments of $w_i^0$ (`neuronal.theory.certificate.moments`).
 
 Built-in functions are bounded on the whole real line by interval arithmetic
-(`neuronal.theory.bounds.intervals`), and the certified supremum is compared with the declared constant;
-a user's own are measured on a grid (`neuronal.theory.bounds.search`).
+(`neuronal.bounds.intervals`), and the certified supremum is compared with the declared constant;
+a user's own without a form are measured on a grid (`neuronal.bounds.search`).
 """
 
 from __future__ import annotations
@@ -16,24 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...activations import Activation
-from ...distributions import (
-    Biased,
-    Distribution,
-    Empirical,
-    Gaussian,
-    GaussianMixture,
-    Inputs,
-    Regression,
-    Sphere,
-    Uniform,
-)
-from ...losses import Loss, Squared
-from ..bounds import search
-from ..bounds.forms import Extension, activation_form, loss_form
-from ..bounds.intervals import supremum
-from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding, Row, groups, layered
+from ...bounds import search
+from ...bounds.finding import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding
+from ...bounds.proofs import certified
+from ...distributions import Distribution, Inputs
+from ...losses import Loss
+from .rows import Row, groups, layered
 
-_SLACK = 1e-5
 _NEAR = 30.0
 
 
@@ -60,28 +49,13 @@ _CONDITIONS = {
 def _activation(activation: Activation, layers: list[int], part: str) -> Row:
     name, statement, attribute = _CONDITIONS[part]
     declared = getattr(activation, attribute)
-    form = activation_form(activation)
+    form = activation.proven_form
     if form is not None:
         extension = getattr(form, part)
         finding = certified(extension, declared, str(activation), form.why_not)
     else:
         finding = _measured_activation(activation, part, declared)
     return layered(name, layers, statement, finding)
-
-
-def certified(
-    extension: Extension | None, declared: float, name: str, why_not: str, scale: float = 1.0
-) -> Finding:
-    """Status, figure and reason of `sup |f| <= declared` from an interval extension of f."""
-    if extension is None:
-        return Finding(VIOLATED, math.inf, f"{name}: {why_not}")
-    lower, upper = (scale * v for v in supremum(lambda h: abs(extension(h))))
-    if lower > declared * (1 + 1e-9):
-        return Finding(VIOLATED, lower, f"{name} declares {declared:.6g}, which is exceeded")
-    if upper <= declared * (1 + _SLACK) + 1e-12:
-        how = f"{name}: intervals, over the whole line; declared {declared:.6g}"
-        return Finding(PROVED, upper, how)
-    return Finding(UNKNOWN, upper, f"interval bound above the declared {declared:.6g}")
 
 
 def _measured_activation(activation: Activation, part: str, declared: float) -> Finding:
@@ -122,7 +96,7 @@ def _measured_activation(activation: Activation, part: str, declared: float) -> 
 
 def _nonzero(activation: Activation, depth: int) -> Row:
     name, statement = f"1.1 phi'_{depth} nonzero", f"phi'_{depth} is nonzero everywhere"
-    form = activation_form(activation)
+    form = activation.proven_form
     if form is not None:
         if form.nonzero is None:
             return Row(name, statement, VIOLATED, 0.0, f"{activation}: {form.why_not}")
@@ -139,42 +113,38 @@ def _nonzero(activation: Activation, depth: int) -> Row:
     return Row(name, statement, MEASURED, least, how)
 
 
-def loss_rows(problem_loss: Loss, law: Distribution, last: Activation) -> list[Row]:
+def loss_rows(loss: Loss, law: Distribution, last: Activation) -> list[Row]:
     r"""$\partial_2\mathcal{L}$ bounded and Lipschitz in the second variable."""
-    loss = problem_loss
     bounded, lipschitz = "1.1 d2L bounded", "1.1 d2L Lipschitz"
     says = ("|d2 L(y, .)| <= K", "d2 L(y, .) is K-Lipschitz")
-    form = loss_form(loss)
+    form = loss.interval_form()
     if form is None:
         return _measured_loss(loss, (bounded, lipschitz), says)
     status, figure, how = certified(form.slope, loss.gradient_lipschitz, loss.name, "")
-    slope = Row(lipschitz, says[1], status, figure, f"{how}; of {form.of}")
-    if isinstance(loss, Squared):
-        return [_squared(law, last, bounded, says[0]), slope]
+    slope = Row(lipschitz, says[1], status, figure, f"{how}; of {form.number}")
+    if form.is_residual:
+        return [Row(bounded, says[0], *_residual_bound(loss, law, last)), slope]
     status, figure, how = certified(form.gradient, loss.gradient_bound, loss.name, "", form.scale)
-    return [Row(bounded, says[0], status, figure, f"{how}; of {form.of}, each output"), slope]
+    how = f"{how}; of {form.number}, each output"
+    return [Row(bounded, says[0], status, figure, how), slope]
 
 
-def _squared(law: Distribution, last: Activation, name: str, says: str) -> Row:
+def _residual_bound(loss: Loss, law: Distribution, last: Activation) -> Finding:
     """The residual is bounded if both the output and the targets are."""
-    form = activation_form(last)
+    form = last.proven_form
     if form is None or form.value is None:
-        how = f"squared: d2 L is the residual, and the output {last} is unbounded"
+        how = f"{loss.name}: d2 L is the residual, and the output {last} is unbounded"
         if form is not None or math.isinf(last.bound):
-            return Row(name, says, VIOLATED, math.inf, how)
-        return Row(name, says, UNKNOWN, "", f"squared: the bound of {last} is only declared")
-    if isinstance(law, Empirical):
-        largest = float(jnp.max(jnp.abs(law.y)))
-    elif isinstance(law, GaussianMixture):
-        largest = float(jnp.max(jnp.abs(law.labels)))
-    elif isinstance(law, Regression) and law.noise > 0:
-        how = "squared: d2 L is the residual, and Gaussian noise in Y is unbounded"
-        return Row(name, says, VIOLATED, math.inf, how)
-    else:
-        return Row(name, says, UNKNOWN, "", "squared: no proven bound of the targets")
-    figure = largest + last.bound
-    how = f"squared: |y| <= {largest:.4g} and |{last}| <= {last.bound:.4g}"
-    return Row(name, says, PROVED, figure, how)
+            return Finding(VIOLATED, math.inf, how)
+        return Finding(UNKNOWN, "", f"{loss.name}: the bound of {last} is only declared")
+    targets = law.target_bound()
+    if targets.status == VIOLATED:
+        how = f"{loss.name}: d2 L is the residual, and {targets.how}"
+        return Finding(VIOLATED, math.inf, how)
+    if targets.status != PROVED or isinstance(targets.figure, str):
+        return Finding(UNKNOWN, "", f"{loss.name}: no proven bound of the targets")
+    how = f"{loss.name}: |y| <= {targets.figure:.4g} and |{last}| <= {last.bound:.4g}"
+    return Finding(PROVED, targets.figure + last.bound, how)
 
 
 def _measured_loss(loss: Loss, names: tuple[str, str], says: tuple[str, str]) -> list[Row]:
@@ -217,27 +187,4 @@ def _measured_loss(loss: Loss, names: tuple[str, str], says: tuple[str, str]) ->
 
 def input_row(law: Distribution | Inputs) -> Row:
     """|X| <= K with probability 1."""
-    return Row("1.1 X bounded", "|X| <= K with probability 1", *_input_bound(law))
-
-
-def _input_bound(law: Distribution | Inputs) -> tuple[str, float, str]:
-    if isinstance(law, Regression):
-        return _input_bound(law.inputs)
-    if isinstance(law, Empirical):
-        x = np.asarray(law.x, float)[np.asarray(law.weights) > 0]
-        return PROVED, float(np.linalg.norm(x, axis=1).max()), "largest of the finitely many inputs"
-    if isinstance(law, Uniform):
-        most = max(abs(law.low), abs(law.high)) * math.sqrt(law.dim)
-        return PROVED, most, f"a corner of the cube [{law.low:g}, {law.high:g}]^{law.dim}"
-    if isinstance(law, Sphere):
-        return PROVED, law.radius, "the radius of the sphere"
-    if isinstance(law, Biased):
-        status, figure, how = _input_bound(law.inputs)
-        return status, math.hypot(figure, 1.0), f"{how}; a constant coordinate 1 appended"
-    if isinstance(law, Gaussian | GaussianMixture):
-        return VIOLATED, math.inf, "a Gaussian exceeds every K with positive probability"
-    key = jax.random.key(0)
-    x = law.sample(key, 4096)
-    norms = np.linalg.norm(np.asarray(x[0] if isinstance(x, tuple) else x, float), axis=1)
-    how = "largest of 4096 samples; this law has no proven bound"
-    return MEASURED, float(norms.max()), how
+    return Row("1.1 X bounded", "|X| <= K with probability 1", *law.norm_bound())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from ...bounds.finding import STATUSES, Finding
 from ...checks import require
 
 Item = TypeVar("Item")
-
-PROVED, MEASURED, UNKNOWN, VIOLATED = "proved", "measured", "unknown", "violated"
-STATUSES = (PROVED, MEASURED, UNKNOWN, VIOLATED)
-"""From best to worst."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +20,7 @@ class Row:
         condition: its name, such as ``1.1 phi_2 bounded``; layers that share an answer share
             a row, ``1.1 phi_1-5 bounded``.
         statement: what the condition says.
-        status: ``proved``: by an argument or by verified arithmetic; ``measured``: a figure
-            from a computation that could miss a counterexample; ``violated``; ``unknown``.
-        figure: a number, or words where one number is not enough.
-        how: one sentence on how it was got.
+        status, figure, how: as of `neuronal.bounds.finding.Finding`.
         layers: those that the row speaks of, if it is one of several layers.
         detail: series behind the figure, such as a distance at each time; JSON holds them.
     """
@@ -51,16 +45,13 @@ class Row:
         return {self.condition} | {self.condition.replace(shared, f"_{i}") for i in self.layers}
 
     @property
+    def bare_condition(self) -> str:
+        """The condition without the number of its section."""
+        return self.condition.split(" ", 1)[1]
+
+    @property
     def figure_text(self) -> str:
         return self.figure if isinstance(self.figure, str) else f"{self.figure:.4g}"
-
-
-class Finding(NamedTuple):
-    """A row's answer, before it is known which row."""
-
-    status: str
-    figure: float | str
-    how: str
 
 
 def layered(template: str, layers: Sequence[int], statement: str, finding: Finding) -> Row:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeGuard, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...schedules import Constant, Cosine, Exponential, Schedule, Warmup
-from ..bounds import intervals as iv
-from ..bounds import search
-from ..bounds.forms import Extension
-from ..bounds.intervals import Interval
-from .regularity import certified
-from .rows import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding, Row, groups, layered
-
-Kind = TypeVar("Kind")
+from ...bounds import search
+from ...bounds.finding import MEASURED, UNKNOWN, VIOLATED, Finding
+from ...bounds.proofs import certified
+from ...schedules import VANISHING, AbstractSchedule, Schedule
+from .rows import Row, groups, layered
 
 
 def schedule_rows(schedules: Sequence[Schedule], horizon: float) -> list[Row]:
     r"""$\xi_i$ K-bounded and K-Lipschitz; user-supplied ones on [0, `horizon`] of MF time."""
     bounded, lipschitz = [], []
     for schedule, layers in groups(schedules):
-        one, two = _builtin(schedule) or _measured(schedule, horizon)
+        one, two = _certified(schedule) or _measured(schedule, horizon)
         bounded.append(layered("1.1 xi_{} bounded", layers, "|xi_{}| <= K", one))
         lipschitz.append(layered("1.1 xi_{} Lipschitz", layers, "xi_{} is K-Lipschitz", two))
     return [*bounded, *lipschitz]
@@ -40,18 +35,8 @@ def last_rate_row(schedules: Sequence[Schedule], horizon: float) -> Row:
     depth, last = len(schedules), schedules[-1]
     name = f"2 xi_{depth} = 1"
     says = f"xi_{depth} = 1 up to a change of time: xi_{depth} >= c > 0"
-    vanishing = "{}: Theorem 2 is silent on a last layer whose rate tends to 0"
-    if _is(last, Constant):
-        if last.value > 0:
-            return Row(name, says, PROVED, last.value, "constant")
-        return Row(name, says, VIOLATED, 0.0, "the last layer does not move")
-    if _is(last, Cosine) and min(last.value, last.final) > 0:
-        return Row(name, says, PROVED, min(last.value, last.final), "monotone between its ends")
-    if _is(last, Exponential) or _is(last, Cosine):
-        return Row(name, says, UNKNOWN, 0.0, vanishing.format(last))
-    if _is(last, Warmup) and last.value > 0:
-        how = f"xi_{depth} is constant from t = {last.horizon:g}, and time may start there"
-        return Row(name, says, PROVED, last.value, how)
+    if isinstance(last, AbstractSchedule) and (found := last.positivity(f"xi_{depth}")):
+        return Row(name, says, *found)
     try:
         values = function(last)(np.linspace(0, horizon, 1025))
     except (TypeError, ValueError) as error:
@@ -61,7 +46,7 @@ def last_rate_row(schedules: Sequence[Schedule], horizon: float) -> Row:
     if least < 0:
         return Row(name, says, VIOLATED, least, f"{grid} is negative")
     if least < 1e-6 * float(np.max(values)):
-        return Row(name, says, UNKNOWN, least, vanishing.format(grid))
+        return Row(name, says, UNKNOWN, least, VANISHING.format(grid))
     return Row(name, says, MEASURED, least, grid)
 
 
@@ -107,61 +92,12 @@ def _measured(schedule: Schedule, horizon: float) -> tuple[Finding, Finding]:
     return size, steep
 
 
-def _builtin(schedule: Schedule) -> tuple[Finding, Finding] | None:
-    """The two answers for a built-in schedule (not a subclass of one), None for any other."""
-    form = _form(schedule)
-    if form is None:
+def _certified(schedule: Schedule) -> tuple[Finding, Finding] | None:
+    """The two answers for a schedule that states its form, None for any other callable."""
+    if not isinstance(schedule, AbstractSchedule) or not (form := schedule.interval_form()):
         return None
-    value, slope, bound, lipschitz = form
     name = str(schedule)
-    return certified(value, bound, name, ""), certified(slope, lipschitz, name, "")
-
-
-def _form(schedule: Schedule) -> tuple[Extension, Extension, float, float] | None:
-    """Interval extensions of a schedule and its a.e. derivative, and their declared bounds.
-
-    Of u = t/horizon on the whole line, of which t >= 0 is a part, with the schedules' clips.
-    """
-    if _is(schedule, Constant):
-        value = schedule.value
-        return lambda u: _like(u, value), lambda u: _like(u, 0.0), schedule.bound, 0.0
-    if _is(schedule, Cosine):
-        fall, final = schedule.value - schedule.final, schedule.final
-        rate = fall * math.pi / (2 * schedule.horizon)
-        return (
-            lambda u: final + fall * (0.5 + 0.5 * iv.cos(math.pi * _clipped(u))),
-            lambda u: rate * iv.sin(math.pi * _clipped(u)),
-            schedule.bound,
-            schedule.lipschitz,
-        )
-    if _is(schedule, Exponential):
-        value = schedule.value
-        rate = value / schedule.time_constant
-        return (
-            lambda u: value * iv.exp(-abs(u)),
-            lambda u: rate * iv.exp(-abs(u)),
-            schedule.bound,
-            schedule.lipschitz,
-        )
-    if _is(schedule, Warmup):
-        value, rate = schedule.value, schedule.value / schedule.horizon
-        return (
-            lambda u: value * _clipped(u),
-            lambda u: _like(u, rate),
-            schedule.bound,
-            schedule.lipschitz,
-        )
-    return None
-
-
-def _is(schedule: object, kind: type[Kind]) -> TypeGuard[Kind]:
-    """Of that very class: a subclass may compute something else."""
-    return type(schedule) is kind
-
-
-def _clipped(u: Interval) -> Interval:
-    return Interval(np.clip(u.low, 0, 1), np.clip(u.high, 0, 1))
-
-
-def _like(u: Interval, value: float) -> Interval:
-    return Interval(np.full_like(u.low, value), np.full_like(u.high, value))
+    return (
+        certified(form.value, schedule.bound, name, ""),
+        certified(form.slope, schedule.lipschitz, name, ""),
+    )

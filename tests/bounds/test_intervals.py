@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuronal.theory.bounds import intervals as iv
-from neuronal.theory.bounds.intervals import Interval, supremum
+from neuronal.bounds import intervals as iv
+from neuronal.bounds.intervals import Interval, supremum
 
 mpmath.mp.dps = 40
 NUMBERS = st.floats(-30, 30, allow_nan=False)

@@ -88,18 +88,28 @@ def _outward(low: np.ndarray, high: np.ndarray, ulps: int = 1) -> Interval:
     return Interval(low, high)
 
 
-def _increasing(function: Callable, low: float, high: float) -> Callable[[Interval], Interval]:
-    def on_intervals(x: Interval) -> Interval:
-        return _outward(function(x.low), function(x.high), _LIBRARY_ULPS).within(low, high)
-
-    return on_intervals
+def _increasing(function: Callable, x: Interval, low: float, high: float) -> Interval:
+    return _outward(function(x.low), function(x.high), _LIBRARY_ULPS).within(low, high)
 
 
-exp = _increasing(np.exp, 0.0, np.inf)
-tanh = _increasing(np.tanh, -1.0, 1.0)
-erf = _increasing(special.erf, -1.0, 1.0)
-sigmoid = _increasing(special.expit, 0.0, 1.0)
-sqrt = _increasing(np.sqrt, 0.0, np.inf)
+def exp(x: Interval) -> Interval:
+    return _increasing(np.exp, x, 0.0, np.inf)
+
+
+def tanh(x: Interval) -> Interval:
+    return _increasing(np.tanh, x, -1.0, 1.0)
+
+
+def erf(x: Interval) -> Interval:
+    return _increasing(special.erf, x, -1.0, 1.0)
+
+
+def sigmoid(x: Interval) -> Interval:
+    return _increasing(special.expit, x, 0.0, 1.0)
+
+
+def sqrt(x: Interval) -> Interval:
+    return _increasing(np.sqrt, x, 0.0, np.inf)
 
 
 def sin(x: Interval) -> Interval:

@@ -10,12 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ... import quadrature
-from ...distributions import Distribution, GaussianMixture, Regression
-from ...losses import Loss
-from ...network import Network
-
-_NOISE_NODES = 64
+from ..losses import Loss
 
 
 @dataclass(frozen=True)
@@ -52,10 +47,6 @@ class Conditional:
             np.einsum("gc,gck->gk", self.p, gradients.reshape(g, c, -1)),
         )
 
-    def predictions(self, network: Network) -> Float[np.ndarray, "g k"]:
-        """The network's, at the nodes of X."""
-        return np.asarray(network(self.x), float)
-
     def outputs_apart(self) -> Conditional:
         """Each output a node of its own with one output: `(g k)` nodes."""
         g, c, k = self.y.shape
@@ -72,42 +63,9 @@ def _values_and_gradients(loss: Loss, y: Array, a: Array) -> tuple[Array, Array]
     return loss(y, a), loss.gradient(y, a)
 
 
-def conditional(law: Distribution, nodes: int, outputs_apart: bool = True) -> Conditional:
-    """The law on about `nodes` nodes of X; of a finite law all of it, exactly.
-
-    Args:
-        outputs_apart: only each output's own law matters, not their joint one, as for
-            losses that are sums over outputs: normal noise is then as cheap in many outputs
-            as in one.
-    """
-    with jax.enable_x64(True):
-        if type(law) is GaussianMixture:
-            return _mixture(law, nodes)
-        if type(law) is Regression and law.noise > 0:
-            x, mass = (np.asarray(a, float) for a in law.inputs.quadrature(nodes))
-            mean = np.asarray(law.mean(jnp.asarray(x)), float)
-            if outputs_apart or mean.shape[1] == 1:
-                zeta, p = quadrature.gaussian("gauss-hermite", _NOISE_NODES, 1, jax.random.key(0))
-                y = mean[:, None] + law.noise * np.asarray(zeta)[None]
-                return Conditional(x, mass, y, np.tile(np.asarray(p), (len(x), 1)))
-        return _grouped(*(np.asarray(a, float) for a in law.quadrature(nodes)))
-
-
-def _mixture(law: GaussianMixture, nodes: int) -> Conditional:
-    """Every class is possible at every x: probabilities of the classes given x."""
-    x, _, mass = (np.asarray(a, float) for a in law.quadrature(nodes))
-    means, stds, prior, labels = (
-        np.asarray(a, float) for a in (law.means, law.stds, law.probabilities, law.labels)
-    )
-    free = x[:, : means.shape[1]]
-    square = np.sum((free[:, None] - means) ** 2, axis=2) / stds**2
-    logits = np.log(prior) - square / 2 - means.shape[1] * np.log(stds)
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    y = np.broadcast_to(labels, (len(x), *labels.shape))
-    return Conditional(x, mass / mass.sum(), y, p / p.sum(axis=1, keepdims=True))
-
-
-def _grouped(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Conditional:
+def grouped(
+    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n k"], weights: Float[np.ndarray, "n"]
+) -> Conditional:
     """Samples that share their x together; the shorter groups padded with probability 0."""
     kept = weights > 0
     nodes, group, counts = np.unique(x[kept], axis=0, return_inverse=True, return_counts=True)

@@ -1,1 +1,0 @@
-"""Bounds of functions: proofs by interval arithmetic (`intervals`, `forms`), and figures (`search`)."""
