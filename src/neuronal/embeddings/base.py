@@ -22,7 +22,7 @@ from ..activations import Activation
 from ..bounds.finding import UNKNOWN, Finding
 from ..checks import hidden_sizes, key_of, require
 from ..errors import InvalidInput
-from ..kernels import Factored
+from ..kernels import Kernel
 from ..network import Network
 from .moments import measured
 
@@ -64,7 +64,7 @@ class AbstractEmbedding(eqx.Module):
     factored: ClassVar[bool] = False
     """Whether `initial_kernels` gives the middle layers as factors."""
 
-    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Factored]:
+    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Kernel]:
         """`initial_weights` with the middle layers as factors, if the embedding knows them."""
         raise InvalidInput(
             f"kernel: the initial weights of {type(self).__name__} are known as functions of pairs "

@@ -31,7 +31,7 @@ from ..activations import Activation
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
 from ..checks import dimensions, is_whole, positive, require
-from ..kernels import Factored, factored
+from ..kernels import Kernel, factored, matrix
 from . import features
 from .base import AbstractEmbedding, Latents
 from .moments import gaussian
@@ -116,12 +116,11 @@ class Bidirectional(AbstractEmbedding):
         return quadrature.gaussian(rule, nodes, sum(self._split(layer)), key)
 
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
-        kernels = self.initial_kernels(latents)
-        return [w.matrix() if isinstance(w, Factored) else w for w in kernels]
+        return [matrix(w) for w in self.initial_kernels(latents)]
 
     factored = True
 
-    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Factored]:
+    def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Kernel]:
         middle = [
             factored(*self.factors(i, latents[i - 2], latents[i - 1])) for i in range(2, self.depth)
         ]

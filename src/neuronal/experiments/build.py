@@ -28,16 +28,8 @@ from ..errors import InvalidInput
 from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
-from .config import (
-    BidirectionalSystem,
-    BundledProblem,
-    Experiment,
-    InputsSection,
-    MixtureProblem,
-    RegressionProblem,
-    ScheduleSection,
-    TableProblem,
-)
+from .config import BidirectionalSystem, Experiment, ScheduleSection
+from .sections import BundledProblem, InputsSection, MixtureProblem, RegressionProblem, TableProblem
 from .targets import TARGETS
 
 SOLVERS = {

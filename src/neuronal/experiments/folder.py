@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from ..checks import require
 from ..errors import InvalidInput
-from .config import Experiment, Section
+from .config import Experiment
+from .sections import Section
 
 CONFIG = "config.toml"
 """The experiment as run."""

@@ -34,7 +34,7 @@ from .dense import (
     rank,
     scaled,
 )
-from .factored import Factored, factored
+from .factors import Factored, factored
 
 __all__ = [
     "Delayed",

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 from ..checks import require
 from . import dense
 from .base import Kernel
-from .factored import Factored
+from .factors import Factored
 from .orthogonal import measured, one_lapack_thread, sketched_svd, svd
 
 SPARE = 16

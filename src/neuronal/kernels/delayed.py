@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from . import dense
 from .base import Kernel
-from .factored import Factored
+from .factors import Factored
 
 
 class Delayed(Kernel):

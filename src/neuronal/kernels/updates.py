@@ -21,7 +21,7 @@ from .base import Kernel
 from .compression import compressed
 from .delayed import Delayed
 from .dense import added, added_in_place, scaled
-from .factored import Factored
+from .factors import Factored
 
 WINDOW = 32
 """Steps whose updates are held back: at widths 256 to 2048 and batch 1, on two cores, the fastest of
