@@ -160,6 +160,9 @@ def test_a_line_to_plot_lies_in_the_law(name):
     assert values.shape == (9,) and x.shape == (9, sampled(law, 1).shape[1])
     np.testing.assert_array_equal(x[:, 0], values)
     assert np.all(np.diff(values) > 0)
+    drawn = sampled(law, 50)
+    fixed = np.ptp(drawn, axis=0) == 0
+    np.testing.assert_array_equal(x[:, fixed], np.tile(drawn[0, fixed], (9, 1)))
     if law.norm_bound().status == PROVED:
         assert np.linalg.norm(x, axis=1).max() <= law.norm_bound().figure * (1 + 1e-12)
     if name in LAWS:
