@@ -19,8 +19,6 @@ ROOMS = [
     "interop", "experiments", "report", "cli",
 ]  # fmt: skip
 """From the ground up: each may import what stands before it."""
-UPWARD = {("theory/certificate/document.py", "report")}
-"""Late imports of a front by a thin method, each said where it stands."""
 STORAGE = {"Factored", "Delayed"}
 MAY_ASK = {"experiments/checkpoints.py"}
 """Outside kernels/, where a file format needs it."""
@@ -75,10 +73,6 @@ def test_the_top_floor_is_small():
 
 @pytest.mark.parametrize("name", [n for n in GRAPH if n != "neuronal"])
 def test_no_module_imports_itself_by_way_of_others(name):
-    late = {PATHS[n].relative_to(SRC).as_posix(): n for n in GRAPH}
-    for file, _ in UPWARD:
-        if late[file] in reached(name):
-            return  # through a late import of a front
     assert name not in reached(name)
 
 
@@ -91,8 +85,7 @@ def test_arrows_point_down():
                 assert not room, f"{file} imports the package's face"
                 continue
             there = other.split(".")[1]
-            down = ROOMS.index(there) <= ROOMS.index(room)
-            assert down or (file, there) in UPWARD, f"{file} imports {other}"
+            assert ROOMS.index(there) <= ROOMS.index(room), f"{file} imports {other}"
 
 
 def test_no_name_hides_a_module():

@@ -164,7 +164,7 @@ def _arrays(kind: str, started: bool) -> list[tuple[tuple[int, ...], int]]:
 
 
 def _scaled(line: str, shape: tuple[int, ...], by: int) -> tuple[int, ...]:
-    """The shape before it was scattered over so many devices."""
+    """The shape before it was scattered over that many devices."""
     axis = re.search(r"dimensions=\{(\d+)\}", line)
     if by == 1 or axis is None:
         return shape

@@ -65,7 +65,7 @@ def backward(
 
     Args:
         slopes: $\varphi_i'(H_i)$ from `forward`.
-        loss_gradient: $\partial_2\mathcal{L}(y, \hat y)$, times a weight a sample if wanted:
+        loss_gradient: $\partial_2\mathcal{L}(y, \hat y)$, times a weight per sample if wanted:
             the pass is linear in it.
     """
     sensitivities: Layers = [loss_gradient * slopes[-1]]  # Delta_L; no average over outputs

@@ -69,9 +69,8 @@ class Network(eqx.Module):
                 "w_1 is (n_1, d), w_i (n_{i-1}, n_i), w_L (n_{L-1}, k)",
             )
             hidden.append(w.shape[1])
-        dtype = jnp.result_type(
-            *(w.dtype for w in given)
-        )  # one for all: loops carry them unchanged
+        # One precision for all: loops carry them unchanged.
+        dtype = jnp.result_type(*(w.dtype for w in given))
         self.weights = tuple(w.astype(dtype) for w in given)
         if isinstance(activations, str | Activation):
             self.activations = activations_.per_layer(activations, "identity", depth)

@@ -1,4 +1,4 @@
-"""What is learned: a law of $(X, Y)$, a loss, and a learning-rate schedule a layer."""
+"""What is learned, a law of $(X, Y)$ and a loss, and how: schedules per layer, terms of the motion."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ r"""Learning-rate schedules $\xi_i(t)$ of MF time $t$.
 A schedule is any callable of MF time that JAX can trace; it returns a non-negative number.
 Those here state the bound and the Lipschitz constant that Assumption 1.1 asks for, and prove
 them (`AbstractSchedule`); of any other callable they are measured.
-`depth_balanced` gives one schedule a layer; the others give one for any layer. Their numbers may
+`depth_balanced` gives one schedule per layer; the others give one for any layer. Their numbers may
 be arrays, so that other values are no other program to compile.
 """
 
@@ -268,6 +268,11 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
     )
     require(all(map(callable, given)), f"{name}: each must be a callable of MF time")
     return given
+
+
+def constant_value(schedule: Schedule) -> float | None:
+    """The value of a schedule that is known not to change in time; None of any other."""
+    return float(schedule.value) if isinstance(schedule, Constant) else None
 
 
 def at(schedules: Sequence[Schedule], t: Float[Array, ""]) -> list[Float[Array, ""]]:

@@ -107,8 +107,8 @@ def test_compression_in_single_precision_costs_its_roundings_only(enabled):
     with jax.enable_x64(enabled):
         kernel, tolerance = Factored(*map(jnp.asarray, given)), jnp.asarray(1e-8 * norm, "float32")
         cut = jax.jit(compressed, static_argnums=4)
-        found = cut(kernel, p, p, tolerance, 64, other=jnp.asarray(spare, "float32"))
-        nothing = cut(kernel, p, p, tolerance, 64, other=0 * kernel.s)
+        found = cut(kernel, p, p, tolerance, 64, second_scales=jnp.asarray(spare, "float32"))
+        nothing = cut(kernel, p, p, tolerance, 64, second_scales=0 * kernel.s)
         zero = cut(Factored(kernel.f, kernel.g, 0 * kernel.s), p, p, tolerance, 64)
     assert {a.dtype.name for a in jax.tree.leaves(found)} == {"float32", "int32"}
     parts = [np.asarray(a, np.float64) for a in (found.kernel.f, found.kernel.g, found.kernel.s)]
@@ -122,7 +122,7 @@ def test_compression_in_single_precision_costs_its_roundings_only(enabled):
     for rows in parts[:2]:
         away = np.abs(rows @ rows.T / n - np.diag(kept)) * np.minimum.outer(parts[2], parts[2])
         assert np.max(away) < rounding
-    np.testing.assert_allclose(found.other, other, rtol=1e-6)
+    np.testing.assert_allclose(found.second_norm, other, rtol=1e-6)
     assert float(nothing.other) == 0
     assert int(zero.needed) == 0
     assert not np.any(zero.kernel.f)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PROVED, MEASURED, UNKNOWN, VIOLATED = "proved", "measured", "unknown", "violated"
+PROVED = "proved"
+MEASURED = "measured"
+UNKNOWN = "unknown"
+VIOLATED = "violated"
 STATUSES = (PROVED, MEASURED, UNKNOWN, VIOLATED)
 """From best to worst."""
 

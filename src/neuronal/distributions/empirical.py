@@ -51,7 +51,7 @@ class Empirical(Distribution):
         return self.x.shape[1]
 
     def sample(self, key: PRNGKeyArray, m: int) -> tuple[Array, Array]:
-        # Inverse of the cumulative weights: m numbers a draw, whatever the size of the data.
+        # Inverse of the cumulative weights: m numbers per draw, whatever the size of the data.
         index = jnp.searchsorted(jnp.cumsum(self.weights), jax.random.uniform(key, (m,)))
         index = jnp.clip(index, 0, len(self.x) - 1)
         return self.x[index], self.y[index]

@@ -85,12 +85,12 @@ class GaussianMixture(Distribution):
         return self._with_bias(self.means[c] + self.stds[c, None] * z), self.labels[c]
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
-        """About m / c nodes a class, Gauss-Hermite in one dimension, Sobol beyond."""
+        """About m / c nodes per class, Gauss-Hermite in one dimension, Sobol beyond."""
         x, label, weights = self._class_nodes(max(m // len(self.means), 1))
         return self._with_bias(x), self.labels[label], weights
 
     def bayes_risk(self, loss: Loss) -> float:
-        """The conditional risk's infimum given x, averaged on 2^14 nodes a class."""
+        """The conditional risk's infimum given x, averaged on 2^14 nodes per class."""
         x, _, weights = self._class_nodes(_RISK_NODES)
         square = jnp.sum((x[:, None] - self.means) ** 2, axis=2) / self.stds**2
         logits = jnp.log(self.probabilities) - square / 2 - x.shape[1] * jnp.log(self.stds)

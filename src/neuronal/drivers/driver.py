@@ -24,7 +24,7 @@ class Report:
         seconds: wall time, compilation included.
         stopped: why it ended.
         kernel: how weights were kept, and why so.
-        discarded: by factored kernels, a middle layer each: the norms in $L^2(P_{i-1} \\times
+        discarded: by factored kernels, per middle layer: the norms in $L^2(P_{i-1} \\times
             P_i)$ of what the steps cut off, summed: what truncation added to the weights' error
             before the flow carried it on.
         ranks: of the middle layers, at the end.

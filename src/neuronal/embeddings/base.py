@@ -2,7 +2,7 @@ r"""Neuronal embeddings $(\Omega, P, \{w_i^0\})$: where neurons come from.
 
 An embedding states the latents $c_i$ of each hidden layer, their law, and the functions
 $w_i^0(c_{i-1}, c_i)$. Sampling n latents a layer gives a network of width n; the nodes and
-weights of a quadrature rule give the limit. Latents are drawn one random key a neuron, so the
+weights of a quadrature rule give the limit. Latents are drawn one random key per neuron, so the
 first n neurons of a wider network with the same key are the same neurons.
 """
 
@@ -105,7 +105,7 @@ class AbstractEmbedding(eqx.Module):
     def sample(
         self, widths: int | Sequence[int], key: PRNGKeyArray | int, kernel: str = "dense"
     ) -> Network:
-        """A network of independent neurons, of one width or one a hidden layer.
+        """A network of independent neurons, of one width or one per hidden layer.
 
         Args:
             kernel: ``factored`` keeps the middle layers as factors, so that no array of width
@@ -130,7 +130,7 @@ class AbstractEmbedding(eqx.Module):
         """The limit on the nodes and weights of a rule (`neuronal.quadrature`).
 
         Args:
-            nodes: how many a hidden layer, one number or one a layer.
+            nodes: how many per hidden layer, one number or one per layer.
             rule: ``sobol``, ``lattice``, ``antithetic``, ``monte-carlo`` or ``gauss-hermite``.
             key: of the scrambling or the draws; equal keys give equal nodes.
             carry: latents, one set a hidden layer, of neurons carried along: they come

@@ -51,7 +51,7 @@ class Bidirectional(AbstractEmbedding):
         input_dim, depth, output_dim: d, L and k.
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
         rank: K, at which the sums are cut.
-        gain: ``critical``, or $g_i$ as one number or one a middle layer (L - 2 of them).
+        gain: ``critical``, or $g_i$ as one number or one per middle layer (L - 2 of them).
             The critical gain keeps the spread of $H_i$ over inputs at `spread` in every
             layer; it is computed on the limit and so belongs to no width.
         input_scale: s, the standard deviation of the first layer's weights;
@@ -197,7 +197,7 @@ class Bidirectional(AbstractEmbedding):
                 bool(np.any(np.ptp(x, axis=0) > 0)),
                 "inputs: are all equal; the critical gain needs a spread",
             )
-        # In sizes that few programs serve.
+        # Padded to few sizes, to compile rarely.
         m, more = len(x), -len(x) % _ROWS
         weights = np.pad(np.full(m, 1 / m, x.dtype), (0, more))
         signal = np.pad(np.asarray(x), ((0, more), (0, 0))) * np.asarray(self.input_scale, x.dtype)

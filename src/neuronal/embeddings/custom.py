@@ -21,7 +21,7 @@ class Embedding(AbstractEmbedding):
     r"""$(\Omega, P, \{w_i^0\})$ from callables.
 
     Args:
-        samplers: one a hidden layer: either an integer D, for latents $N(0, I_D)$ (all
+        samplers: one per hidden layer: either an integer D, for latents $N(0, I_D)$ (all
             quadrature rules work), or a callable `key -> latents` of one neuron, any pytree
             (then the only rule is ``monte-carlo``).
         functions: L of them: `w_1(c_1) -> (d,)`, `w_i(c_{i-1}, c_i) -> scalar` for

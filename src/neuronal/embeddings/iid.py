@@ -39,8 +39,8 @@ class IID(AbstractEmbedding):
     Args:
         input_dim, depth, output_dim: d, L and k.
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
-        mean: $\mu$ of layers 2..L (the first is centred), or one number a layer.
-        std: $\sigma$ of all layers, or one number a layer.
+        mean: $\mu$ of layers 2..L (the first is centred), or one number per layer.
+        std: $\sigma$ of all layers, or one number per layer.
 
     Raises:
         InvalidInput: impossible dimensions, or not L numbers.

@@ -30,7 +30,7 @@ _TYPES = {
 
 
 def lines(error: ValidationError, root: type[BaseModel]) -> list[str]:
-    """One line a field; where a field takes one of several kinds, what each of them takes."""
+    """One line per field; where a field takes one of several kinds, what each of them takes."""
     takes: dict[str, list[str]] = {}
     got: dict[str, str] = {}
     for item in error.errors():

@@ -9,7 +9,7 @@ $W_i$ with the rate $\epsilon\,\xi_i$ times
 $$n_1, \qquad n_i / n_{i-1} \quad (2 \le i \le L-1), \qquad 1 / n_{L-1}.$$
 
 Other measures give every pair of neurons a rate of its own, $p_{i-1}(j) / p_i(j')$: the layers
-predict the same, but no rate a layer trains them as `neuronal.train` does.
+predict the same, but no rate per layer trains them as `neuronal.train` does.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from ..distributions import with_bias
 from ..embeddings import Bidirectional
 from ..errors import InvalidInput
 from ..network import Network
-from ..schedules import Constant, Schedules, per_layer, strengths
+from ..schedules import Constant, Schedules, constant_value, per_layer, strengths
 from .extras import extra
 from .scaling import Affine, affine_layers, is_uniform, kernels, rate_factors
 from .sequential import MODULES, Weighted, read
@@ -166,7 +166,7 @@ def bidirectional_(
 
 
 class Groups(list[dict[str, Any]]):
-    r"""Parameter groups for `torch.optim.SGD`, one a layer.
+    r"""Parameter groups for `torch.optim.SGD`, one per layer.
 
     Attributes:
         lr_lambdas: for `torch.optim.lr_scheduler.LambdaLR`, whose `step` then follows each step of
@@ -232,20 +232,21 @@ def parameter_groups(
     )
     rates = per_layer(schedules, len(layers))
     for layer, factor, xi, strength in zip(layers, factors, rates, decays, strict=True):
-        if not isinstance(strength, Constant):
+        strength_value, value = constant_value(strength), constant_value(xi)
+        if strength_value is None:
             raise InvalidInput(
                 "decay: takes numbers, since weight_decay of torch.optim.SGD does not change in time"
             )
         group: dict[str, Any] = {"params": [p for p in (layer.weight, layer.bias) if p is not None]}
-        if isinstance(xi, Constant):
-            group["lr"] = eps * factor * float(xi.value)
+        if value is not None:
+            group["lr"] = eps * factor * value
             of_step = _one
         else:
             of_step = _of_step(xi, eps)
             group["lr"] = eps * factor * of_step(0)
             group["initial_lr"] = eps * factor  # what LambdaLR multiplies, where it is given
         if given is not None:
-            group["weight_decay"] = float(strength.value) / factor
+            group["weight_decay"] = strength_value / factor
         groups.append(group)
         groups.lr_lambdas.append(of_step)
     return groups

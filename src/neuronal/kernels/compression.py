@@ -37,13 +37,13 @@ class Compressed(NamedTuple):
         discarded: norm in $L^2(P_{i-1} \\times P_i)$ of what was cut off.
         needed: the rank that the tolerance asks for; more than there was room for if the
             kernel was cut above it.
-        other: norm there of the same factors with the other scales given.
+        second_norm: norm there of the same factors with the second scales given.
     """
 
     kernel: Factored
     discarded: Float[Array, ""]
     needed: Int[Array, ""]
-    other: Float[Array, ""]
+    second_norm: Float[Array, ""]
 
 
 def compressed(
@@ -52,18 +52,18 @@ def compressed(
     outgoing: Float[Array, "n_out"],
     tolerance: Float[Array, ""],
     room: int,
-    other: Float[Array, "r"] | None = None,
+    second_scales: Float[Array, "r"] | None = None,
 ) -> Compressed:
     r"""`w` cut so that the norm of what is lost in $L^2(P_{i-1} \times P_i)$ is below `tolerance`.
 
     Args:
         incoming, outgoing: the measures of both layers.
         room: rows of the result, at most as many as those of `w`.
-        other: scales of the same products in a second kernel, whose norm is wanted too.
+        second_scales: of the same products in a second kernel, whose norm is wanted too.
     """
     with jax.enable_x64(True):  # in single precision too, whose small matrices are in double
         s = w.s.astype(float)
-        spare = s if other is None else other.astype(float)
+        spare = s if second_scales is None else second_scales.astype(float)
         size = jnp.maximum(jnp.abs(s), jnp.abs(spare))
         left, right = measured(w.f, incoming), measured(w.g, outgoing)
         a, b = left.norms(), right.norms()
@@ -82,7 +82,7 @@ def compressed(
         f = left.rows((x * kept * _over(scales, rounded)).T[:room])
         g = right.rows((y * kept[:, None])[:room])
         discarded = jnp.sqrt(jnp.sum(jnp.where(kept, 0, scales) ** 2)).astype(w.dtype)
-        norm = jnp.zeros(()) if other is None else jnp.linalg.norm(core(spare))
+        norm = jnp.zeros(()) if second_scales is None else jnp.linalg.norm(core(spare))
         kernel = Factored(f, g, (rounded * kept)[:room])
         return Compressed(kernel, discarded, needed, norm.astype(w.dtype))
 

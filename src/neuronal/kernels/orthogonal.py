@@ -31,7 +31,7 @@ OVERSAMPLING = 4
 PIECE = 4096
 """Nodes worked on at once."""
 LEAST_SQUARE = 1e-3
-"""Squared norm from which a direction of a sketch is brought to norm 1."""
+"""Gram norm from which a direction of a sketch is brought to norm 1."""
 ROUNDING = 2.0**-25
 """Size, over the largest, from which one of a Gram matrix is: half of what single precision resolves."""
 _QR = jax.lax.linalg.SvdAlgorithm.QR
@@ -101,7 +101,7 @@ class Sketched(NamedTuple):
         return Basis(self.functions, near, mix, coefficients)
 
 
-class Squared(NamedTuple):
+class Gram(NamedTuple):
     """Functions in single precision and their Gram matrix in double."""
 
     functions: Float[Array, "q n"]
@@ -122,12 +122,12 @@ class Squared(NamedTuple):
         return Basis(self.functions, None, mix, axes * sizes)
 
 
-def measured(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Sketched | Squared:
+def measured(functions: Float[Array, "q n"], measure: Float[Array, "n"]) -> Sketched | Gram:
     """What a basis of the functions, times any scales, is made from; one pass over the nodes."""
     if functions.dtype != jnp.float32:
         return Sketched(functions, measure, _sketch(functions, jnp.sqrt(measure)))
     gram = summed(len(measure), _gram_in_double, (ALONG, ROWS))(functions, measure)
-    return Squared(functions, (gram + gram.T) / 2)
+    return Gram(functions, (gram + gram.T) / 2)
 
 
 def sketched_svd(

@@ -1,24 +1,14 @@
-"""Tables in the terminal: final risks, and certificates."""
+"""Tables of runs and sweeps in the terminal."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+import xarray as xr
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
-
-from ..theory.certificate.document import Certificate
-
-if TYPE_CHECKING:  # certificates are printed without it
-    import xarray as xr
-
-_WIDTH = 120
-"""Of text where there is no terminal to ask."""
-
-_COLOURS = {"proved": "green", "measured": "cyan", "unknown": "yellow", "violated": "bold red"}
 
 
 def summary(data: xr.Dataset) -> Group:
@@ -73,33 +63,3 @@ def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:
         values = [float(risk.isel(at)) for risk in kinds.values()]
         table.add_row(*map(escape, names), *(f"{v:.4g}" if v == v else "diverged" for v in values))
     return table
-
-
-def certificate(found: Certificate) -> Table:
-    """A certificate: a row per condition, under the paper's headings."""
-    table = Table(title=escape(found.title), title_justify="left", caption=found.summary,
-                  caption_justify="left", box=None, padding=(0, 2, 0, 0))  # fmt: skip
-    table.add_column("condition", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("figure", max_width=12)
-    table.add_column("how")
-    for section, rows in found.sections():
-        table.add_row(f"[bold]{section}[/bold]")
-        for row in rows:
-            table.add_row(
-                f"  {escape(row.bare_condition)}",
-                f"[{_COLOURS[row.status]}]{row.status}[/]",
-                escape(row.figure_text),
-                escape(row.how),
-            )
-    return table
-
-
-def text(table: Table) -> str:
-    """A table as text, as wide as the terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(width=_WIDTH, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip("\n")

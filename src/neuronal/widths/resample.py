@@ -205,7 +205,7 @@ def _pieces(network: Network, x: Float[Array, "m d"]) -> Iterator[Float[Array, "
 
 
 def _draws(p: Float[Array, "n"], count: int, key: PRNGKeyArray) -> Int[Array, "count"]:
-    """Independent neurons by their measure, a key a draw; in double precision, as n may be large."""
+    """Independent neurons by their measure, a key per draw; in double precision, as n may be large."""
     cumulative = np.cumsum(np.asarray(p, np.float64))
     at = (np.asarray(_bits(key, jnp.arange(count))) + 0.5) * 2.0**-32 * cumulative[-1]
     return jnp.asarray(np.searchsorted(cumulative, at, side="right"))

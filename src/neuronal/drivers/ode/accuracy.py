@@ -21,7 +21,7 @@ from ...errors import InaccuracyWarning, InvalidInput
 from ..trajectory import Trajectory
 
 Run = Callable[[int, PRNGKeyArray, float], tuple[Trajectory, Float[Array, "T m k"]]]
-"""A limit on so many nodes, by a key, with `rtol`; and its predictions at the recorded times."""
+"""A limit on a number of nodes, by a key, with `rtol`; and its predictions at the recorded times."""
 
 RANDOMISATIONS = 4
 MOST_NODES = 2**20

@@ -224,7 +224,7 @@ class FactoredRungeKutta(AbstractStepper):
         moved = stages.ends(h * solution)
         ends = [jnp.tensordot(h * error, k, 1) for k in stages.end_speeds]
         outside = dynamics.layer_norms((ends[0], ends[1]), (measures[0], measures[-1]))
-        errors = jnp.stack([outside[0], *(c.other for c in cut), outside[1]])
+        errors = jnp.stack([outside[0], *(c.second_norm for c in cut), outside[1]])
         rank = jnp.stack([c.needed for c in cut]).astype(jnp.int32)
         fits = jnp.all(rank <= jnp.asarray([len(w.s) for w in weights[1:-1]]))
         fits &= jnp.all(stages.rows <= jnp.asarray(self.rows))

@@ -2,6 +2,7 @@ r"""The MF ODE integrated: steps, their size, and what to do when factored weigh
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +21,18 @@ from ...problem import Problem
 from ..driver import Segment, State
 from .stepper import AbstractStepper, RightHandSide, ode_term
 
-_DONE, _DIVERGED, _EXHAUSTED, _FULL = 0, 1, 2, 3
+
+class Status(enum.IntEnum):
+    """How an integration ended."""
+
+    DONE = 0
+    """It reached its end."""
+    DIVERGED = 1
+    """The state left the finite numbers."""
+    EXHAUSTED = 2
+    """It took as many steps as it may."""
+    FULL = 3
+    """A step found no room for the rank that it needs."""
 
 
 class _Reached(NamedTuple):
@@ -32,7 +44,7 @@ class _Reached(NamedTuple):
         weights, stepper_state: at that time.
         controller_state: of the control of steps.
         accepted, rejected: steps so far.
-        status: one of the four above.
+        status: a `Status`.
     """
 
     time: Float[Array, ""]
@@ -103,16 +115,16 @@ def integrator(
             segment.rejected += int(reached.rejected)
             segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
             at, dt = at.with_weights(reached.weights), reached.dt
-            if int(reached.status) != _FULL:
+            if int(reached.status) != Status.FULL:
                 break
             stepper, at = stepper.with_more_room(at, reached.stepper_state)
-        if int(reached.status) == _EXHAUSTED:
+        if int(reached.status) == Status.EXHAUSTED:
             raise InvalidInput(
                 f"rtol, atol: not reached in {control.max_steps} steps after t = {t0:g}; loosen the "
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
         segment.state, segment.pace = State(at.weights), (stepper, dt)
-        segment.finite = int(reached.status) == _DONE
+        segment.finite = int(reached.status) == Status.DONE
         return segment
 
     return advance
@@ -181,10 +193,10 @@ def _integrate(
             proposed = jnp.where(keep & (t_next - t < dt), jnp.maximum(proposed, dt), proposed)
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(tried.weights[i])) for i in (0, -1)]))
         # An adaptive controller rejects what is not finite; a constant step cannot.
-        status = jnp.where(keep & ~finite, _DIVERGED, _DONE)
+        status = jnp.where(keep & ~finite, Status.DIVERGED, Status.DONE)
         # A step that found no room is not taken, whatever its error.
         full = keep & finite & ~tried.fits
-        status = jnp.where(full, _FULL, status).astype(jnp.int32)
+        status = jnp.where(full, Status.FULL, status).astype(jnp.int32)
         keep = keep & ~full
         choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
         return _Reached(
@@ -202,7 +214,7 @@ def _integrate(
 
     def unfinished(now: _Reached) -> Array:
         within = now.accepted + now.rejected < control.max_steps
-        return (now.time < end) & (now.status == _DONE) & within
+        return (now.time < end) & (now.status == Status.DONE) & within
 
     zero = jnp.zeros((), jnp.int32)
     reached = jax.lax.while_loop(
@@ -210,5 +222,5 @@ def _integrate(
         body,
         _Reached(start, dt, network.weights, stepper_state, controller_state, zero, zero, zero),
     )
-    short = (reached.status == _DONE) & (reached.time < end)
-    return reached._replace(status=jnp.where(short, _EXHAUSTED, reached.status))
+    short = (reached.status == Status.DONE) & (reached.time < end)
+    return reached._replace(status=jnp.where(short, Status.EXHAUSTED, reached.status))

@@ -84,7 +84,7 @@ def solve(
         DivergenceError: the state left the finite numbers.
 
     Warns:
-        InaccuracyWarning: `accuracy` is not reached with 2^20 nodes a layer.
+        InaccuracyWarning: `accuracy` is not reached with 2^20 nodes per layer.
     """
     settings = ODESettings(
         rtol, atol, kernel, solver or diffrax.Tsit5(), step, data_nodes, max_steps, devices

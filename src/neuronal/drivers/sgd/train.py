@@ -57,7 +57,7 @@ def train(
         learning_rate: $\epsilon$, the MF time of a step.
         until: MF time at which to stop; `round(until / learning_rate)` steps in all.
         key: of the samples.
-        batch_size: samples a step, whose gradients are averaged.
+        batch_size: samples per step, whose gradients are averaged.
         data: instead of fresh samples, a stream `x (steps, batch, d)` and `y (steps, batch)`
             or `(steps, batch, k)`.
         save_at: MF times to record, or a number of equal intervals (64 if left out); times

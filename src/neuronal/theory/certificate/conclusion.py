@@ -23,7 +23,8 @@ from ...network import Network
 from ...problem import Problem, mean_loss
 from .rows import Row
 
-_HALVINGS, _DOUBLINGS = 45, 50
+_HALVINGS = 45
+_DOUBLINGS = 50
 _ROUNDING = 16
 _SEGMENTS = 4096
 _RISK_NODES = 1024  # those of Problem.risk
@@ -73,7 +74,7 @@ def gap_bounds(
     data: Conditional,
     recorded: Mapping[float, float] | None = None,
 ) -> tuple[list[float], float]:
-    r"""Upper bounds of $\mathcal{L}(W) - \inf_{\tilde y} E[L(Y, \tilde y(X))]$, one a network, and
+    r"""Upper bounds of $\mathcal{L}(W) - \inf_{\tilde y} E[L(Y, \tilde y(X))]$, one per network, and
     the lower bound of the infimum; the risks and 0 if the loss is not convex.
 
     The largest of the risks by the quadratures at hand is taken (`data`, that of

@@ -1,4 +1,4 @@
-"""A certificate: rows by condition, as Markdown and JSON; `neuronal.report` draws its tables."""
+"""A certificate: rows by condition; its Markdown and JSON, and (`rendering`) its tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from ...bounds.finding import STATUSES, UNKNOWN, VIOLATED
 from ...checks import require
 from ...errors import InvalidInput
+from .rendering import as_html, as_table, as_text
 from .rows import Row
 
 _SECTIONS = {
@@ -74,27 +75,19 @@ class Certificate:
             if rows:
                 yield f"{number} {words}", rows
 
-    # How it looks is drawn above this layer, so those modules are imported when they are asked for.
-
     def table(self) -> Table:
         """For a Rich console."""
-        from ...report import terminal
-
-        return terminal.certificate(self)
+        return as_table(self.title, self.summary, self.sections())
 
     def __rich__(self) -> Table:
         return self.table()
 
     def __str__(self) -> str:
-        from ...report import terminal
-
-        return terminal.text(self.table())
+        return as_text(self.table())
 
     def html(self) -> str:
         """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
-        from ...report import certificate
-
-        return certificate.html(self)
+        return as_html(self.title, self.summary, self.sections())
 
     def markdown(self) -> str:
         """A heading, the summary, and one table."""

@@ -1,0 +1,72 @@
+"""How a certificate looks: a table for a page, and one for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape as escape_html
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .rows import Row
+
+Sections = Iterable[tuple[str, list[Row]]]
+"""Rows under the paper's headings."""
+
+_COLUMNS = ("condition", "status", "figure", "how")
+_COLOURS = {"proved": "green", "measured": "cyan", "unknown": "yellow", "violated": "bold red"}
+_WIDTH = 120
+"""Of text where there is no terminal to ask."""
+
+
+def as_html(title: str, summary: str, sections: Sections) -> str:
+    """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
+    body = ""
+    for section, rows in sections:
+        body += f'<tr class="group"><th colspan="{len(_COLUMNS)}">{escape_html(section)}</th></tr>'
+        body += "".join(map(_html_row, rows))
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    return (
+        f'<table class="certificate"><caption>{escape_html(title)}: {summary}.</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def as_table(title: str, summary: str, sections: Sections) -> Table:
+    """For a Rich console: a row per condition."""
+    table = Table(title=escape(title), title_justify="left", caption=summary,
+                  caption_justify="left", box=None, padding=(0, 2, 0, 0))  # fmt: skip
+    table.add_column("condition", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("figure", max_width=12)
+    table.add_column("how")
+    for section, rows in sections:
+        table.add_row(f"[bold]{section}[/bold]")
+        for row in rows:
+            table.add_row(
+                f"  {escape(row.bare_condition)}",
+                f"[{_COLOURS[row.status]}]{row.status}[/]",
+                escape(row.figure_text),
+                escape(row.how),
+            )
+    return table
+
+
+def as_text(table: Table) -> str:
+    """A table as text, as wide as the terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n")
+
+
+def _html_row(row: Row) -> str:
+    return (
+        f'<tr><td title="{escape_html(row.statement)}">{escape_html(row.bare_condition)}</td>'
+        f'<td class="status {row.status}">{row.status}</td>'
+        f"<td>{escape_html(row.figure_text)}</td>"
+        f'<td class="how">{escape_html(row.how)}</td></tr>'
+    )
