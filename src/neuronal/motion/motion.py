@@ -40,7 +40,7 @@ class Motion(eqx.Module):
 
     @property
     def decays(self) -> bool:
-        """Whether a change may hold a share of the weight itself."""
+        """Whether changes hold a share of the weight itself: where there are terms, all do."""
         return bool(self.terms)
 
     def rates(self, t: Float[Array, ""]) -> list[Float[Array, ""]]:
@@ -66,10 +66,7 @@ class Motion(eqx.Module):
         pairs, prediction = dynamics.velocity_factors(
             weights, self.measures, self.activations, self.loss, rates, *samples
         )
-        changes = [Change(f, g) for f, g in pairs]
-        for term in self.terms:
-            changes = term.added(changes, rates, t)
-        return changes, prediction
+        return self._with_terms([Change(f, g) for f, g in pairs], rates, t), prediction
 
     def velocity(
         self, t: Float[Array, ""], weights: dynamics.Kernels, samples: Samples
@@ -107,6 +104,21 @@ class Motion(eqx.Module):
             Change(q * sensitivity, -rates[0] * before),
             Change(q * value, -rates[1] * after),
         ]
+        incoming_change, outgoing_change = self._with_terms(changes, rates, t, layer)
+        return incoming_change, outgoing_change
+
+    def _with_terms(
+        self,
+        changes: list[Change],
+        rates: list[Float[Array, ""]],
+        t: Float[Array, ""],
+        layer: int | None = None,
+    ) -> list[Change]:
+        """All terms added, of layers `layer` and the next if it is given; decays are 0 where none is."""
         for term in self.terms:
-            changes = term.of_layers(layer, layer + 1).added(changes, rates, t)
-        return changes[0], changes[1]
+            term = term if layer is None else term.of_layers(layer, layer + 1)
+            changes = term.added(changes, rates, t)
+        if not self.decays:
+            return changes
+        zero = jnp.zeros((), t.dtype)
+        return [c._replace(decay=zero) if c.decay is None else c for c in changes]

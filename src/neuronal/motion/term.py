@@ -25,7 +25,7 @@ class Term(eqx.Module):
     def added(
         self, changes: list[Change], rates: Sequence[Float[Array, ""]], t: Float[Array, ""]
     ) -> list[Change]:
-        r"""The changes of layers 1..L with this term in them.
+        r"""The changes of layers 1..L with this term in them; factors keep their m rows.
 
         Args:
             changes: those of equation (2) and of the terms before this one.
