@@ -69,6 +69,9 @@ class Motion(eqx.Module):
         changes = [Change(f, g) for f, g in pairs]
         for term in self.terms:
             changes = term.added(changes, rates, t)
+        if self.decays:  # of one structure in all layers, also in those that no term decays
+            none = jnp.zeros((), t.dtype)
+            changes = [c._replace(decay=none) if c.decay is None else c for c in changes]
         return changes, prediction
 
     def velocity(
