@@ -30,7 +30,7 @@ class Problem(eqx.Module):
         decay: $\lambda_i$ of weight decay, $\partial_t w_i = \xi_i(-\mathbb{E}_Z[\Delta^w_i] -
             \lambda_i w_i)$: a number or a callable of MF time, for all layers or one per layer.
             None, as left out, is the paper's system.
-        more_terms: further terms of the motion, given as `terms` (`neuronal.motion.term.Term`).
+        more_terms: further terms of the motion, given as `terms` (`neuronal.motion.Term`).
 
     Raises:
         InvalidInput: what is no law, loss, schedule, decay or term; a negative decay.
