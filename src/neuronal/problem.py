@@ -30,15 +30,17 @@ class Problem(eqx.Module):
         decay: $\lambda_i$ of weight decay, $\partial_t w_i = \xi_i(-\mathbb{E}_Z[\Delta^w_i] -
             \lambda_i w_i)$: a number or a callable of MF time, for all layers or one per layer.
             None, as left out, is the paper's system.
+        more_terms: further terms of the motion, given as `terms` (`neuronal.motion.Term`).
 
     Raises:
-        InvalidInput: what is no law, loss, schedule or decay; a negative decay.
+        InvalidInput: what is no law, loss, schedule, decay or term; a negative decay.
     """
 
     distribution: Distribution
     loss: Loss = eqx.field(static=True)
     schedules: Schedules
     decay: Schedules
+    more_terms: tuple[Term, ...]
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Problem(eqx.Module):
         loss: Loss,
         schedules: Schedules = None,
         decay: Strengths = None,
+        terms: Sequence[Term] = (),
     ):
         require(
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
@@ -61,6 +64,11 @@ class Problem(eqx.Module):
             schedules = tuple(schedules)
         self.distribution, self.loss, self.schedules = distribution, loss, schedules
         self.decay = strengths("decay", decay)
+        require(
+            isinstance(terms, Sequence) and all(isinstance(term, Term) for term in terms),
+            f"terms: takes terms of the motion such as motion.decay.Decay, got {terms!r}",
+        )
+        self.more_terms = tuple(terms)
 
     def rates(self, t: Float[Array, ""], depth: int) -> list[Float[Array, ""]]:
         r"""$\xi_1(t), \dots, \xi_L(t)$."""
@@ -73,8 +81,8 @@ class Problem(eqx.Module):
     def terms(self, depth: int) -> tuple[Term, ...]:
         """What is added to equation (2)'s right-hand side; nothing, in the paper's system."""
         if self.decay is None:
-            return ()
-        return (Decay(per_layer(self.decay, depth, "decay")),)
+            return self.more_terms
+        return (Decay(per_layer(self.decay, depth, "decay")), *self.more_terms)
 
     def motion(self, network: Network) -> Motion:
         """The law by which the weights of these neurons move."""

@@ -27,7 +27,39 @@ def delayed(rng, n, n_out):
     return kernel.hold(jnp.asarray(f), jnp.asarray(g), jnp.int32(1)).scaled(0.8)
 
 
-KINDS = {"dense": dense, "factored": of_factors, "delayed": delayed}
+class Shifted(kernels.Kernel):
+    """A user's own, with the least that a kernel has to say: a matrix and a number added to it."""
+
+    base: jax.Array
+    shift: jax.Array
+
+    shape = property(lambda self: self.base.shape)
+    dtype = property(lambda self: self.base.dtype)
+
+    def average_incoming(self, measure, f):
+        return kernels.average_incoming(self.base, measure, f) + self.shift * (f @ measure)[:, None]
+
+    def average_outgoing(self, measure, g):
+        return kernels.average_outgoing(self.base, measure, g) + self.shift * (g @ measure)[:, None]
+
+    def scaled(self, factor):
+        return Shifted(factor * self.base, factor * self.shift)
+
+    def matrix(self):
+        return self.base + self.shift
+
+    def outer_as(self, f, g):
+        return Shifted(kernels.outer(f, g), jnp.zeros_like(self.shift))
+
+    def added(self, f, g, scale):
+        return Shifted(kernels.added(self.base, f, g, scale), self.shift)
+
+
+def shifted(rng, n, n_out):
+    return Shifted(dense(rng, n, n_out), jnp.asarray(0.7))
+
+
+KINDS = {"dense": dense, "factored": of_factors, "delayed": delayed, "shifted": shifted}
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 cases = given(

@@ -85,7 +85,7 @@ def opened(w: Any, rows: int, batch: int, decays: bool = False) -> Any:
         kernel = Factored(wide.f, wide.g, wide.s.at[len(w.s) :].set(1))
     elif delays(w, batch):
         kernel = Delayed.empty(w, rows, decays)
-    elif batch > 1 and w.size >= IN_PLACE_FROM:
+    elif batch > 1 and not isinstance(w, Kernel) and w.size >= IN_PLACE_FROM:
         kernel = w
     else:
         return w

@@ -13,7 +13,11 @@ from .change import Change
 
 
 class Term(eqx.Module):
-    """A term of the motion of all L layers.
+    """A term of the motion of all L layers, given as `Problem(..., terms=[...])`.
+
+    It may add to the `decay` of any layer, and rows to f and g in the first and the last; between,
+    SGD takes one row per sample. In a compiled program its arrays are arguments, other fields
+    constants.
 
     Attributes:
         outside: why the paper's statements do not cover it, for certificates.

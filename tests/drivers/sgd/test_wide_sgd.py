@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.drivers.sgd.loop import FACTORED_ROWS
+from neuronal.kernels.updates import FACTORED_ROWS
 
 
 def problem(noise=0.1):

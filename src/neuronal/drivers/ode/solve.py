@@ -45,7 +45,7 @@ def solve(
     *,
     accuracy: float | None = None,
     key: PRNGKeyArray | int = 0,
-    solver: diffrax.AbstractSolver | None = None,
+    solver: diffrax.AbstractSolver | AbstractStepper | None = None,
     step: float | None = None,
     since: float = 0.0,
     data_nodes: int = 256,
@@ -69,7 +69,8 @@ def solve(
             worst over the recorded times; `report.error` says what was reached. It takes
             four runs with other randomisations of the rule, and some smaller ones.
         save_at: MF times to record, or a number of equal intervals (64 if left out).
-        solver: a Diffrax solver; ``Tsit5()`` if left out.
+        solver: a Diffrax solver, ``Tsit5()`` if left out; or a stepper of your own
+            (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
         step: a constant step in MF time instead of the tolerances (``Euler()`` with a
             step is full-batch gradient descent).
         since: MF time of `start`, which the schedules see.
@@ -119,7 +120,7 @@ class ODESettings:
     rtol: float
     atol: float
     kernel: str
-    solver: diffrax.AbstractSolver
+    solver: diffrax.AbstractSolver | AbstractStepper
     step: float | None
     data_nodes: int
     max_steps: int
@@ -197,7 +198,8 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
     dtype = network.weights[0].dtype
     data = problem.quadrature(settings.data_nodes, dtype)
     control = settings.control(dtype)
-    stepper: AbstractStepper = Dense(settings.solver)
+    solver = settings.solver
+    stepper = solver if isinstance(solver, AbstractStepper) else Dense(solver)
     if start.kernel == "factored":
         with within(over):
             stepper, network = factored_start(
