@@ -44,8 +44,15 @@ def positive(name: str, value: Any) -> float:
 def non_negative(name: str, value: Any) -> float:
     """`value` as a finite number of at least 0."""
     number = _as_float(value)
-    require(math.isfinite(number) and number >= 0, f"{name}: takes a number >= 0, got {value!r}")
+    require(
+        math.isfinite(number) and number >= 0, f"{name}: takes a number >= 0, got {_plain(value)!r}"
+    )
     return number
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's number as Python's, for a message."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _as_float(value: Any) -> float:
