@@ -123,7 +123,7 @@ def test_compression_in_single_precision_costs_its_roundings_only(enabled):
         away = np.abs(rows @ rows.T / n - np.diag(kept)) * np.minimum.outer(parts[2], parts[2])
         assert np.max(away) < rounding
     np.testing.assert_allclose(found.second_norm, other, rtol=1e-6)
-    assert float(nothing.other) == 0
+    assert float(nothing.second_norm) == 0
     assert int(zero.needed) == 0
     assert not np.any(zero.kernel.f)
 
