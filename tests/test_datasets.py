@@ -158,3 +158,172 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(pd, "read_parquet", missing)
     with pytest.raises(nr.InvalidInput, match="pip install pyarrow"):
         datasets.table(tmp_path / "a.parquet", "y")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y,a\n" + "1,2,9\n" * 8,
+        "y,a\n" + "1,2,\n" * 4 + "1,2,9\n" * 4,
+        "y,a\n" + "1,2\n" * 4 + "1,2,9\n" * 4,
+        "y,a\n1,2,9\n" + "1,2\n" * 7,
+        "y,a\n" + "row,1,2,3\n" * 8,
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt"])
+def test_rows_longer_than_the_header_are_refused(tmp_path, text, suffix):
+    path = tmp_path / f"t{suffix}"
+    path.write_text(text.replace(",", "\t") if suffix == ".tsv" else text)
+    with pytest.raises(nr.InvalidInput, match="^path: "):
+        datasets.table(path, "y")
+
+
+def test_an_empty_cell_behind_each_row_moves_nothing(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("y,a\n" + "".join(f"{i},{i * i},\n" for i in range(40)))
+    split = datasets.table(path, "y", task="regression")
+    assert split.features == ("a",) and abs(split.target_mean - 19.5) < 5
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -0.7, 1e200, 1e-200, 0.1 + 0.2])
+def test_a_column_of_one_value_stays_at_zero(frame, tmp_path, value):
+    path = tmp_path / "t.csv"
+    frame = frame.assign(height=value, weight=np.where(np.arange(40) % 3, 0.3, 0.1 + 0.2))
+    frame.to_csv(path, index=False)
+    split = datasets.table(path, "price", features=["height", "weight"])
+    for law in (split.train, split.test):
+        np.testing.assert_allclose(np.asarray(law.x)[:, :2], 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e200, 1e-200])
+def test_a_target_of_one_value_is_refused(frame, tmp_path, value):
+    path = tmp_path / "t.csv"
+    frame.assign(price=value).to_csv(path, index=False)
+    with pytest.raises(nr.InvalidInput, match="target: has one value only"):
+        datasets.table(path, "price", features=["height"])
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200, 1e300, 1e-290, -1e160])
+@pytest.mark.parametrize("column", ["height", "price"])
+def test_columns_and_targets_of_any_size_are_standardised(frame, tmp_path, factor, column):
+    path = tmp_path / "t.csv"
+    small = frame.assign(height=frame.height / 100, price=frame.price / 1000)
+    arguments = {"target": "price", "features": ["height", "weight"]}
+    small.to_csv(path, index=False)
+    plain = datasets.table(path, **arguments)
+    small.assign(**{column: small[column] * factor}).to_csv(path, index=False)
+    split = datasets.table(path, **arguments)
+    sign = np.sign(factor)
+    signs = [np.array([sign, 1, 1]), 1] if column == "height" else [1, sign]
+    for one, other in ((plain.train, split.train), (plain.test, split.test)):
+        np.testing.assert_allclose(other.x, one.x * signs[0], atol=1e-4)
+        np.testing.assert_allclose(other.y, one.y * signs[1], atol=1e-4)
+    assert np.isclose(
+        split.target_std, plain.target_std * (abs(factor) if sign and column == "price" else 1)
+    )
+
+
+def test_a_column_that_leaves_the_range_of_numbers_is_named(frame, tmp_path):
+    path = tmp_path / "t.csv"
+    frame.assign(height=np.where(np.arange(40) % 2, 1.7e308, -1.7e308)).to_csv(path, index=False)
+    with pytest.raises(nr.InvalidInput, match="column 'height': its values or their spread"):
+        datasets.table(path, "price", features=["height"])
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "N/A", "NULL", "<NA>"])
+def test_words_for_nothing_are_labels_of_a_text_and_gaps_of_numbers(frame, tmp_path, word):
+    path = tmp_path / "t.csv"
+    frame.assign(kind=[word, "dog"] * 20).to_csv(path, index=False)
+    assert set(datasets.table(path, "kind").classes) == {word, "dog"}
+    for column, values in (("price", [word, 2.5] * 20), ("kind", [word, True] * 20)):
+        frame.assign(**{column: values}).to_csv(path, index=False)
+        with pytest.raises(nr.InvalidInput, match=f"column '{column}': 20 empty or NaN cells"):
+            datasets.table(path, column, features=["height"])
+
+
+def test_a_cell_of_nothing_is_no_label(frame, tmp_path):
+    path = tmp_path / "t.csv"
+    frame.assign(kind=["None", "", "cat", "cat"] * 10).to_csv(path, index=False)
+    with pytest.raises(nr.InvalidInput, match="column 'kind': 10 empty or NaN cells"):
+        datasets.table(path, "kind")
+
+
+@pytest.mark.parametrize(
+    ("header", "arguments", "name"),
+    [
+        ("a,y,y", {"target": "y"}, "y"),
+        ("a,a,y", {"target": "y"}, "a"),
+        ("a,a,y", {"target": "y", "features": ["a"]}, "a"),
+        ("a,y,y", {"target": "y", "features": ["a"]}, "y"),
+        ("a,b,y", {"target": "y", "features": ["a", "a"]}, "a"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_named_twice_are_refused(tmp_path, header, arguments, name, suffix):
+    path = tmp_path / f"t{suffix}"
+    cells = np.random.default_rng(0).normal(size=(3, 20))
+    if suffix == ".csv":
+        rows = [",".join(map(str, row)) for row in cells.T]
+        path.write_text("\n".join([header, *rows]))
+    else:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table(list(cells), names=header.split(",")), path)
+    with pytest.raises(nr.InvalidInput, match=f"\\b{name}\\b"):
+        datasets.table(path, **arguments)
+
+
+def test_a_name_given_twice_to_columns_that_are_not_used_is_no_fault(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,b,y\n" + "".join(f"{i},1,2,{i + 0.5}\n" for i in range(20)))
+    assert datasets.table(path, "y", features=["a"]).features == ("a",)
+
+
+@pytest.mark.parametrize("levels", [["weight"], ["weight", "height"], ["price"]])
+def test_named_levels_of_an_index_are_columns_of_a_parquet_file(frame, tmp_path, levels):
+    path = tmp_path / "t.parquet"
+    frame = frame.drop(columns="kind")
+    frame.set_index(levels).to_parquet(path)
+    found = datasets.table(path, "price")
+    assert set(found.features) == {"height", "weight"}
+    frame.to_parquet(path)
+    plain = datasets.table(path, "price", features=list(found.features))
+    assert np.array_equal(found.train.x, plain.train.x)
+
+
+def test_rows_that_a_frame_numbers_are_no_column(frame, tmp_path):
+    frame[frame.height > 0].iloc[::-1].to_parquet(tmp_path / "t.parquet")
+    assert datasets.table(tmp_path / "t.parquet", "kind").features == ("height", "weight", "price")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"seed": -1}, "split_seed"),
+        ({"seed": 2**32}, "split_seed"),
+        ({"seed": 0.5}, "split_seed"),
+        ({"test_size": 0.99}, "test_size"),
+        ({"test_size": "half"}, "test_size"),
+        ({"test_size": np.nan}, "test_size"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(frame, tmp_path, arguments, name):
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(nr.InvalidInput, match=f"^{name}: "):
+        datasets.table(tmp_path / "t.csv", "price", ["height"], **arguments)
+
+
+def test_labels_of_several_types_have_an_order(frame, tmp_path):
+    path = tmp_path / "t.parquet"
+    frame.assign(kind=pd.Categorical(["a", "b"] * 20)).to_parquet(path)
+    assert datasets.table(path, "kind").classes == ("a", "b")
+
+
+def test_the_digest_tells_edited_data(frame, tmp_path):
+    path = tmp_path / "t.csv"
+    found = set()
+    for change in ({}, {"price": frame.price * 2}, {"height": frame.height + 1}, {"kind": "x"}):
+        frame.assign(**change).to_csv(path, index=False)
+        found.add(datasets.table(path, "price", ["height"]).digest)
+    assert len(found) == 3  # a column that is not used may change

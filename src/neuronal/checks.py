@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from .errors import InvalidInput
 
@@ -25,8 +25,10 @@ def require(condition: bool, message: str) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is one finite number."""
-    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+    """Whether `value` is one finite number: Python's, NumPy's or an array of no dimensions."""
+    if not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
+        return False
+    return np.ndim(value) == 0 and math.isfinite(_as_float(value))
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -59,8 +61,28 @@ def _as_float(value: Any) -> float:
     """NaN where it is no number."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
+    """`value (m,)` as weights of which the ratios alone count: numbers >= 0, not all of them 0.
+
+    In double precision they are divided by a power of two, which rounds nothing and leaves the
+    largest between 1/2 and 1; then they are rounded to JAX's precision.
+    """
+    try:
+        weights = np.asarray(value, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+    require(weights.shape == (m,), f"{name}: takes shape ({m},), got {weights.shape}")
+    require(bool(np.isfinite(weights).all()), f"{name}: holds NaN or infinite values")
+    largest = float(weights.max())
+    require(
+        float(weights.min()) >= 0 and largest > 0, f"{name}: takes numbers >= 0, not all of them 0"
+    )
+    scaled = np.ldexp(weights, -math.frexp(largest)[1])
+    return scaled.astype(jax.dtypes.canonicalize_dtype(float)).astype(np.float64)
 
 
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
@@ -88,14 +110,23 @@ def numbers(name: str, value: ArrayLike) -> Array:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether it holds neither NaN nor infinite values."""
+    """Whether it holds neither NaN nor infinite values, as far as its values are known."""
+    if not is_known(array):
+        return True
     if isinstance(near := as_numpy_if_free(array), np.ndarray):
         return bool(np.isfinite(near).all())
     return bool(jnp.all(jnp.isfinite(near)))
 
 
+def is_known(value: PyTree) -> bool:
+    """Whether arrays have values now, and are not inside a function that JAX transforms."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+
+
 def as_numpy_if_free(array: Array) -> Array | np.ndarray:
     """The array as NumPy's where that copies nothing: on the CPU."""
+    if not is_known(array):
+        return array
     platforms = [device.platform for device in array.devices()]
     return np.asarray(array) if platforms == ["cpu"] else array
 
@@ -127,6 +158,7 @@ def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
 def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
     """A random key from a key or an integer seed."""
     if isinstance(seed, int | np.integer):
+        require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {seed!r}")
         return jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         return seed

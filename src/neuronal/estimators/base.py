@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import embeddings
 from ..activations import Activation
+from ..datasets.scale import Scale
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
 from ..drivers.trajectory import DivergenceError
@@ -22,7 +23,7 @@ from ..losses import Loss
 from ..network import Network
 from ..widths.resample import resample
 from .parameters import is_limit
-from .samples import Rows, Scale, biased
+from .samples import Rows, biased
 from .training import SEARCH_WIDTH, State, Stopped, Training, Watch, narrowed
 
 _ROWS = 512
@@ -180,7 +181,7 @@ class MeanFieldEstimator(BaseEstimator):
         classes = training.loss.takes_classes
         targets = Scale.none(1) if classes else Scale.of(samples.y, samples.weights)
         x = biased(inputs, samples.x)
-        spread = bool(np.any(np.ptp(samples.x, axis=0) > 0))
+        spread = bool(np.any(np.ptp(np.asarray(x), axis=0) > 0))
         embedding = embeddings.Bidirectional(
             x.shape[1],
             training.depth,

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 
-from ..checks import numbers, require
+from ..checks import require, shares
+from ..datasets.scale import Scale
 from ..distributions import Empirical
 from ..errors import InvalidInput
 
@@ -67,52 +68,25 @@ class Rows(NamedTuple):
         block = max(64, 2 ** (m.bit_length() - 3))
         fill = np.minimum(np.arange(-(-m // block) * block), m - 1)
         weights = np.where(np.arange(len(fill)) < m, self.weights[fill], 0.0)
-        y = jnp.asarray(targets.standard(self.y)[fill].astype(_precision()))
+        y = jnp.asarray(_standard("y", targets, self.y)[fill])
         return Empirical(biased(inputs, self.x[fill]), y, jnp.asarray(weights / weights.sum()))
-
-
-class Scale(NamedTuple):
-    """Mean and deviation of each column."""
-
-    mean: Float[np.ndarray, "d"]
-    std: Float[np.ndarray, "d"]
-
-    @staticmethod
-    def of(values: Float[np.ndarray, "m d"], weights: Float[np.ndarray, "m"]) -> Scale:
-        """The scale of weighted values; 1 for a column of one value."""
-        p = weights / weights.sum()
-        mean = p @ values
-        # By the largest deviation first: its square may leave the range of numbers.
-        with np.errstate(over="ignore", invalid="ignore"):
-            reach = np.max(np.abs(values - mean), axis=0)
-            varies = (values.min(axis=0) < values.max(axis=0)) & (reach > 0)
-            reach = np.where(varies, reach, 1.0)
-            std = reach * np.sqrt(p @ ((values - mean) / reach) ** 2)
-        return Scale(mean, np.where(varies, std, 1.0))
-
-    @staticmethod
-    def none(dim: int) -> Scale:
-        """The scale that changes nothing."""
-        return Scale(np.zeros(dim), np.ones(dim))
-
-    def standard(self, values: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
-        """Values in units of the scale."""
-        return (values - self.mean) / self.std
-
-    def original(self, values: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
-        """Values in the units of the data."""
-        return self.mean + self.std * values
 
 
 def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
     """Inputs as a network takes them: standardised, then a coordinate 1, of JAX's precision."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        standard = scale.standard(x).astype(_precision())
+    standard = _standard("X", scale, x)
+    return jnp.asarray(np.column_stack([standard, np.ones(len(x), standard.dtype)]))
+
+
+def _standard(name: str, scale: Scale, values: Float[np.ndarray, "m d"]) -> np.ndarray:
+    """Values in units of the scale, of JAX's precision."""
+    with np.errstate(over="ignore"):
+        standard = scale.standard(values).astype(_precision())
     require(
         bool(np.isfinite(standard).all()),
-        "X: values or their spread leave the range of floating-point numbers; rescale them",
+        f"{name}: values or their spread leave the range of floating-point numbers; rescale them",
     )
-    return jnp.asarray(np.column_stack([standard, np.ones(len(x), standard.dtype)]))
+    return standard
 
 
 def _precision() -> np.dtype:
@@ -121,18 +95,9 @@ def _precision() -> np.dtype:
 
 
 def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:
-    """A weight per sample, 1 if none are given.
+    """A weight per sample, 1 if none are given; their ratios alone count.
 
     Raises:
         InvalidInput: another shape, NaN, negative weights, or all of them zero.
     """
-    if given is None:
-        return np.ones(m)
-    weights = np.asarray(numbers("sample_weight", np.asarray(given, float)), float)
-    require(weights.shape == (m,), f"sample_weight: takes shape ({m},), got {weights.shape}")
-    require(bool(np.all(np.isfinite(weights))), "sample_weight: holds NaN or infinite values")
-    require(
-        bool(np.all(weights >= 0)) and weights.sum() > 0,
-        "sample_weight: takes numbers >= 0, not all of them zero",
-    )
-    return weights
+    return np.ones(m) if given is None else shares("sample_weight", given, m)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from .. import transfer
+from ..datasets.scale import Scale
 from ..distributions import Empirical, Samples
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
@@ -15,7 +16,6 @@ from ..drivers.trajectory import DivergenceError, Trajectory
 from ..losses import Loss
 from ..network import Network
 from ..problem import Problem, mean_loss
-from .samples import Scale
 
 SEARCH_WIDTH = 32
 """Width at which a rate is searched for."""

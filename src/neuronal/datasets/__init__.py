@@ -8,6 +8,8 @@ are standardised, and `Split` keeps their scale.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +22,11 @@ from jaxtyping import Array, ArrayLike, Float
 from sklearn import datasets as bundled
 from sklearn.model_selection import train_test_split
 
-from .checks import require
-from .distributions import Empirical, with_bias
-from .errors import InvalidInput
+from ..checks import is_number, is_whole, require
+from ..distributions import Empirical, with_bias
+from ..errors import InvalidInput
+from .scale import Scale, is_constant
+from .tables import as_labels, as_numbers, listed, no_gaps, read
 
 Task = Literal["classification", "regression"]
 TASKS = ("auto", "classification", "regression")
@@ -41,6 +45,7 @@ class Split:
         classes: labels of the class numbers; empty for regression.
         target_mean, target_std: a regression target in the data's own units is
             ``target_mean + target_std * y``; 0 and 1 for classes.
+        digest: of all rows in the data's own units, which tells whether they were edited.
     """
 
     train: Empirical
@@ -51,6 +56,7 @@ class Split:
     classes: tuple[str, ...] = ()
     target_mean: float = 0.0
     target_std: float = 1.0
+    digest: str = ""
 
     @property
     def outputs(self) -> int:
@@ -108,7 +114,8 @@ def table(
 
     Args:
         path: the file, one sample a row, with a header.
-        target: the column to predict.
+        target: the column to predict. Words such as ``None`` and ``NA`` are labels where it is
+            text; an empty cell is none.
         features: the columns to predict from; all others if left out.
         task: ``classification``, ``regression``, or ``auto``: classes where the target is
             text, true or false, or at most 20 whole numbers 0, 1, 2, ... without a gap.
@@ -116,31 +123,40 @@ def table(
         seed: of the split.
 
     Raises:
-        InvalidInput: no such file or kind of file, a column that is missing, not numeric, or
-            has empty cells, or a target that does not fit the task; the message names the
-            column.
+        InvalidInput: no such file or kind of file, rows longer than the header, a column that
+            is missing, named twice, not numeric, or has empty cells, or a target that does not
+            fit the task; the message names the column.
     """
     require(task in TASKS, f"task: takes {', '.join(TASKS)}, got {task!r}")
-    frame = _read(Path(path))
-    require(len(frame) > 0, f"path: {path} has a header and no rows")
-    columns = [str(c) for c in frame.columns]
-    frame.columns = pd.Index(columns)
-    require(target in columns, f"target: no column {target!r}; the file has {_listed(columns)}")
-    chosen = [c for c in columns if c != target] if features is None else list(features)
-    require(len(chosen) > 0, "features: takes at least one column besides the target")
-    for name in chosen:
-        require(name in columns, f"features: no column {name!r}; the file has {_listed(columns)}")
-        require(name != target, f"features: {name!r} is the target")
+    frame, doubled = read(Path(path))
+    names = list(frame.columns)
+    require(
+        target in names or target in doubled,
+        f"target: no column {target!r}; the file has {listed(names)}",
+    )
+    chosen = [c for c in names if c != target] if features is None else list(features)
+    _check_features(chosen, target, names)
+    for name in doubled:
+        require(
+            features is not None and name not in (*chosen, target),
+            f"column {name!r}: the file has several of that name; rename them",
+        )
     cells = {name: pd.Series(frame[name]) for name in (*chosen, target)}
     for name, column in cells.items():
-        _no_gaps(name, column)
-    x = np.stack([_numbers(name, cells[name]) for name in chosen], axis=1)
+        no_gaps(name, column)
+    x = np.stack([as_numbers(name, cells[name]) for name in chosen], axis=1)
     y = cells[target]
-    kind = _task_of(y) if task == "auto" else task
-    if kind == "classification":
-        return _split(Path(path).stem, x, y.to_numpy(), chosen, "classification", test_size, seed)
-    values = _numbers(target, y)
-    return _split(Path(path).stem, x, values, chosen, "regression", test_size, seed)
+    kind: Any = _task_of(y) if task == "auto" else task
+    values = as_labels(y) if kind == "classification" else as_numbers(target, y)
+    return _split(Path(path).stem, x, values, chosen, kind, test_size, seed)
+
+
+def _check_features(chosen: list[str], target: str, names: list[str]) -> None:
+    require(len(chosen) > 0, "features: takes at least one column besides the target")
+    for name in chosen:
+        require(name in names, f"features: no column {name!r}; the file has {listed(names)}")
+        require(name != target, f"features: {name!r} is the target")
+        require(chosen.count(name) == 1, f"features: names {name!r} twice")
 
 
 def _bundled(name: str, load: Callable[..., Any], task: Task, test_size: float, seed: int) -> Split:
@@ -162,38 +178,24 @@ def _split(
     seed: int,
     order: tuple[str, ...] | None = None,
 ) -> Split:
-    require(0 < test_size < 1, f"test_size: takes a number between 0 and 1, got {test_size!r}")
-    require(len(x) >= 4, f"the data have {len(x)} rows; 4 are the least that can be split")
+    _check_split(len(x), test_size, seed)
+    digest = _digest(features, x, y)
     classes: tuple[str, ...] = ()
     stratify = None
     if task == "classification":
-        labels, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
-        classes = tuple(str(label) for label in labels)
-        require(len(classes) >= 2, f"target: has one class only, {classes[0]!r}")
-        if order is not None:  # the data set's own order of its classes
-            numbers = np.asarray([order.index(c) for c in classes])[numbers]
-            classes = order
-        rare = str(labels[counts.argmin()])
-        require(counts.min() >= 2, f"target: class {rare!r} has one row; takes 2 or more a class")
-        least = int(np.floor(min(test_size, 1 - test_size) * len(x)))
-        require(
-            least >= len(classes),
-            f"test_size: {test_size} of {len(x)} rows leaves a part smaller than the "
-            f"{len(classes)} classes",
-        )
-        y, stratify = numbers.reshape(-1).astype(float), numbers.reshape(-1)
+        classes, stratify = _class_numbers(y, order, test_size)
+        y = stratify.astype(float)
     parts = train_test_split(x, y, test_size=test_size, random_state=seed, stratify=stratify)
     train_x, test_x, train_y, test_y = map(np.asarray, parts)
-    mean, std = train_x.mean(axis=0), train_x.std(axis=0)
-    std = np.where(std > 0, std, 1.0)  # a column that never changes stays at 0
-    offset, scale = 0.0, 1.0
+    inputs, targets = Scale.of_rows(train_x), Scale.none(1)
     if task == "regression":
-        offset, scale = float(train_y.mean()), float(train_y.std())
-        require(scale > 0, "target: has one value only in the training part")
+        constant = bool(is_constant(train_y[:, None])[0])
+        require(not constant, "target: has one value only in the training part")
+        targets = Scale.of_rows(train_y[:, None])
 
-    def law(inputs: np.ndarray, targets: np.ndarray) -> Empirical:
-        standard: Array = jnp.asarray((inputs - mean) / std, dtype=float)
-        return Empirical(with_bias(standard), jnp.asarray((targets - offset) / scale, dtype=float))
+    def law(x: np.ndarray, y: np.ndarray) -> Empirical:
+        standard = _standard(features, inputs, x)
+        return Empirical(with_bias(standard), _standard(["target"], targets, y[:, None]))
 
     return Split(
         law(train_x, train_y),
@@ -202,51 +204,67 @@ def _split(
         task,
         tuple(map(str, features)),
         classes,
-        offset,
-        scale,
+        float(targets.mean[0]),
+        float(targets.std[0]),
+        digest,
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    require(path.is_file(), f"path: no file {str(path)!r}")
-    kind = path.suffix.lower()
-    try:
-        if kind in (".csv", ".txt"):
-            return pd.read_csv(path)
-        if kind == ".tsv":
-            return pd.read_csv(path, sep="\t")
-        if kind in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-    except ImportError as error:
-        raise InvalidInput(
-            "path: reading Parquet takes pyarrow; pip install pyarrow, or give a CSV file"
-        ) from error
-    except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "unreadable"
-        raise InvalidInput(
-            f"path: {str(path)!r} is not a readable {kind[1:]} file: {reason}"
-        ) from error
-    raise InvalidInput(f"path: takes a .csv, .tsv, .txt, .parquet or .pq file, got {path.name!r}")
+def _check_split(rows: int, test_size: float, seed: int) -> None:
+    require(
+        is_number(test_size) and 0 < test_size < 1,
+        f"test_size: takes a number between 0 and 1, got {test_size!r}",
+    )
+    require(
+        is_whole(seed, 0) and seed < 2**32,
+        f"split_seed: takes an integer from 0 to 2^32 - 1, got {seed!r}",
+    )
+    require(rows >= 4, f"the data have {rows} rows; 4 are the least that can be split")
+    kept = rows - int(np.ceil(test_size * rows))
+    require(
+        kept >= 2, f"test_size: {test_size} of {rows} rows leaves {kept} to train on; 2 are least"
+    )
 
 
-def _no_gaps(name: str, column: pd.Series) -> None:
-    empty = np.flatnonzero(column.isna().to_numpy())
-    if empty.size:
+def _class_numbers(
+    y: np.ndarray, order: tuple[str, ...] | None, test_size: float
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The classes, in the data set's own order if it has one, and each row's number."""
+    labels, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
+    classes = tuple(str(label) for label in labels)
+    require(len(classes) >= 2, f"target: has one class only, {classes[0]!r}")
+    if order is not None:
+        numbers = np.asarray([order.index(c) for c in classes])[numbers]
+        classes = order
+    rare = str(labels[counts.argmin()])
+    require(counts.min() >= 2, f"target: class {rare!r} has one row; takes 2 or more a class")
+    least = int(np.floor(min(test_size, 1 - test_size) * len(y)))
+    require(
+        least >= len(classes),
+        f"test_size: {test_size} of {len(y)} rows leaves a part smaller than the "
+        f"{len(classes)} classes",
+    )
+    return classes, numbers.reshape(-1)
+
+
+def _standard(names: list[str], scale: Scale, values: np.ndarray) -> Float[Array, "m d"]:
+    """Columns in units of a scale, in JAX's precision."""
+    standard: Array = jnp.asarray(scale.standard(values), dtype=float)
+    wide = np.flatnonzero(~np.isfinite(np.asarray(standard)).all(axis=0))
+    if wide.size:
         raise InvalidInput(
-            f"column {name!r}: {empty.size} empty or NaN cells, the first in row "
-            f"{empty[0] + 1}; fill them or drop those rows"
+            f"column {names[wide[0]]!r}: its values or their spread leave the range of "
+            "floating-point numbers; rescale it"
         )
+    return standard
 
 
-def _numbers(name: str, column: pd.Series) -> Float[np.ndarray, "m"]:
-    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if wrong.size:
-        raise InvalidInput(
-            f"column {name!r}: takes finite numbers, row {wrong[0] + 1} holds "
-            f"{column.iloc[wrong[0]]!r}; drop the column or encode it"
-        )
-    return numbers
+def _digest(names: list[str], x: np.ndarray, y: np.ndarray) -> str:
+    """Of the columns as read: it tells whether data were edited."""
+    found = hashlib.sha256(json.dumps([list(map(str, names)), x.shape]).encode())
+    found.update(np.ascontiguousarray(x, "<f8").tobytes())
+    found.update(json.dumps(y.tolist(), default=str).encode())
+    return found.hexdigest()
 
 
 def _task_of(y: pd.Series) -> Task:
@@ -255,8 +273,3 @@ def _task_of(y: pd.Series) -> Task:
     values = np.unique(y.to_numpy(dtype=float))
     counted = len(values) <= _MOST_CLASSES and np.array_equal(values, np.arange(len(values)))
     return "classification" if counted and len(values) > 1 else "regression"
-
-
-def _listed(names: list[str], most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
