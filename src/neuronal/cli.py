@@ -5,6 +5,7 @@ Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 int
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -95,7 +96,7 @@ def certify(
     folder = out or home
     with _out.status("certifying") as status:
         found = certificates.certify_systems(
-            experiment, lambda label: status.update(f"certifying {escape(label)}")
+            experiment, lambda label: status.update(f"certifying {escape(label)}"), folder
         )
     certificates.write(found, folder)
     for certificate in found:
@@ -174,7 +175,7 @@ def sweep(
     experiment = load(file)
     swept = dict(map(sweeps.setting, settings))
     folder = out or Path("runs") / f"{experiment.name}-sweep"
-    count = len(sweeps.points(experiment, swept))
+    count = len(sweeps.points(experiment, swept, file.parent))
     # Spawned: JAX has threads, which a fork would not carry over.
     pool = ProcessPoolExecutor(workers, get_context("spawn")) if workers > 1 else nullcontext()
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
@@ -189,7 +190,7 @@ def sweep(
             if error:
                 shown.console.print(f"{escape(point.name)}: {escape(error)}")
 
-        data = sweeps.sweep(experiment, swept, folder, executor, overwrite, on_done)
+        data = sweeps.sweep(experiment, swept, folder, executor, overwrite, on_done, file.parent)
     _out.print(terminal.swept(data, list(swept)))
     _out.print(f"\nwrote {escape(str(folder / SWEEP))}", soft_wrap=True)
 
@@ -268,7 +269,7 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
         except KeyboardInterrupt:
             _stop(f"interrupted; --resume goes on from the checkpoints in {folder}", 130)
         shown.update(one, description="certifying", state="")
-        found = certificates.certify_systems(experiment)
+        found = certificates.certify_systems(experiment, folder=folder)
         certificates.write(found, folder)
         path = page.write(data, folder, found)
     _out.print(terminal.summary(data))
@@ -285,6 +286,9 @@ def main() -> None:
     from .drivers.trajectory import DivergenceError
     from .errors import InvalidInput
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding does not have becomes ?
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (InvalidInput, DivergenceError) as error:

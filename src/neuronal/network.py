@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .checks import as_numpy_if_free, columns, finite, require
+from .checks import as_numpy_if_free, columns, finite, is_known, require
 from .kernels import Kernel, grows, is_finite, matrix
 from .losses import Loss
 
@@ -143,7 +143,8 @@ class Network(eqx.Module):
         inputs: Array = finite("x", self.inputs(x), 2)
         targets = columns("y", y)
         require(len(targets) == len(inputs), f"y: {len(targets)} targets for {len(inputs)} inputs")
-        loss.check(targets, self.output_dim)
+        if is_known(targets):
+            loss.check(targets, self.output_dim)
         return _sensitivities(self, inputs, targets, loss)
 
     def inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
@@ -183,7 +184,7 @@ def _matrix(name: str, w: Array | Kernel) -> Array:
 
 def _weight(name: str, w: ArrayLike | Kernel) -> Any:
     if isinstance(w, Kernel):  # two dimensions by nature
-        require(is_finite(w), f"{name}: holds NaN or infinite values")
+        require(not is_known(w) or is_finite(w), f"{name}: holds NaN or infinite values")
         return w
     return finite(name, w, 2)
 
@@ -201,8 +202,10 @@ def _measures(
     for i, (given, n) in enumerate(zip(measures, widths, strict=True)):
         p = finite(f"measures[{i}]", given, 1).astype(dtype)
         require(p.shape == (n,), f"measures[{i}]: takes shape ({n},), got {p.shape}")
+        arrays.append(p)
+        if not is_known(p):
+            continue
         least, total = float(as_numpy_if_free(p).min()), float(as_numpy_if_free(p).sum())
         require(least >= 0, f"measures[{i}]: holds negative weights")
         require(abs(total - 1) < 1e-4, f"measures[{i}]: sums to {total}, not 1")
-        arrays.append(p)
     return tuple(arrays)

@@ -11,6 +11,7 @@ from scipy import integrate, special, stats
 from scipy.optimize import minimize_scalar
 
 import neuronal as nr
+from neuronal.distributions import empirical
 
 D, L = nr.distributions, nr.losses
 RESIDUAL = [L.Squared(), L.PseudoHuber(), L.LogCosh(), L.Cauchy()]
@@ -215,3 +216,43 @@ def test_laws_work_in_both_precisions(kind, wide):
         for array in (*law.sample(jax.random.key(0), 3), *law.quadrature(8)[:2]):
             assert array.dtype == dtype
         assert law.bayes_risk(L.LogCosh()) >= 0
+
+
+@pytest.mark.parametrize("factor", [1e-44, 1e-300, 3e38, 1e40, 1e300, 3.0])
+def test_weights_of_a_finite_law_count_by_their_ratios(factor):
+    x, w = np.arange(12.0).reshape(6, 2), np.array([1.0, 2.0, 0.0, 4.0, 0.5, 7.0])
+    one, other = (nr.distributions.Empirical(x, x[:, 0], v) for v in (w, w * factor))
+    np.testing.assert_allclose(other.weights, one.weights, rtol=1e-6)
+
+
+def test_many_samples_are_drawn_by_their_weights():
+    """Blocks and samples within them, at sizes that fill blocks or do not; none of weight zero."""
+    rng = np.random.default_rng(0)
+    for size in (5, 63, 64, 1000):
+        weights = rng.uniform(size=size) * (rng.uniform(size=size) > 0.3)
+        weights[rng.integers(size)] = 1.0
+        p = weights / weights.sum()
+        draws = 200_000
+        index = empirical._draws_of_many(jnp.asarray(p, jnp.float32), jax.random.key(size), draws)
+        counts = np.bincount(np.asarray(index), minlength=size)
+        assert len(counts) == size and not counts[p == 0].any()
+        misfit = ((counts - draws * p) ** 2)[p > 0] / (draws * p[p > 0])
+        degrees = np.sum(p > 0) - 1
+        assert abs(misfit.sum() - degrees) < 5 * np.sqrt(2 * degrees)
+
+
+def test_a_law_of_ten_million_samples_draws_all_of_them_equally_often():
+    size = 10_000_000
+    law = nr.distributions.Empirical(np.arange(size)[:, None], np.zeros(size))
+    index = np.asarray(law.sample(jax.random.key(0), size)[0])[:, 0].astype(int)
+    unseen = 1 - len(np.unique(index)) / size
+    assert abs(unseen - np.exp(-1)) < 0.002
+    blocks = np.bincount(index // 1000, minlength=size // 1000)
+    assert abs(blocks.var() / 1000 - 1) < 0.1
+
+
+def test_a_small_law_keeps_its_stream():
+    x = np.arange(7.0)[:, None]
+    drawn = nr.distributions.Empirical(x, x).sample(jax.random.key(0), 12)[0]
+    uniform = jax.random.uniform(jax.random.key(0), (12,))
+    assert np.array_equal(np.asarray(drawn)[:, 0], np.floor(np.asarray(uniform) * 7))

@@ -292,3 +292,46 @@ BAD = [
 def test_bad_input_is_one_message_that_names_it(message, fit):
     with pytest.raises(nr.InvalidInput, match=f"^{message}"):
         fit()
+
+
+@pytest.mark.parametrize("factor", [1e-44, 1e-300, 1e40, 1e300, 3.0])
+@pytest.mark.parametrize("kind", ["regressor", "classifier"])
+def test_sample_weights_count_by_their_ratios(factor, kind):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(40, 3)), rng.uniform(0.5, 2, 40)
+    options = {"width": 8, "max_iter": 2, "learning_rate": 0.2, "random_state": 0, "rank": 4}
+
+    def predict(weights):
+        if kind == "regressor":
+            return nr.MeanFieldRegressor(**options).fit(x, x[:, 0], weights).predict(x)
+        return nr.MeanFieldClassifier(**options).fit(x, x[:, 0] > 0, weights).predict_proba(x)
+
+    np.testing.assert_allclose(predict(w * factor), predict(w), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e200, 1e-200])
+def test_columns_of_one_value_say_nothing(value):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 2))
+    options = {"width": 8, "max_iter": 2, "learning_rate": 0.2, "random_state": 0, "rank": 4}
+    one, other = (np.column_stack([x, np.full(40, v)]) for v in (0.0, value))
+    w = rng.uniform(0.5, 2, 40)
+    predictions = [
+        nr.MeanFieldRegressor(**options).fit(z, x[:, 0], w).predict(z) for z in (one, other)
+    ]
+    np.testing.assert_allclose(*predictions, atol=1e-6)
+    constant = nr.MeanFieldRegressor(**options).fit(x, np.full(40, value), w)
+    assert np.isfinite(constant.predict(x)).all() and constant._state.targets.mean[0] == value
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 5], [0, 1], [0, 1, 2, 3], ["a", "b", "c"], [[0, "a"]]])
+def test_other_classes_in_a_later_part_are_refused(classes):
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    labels = (x[:, 0] > 0).astype(int)
+    options = {"width": 8, "learning_rate": 0.2, "random_state": 0, "rank": 4}
+    model = nr.MeanFieldClassifier(**options).partial_fit(x, labels, classes=[0, 1, 2])
+    with pytest.raises(nr.InvalidInput, match="^classes: "):
+        model.partial_fit(x, labels, classes=classes)
+    for same in (None, [0, 1, 2], [2, 0, 1], np.array([0.0, 1.0, 2.0, 2.0])):
+        model.partial_fit(x, labels, classes=same)
+    assert model.classes_.tolist() == [0, 1, 2]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import as_numpy_if_free, columns, numbers, require
+from ..checks import columns, numbers, require, shares
 from ..losses import Loss
 from .base import Distribution
+
+_FEW = 2**16
+"""Samples up to which numbers in [0, 1) of 23 bits draw each by its weight to 1 %."""
 
 
 class Empirical(Distribution):
@@ -20,7 +25,7 @@ class Empirical(Distribution):
     Args:
         x: `(m, d)`.
         y: `(m,)` or `(m, k)`; class numbers are numbers.
-        weights: `(m,)`, not negative; normalised to sum 1.
+        weights: `(m,)`, not negative, of any sum: their ratios alone count.
 
     Raises:
         InvalidInput: NaN, shapes that do not fit, no samples, negative weights.
@@ -40,20 +45,17 @@ class Empirical(Distribution):
         if weights is None:
             self.weights = jnp.asarray(np.full(len(x), 1 / len(x)), float)
         else:
-            w = as_numpy_if_free(columns("weights", weights))[:, 0]
-            require(w.shape == (len(x),), f"weights: takes shape ({len(x)},), got {w.shape}")
-            total = float(w.sum())
-            require(float(w.min()) >= 0 and total > 0, "weights: takes numbers >= 0, not all 0")
-            self.weights = jnp.asarray(w / total)
+            w = shares("weights", weights, len(x))
+            w = w.astype(jax.dtypes.canonicalize_dtype(float))
+            self.weights = jnp.asarray(w / float(w.sum()))
 
     @property
     def input_dim(self) -> int:
         return self.x.shape[1]
 
     def sample(self, key: PRNGKeyArray, m: int) -> tuple[Array, Array]:
-        # Inverse of the cumulative weights: m numbers per draw, whatever the size of the data.
-        index = jnp.searchsorted(jnp.cumsum(self.weights), jax.random.uniform(key, (m,)))
-        index = jnp.clip(index, 0, len(self.x) - 1)
+        draws = _draws if len(self.x) <= _FEW else _draws_of_many
+        index = draws(self.weights, key, m)
         return self.x[index], self.y[index]
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
@@ -84,3 +86,32 @@ class Empirical(Distribution):
                 conditional = jnp.asarray(w[members] / mass)[None]
                 total += float(mass * loss.infimum(jnp.asarray(y[members])[None], conditional)[0])
         return total
+
+
+def _draws(weights: Float[Array, "n"], key: PRNGKeyArray, m: int) -> Int[Array, "m"]:
+    """Samples by the inverse of the cumulative weights: m numbers, whatever the size of the data."""
+    index = jnp.searchsorted(jnp.cumsum(weights), jax.random.uniform(key, (m,)))
+    return jnp.clip(index, 0, len(weights) - 1)
+
+
+@partial(jax.jit, static_argnums=2)
+def _draws_of_many(weights: Float[Array, "n"], key: PRNGKeyArray, m: int) -> Int[Array, "m"]:
+    """A block by its weight, then a sample in the block, each by the inverse of cumulative weights.
+
+    Blocks are about as many as samples in each, so that the numbers that tell either apart keep
+    their precision: those of all samples would differ by less than single precision holds.
+    """
+    bits = (len(weights).bit_length() + 1) // 2
+    blocks = -(-len(weights) // 2**bits)
+    padded = jnp.pad(weights, (0, blocks * 2**bits - len(weights)))
+    within = jnp.cumsum(padded.reshape(blocks, 2**bits), axis=1)
+    of_block, of_sample = jax.random.split(key)
+    up_to = jnp.cumsum(within[:, -1])
+    at = jax.random.uniform(of_block, (m,)) * up_to[-1]
+    block = jnp.searchsorted(up_to, at, side="right")
+    at = jax.random.uniform(of_sample, (m,)) * within[block, -1]
+    flat, index = within.reshape(-1), block * 2**bits
+    for bit in reversed(range(bits)):  # how many cumulative weights of the block are at most `at`
+        further = index + 2**bit
+        index = jnp.where(flat[further - 1] <= at, further, index)
+    return jnp.minimum(index, len(weights) - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..checks import require
+from ..checks import is_number, is_whole, numbers, require
 from ..kernels import rank
 from ..network import Network
 from .driver import Driver, Report, State
@@ -47,6 +47,9 @@ STATE_BUDGET = 2**31
 
 
 DEFAULT_RECORDS = 65
+
+MOST_STEPS = 2**31
+"""Steps of a run, which are counted in 32 bits, are fewer."""
 
 
 def record(
@@ -113,15 +116,16 @@ def record_times(
     Raises:
         InvalidInput: times outside the run or not increasing, or an empty run.
     """
+    require(is_number(since), f"since: takes an MF time, got {since!r}")
     require(
-        np.isfinite(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
+        is_number(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
     )
     if save_at is None:
         save_at = DEFAULT_RECORDS - 1
-    if isinstance(save_at, int):
-        require(save_at >= 1, f"save_at: takes 1 or more intervals, got {save_at}")
-        return np.linspace(since, until, save_at + 1)
-    times = np.asarray(save_at, float)
+    if is_number(save_at):
+        require(is_whole(save_at, 1), f"save_at: takes 1 or more intervals, got {save_at!r}")
+        return np.linspace(since, until, int(save_at) + 1)  # pyright: ignore[reportArgumentType]
+    times = _times(save_at)
     require(
         times.ndim == 1 and bool(np.all(np.diff(times) > 0)),
         "save_at: takes increasing times, or a number of intervals",
@@ -131,3 +135,9 @@ def record_times(
         f"save_at: takes times in [{since:g}, {until:g}]",
     )
     return np.unique(np.concatenate([[since], times, [until]]))
+
+
+def _times(save_at: ArrayLike) -> Float[np.ndarray, "..."]:
+    """Times as given, in double precision."""
+    numbers("save_at", save_at)
+    return np.asarray(save_at, float)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import embeddings
 from ..activations import Activation
+from ..checks import is_whole, require
 from ..datasets.scale import Scale
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
@@ -135,6 +136,11 @@ class MeanFieldEstimator(BaseEstimator):
             InvalidInput: a width below 1.
         """
         check_is_fitted(self, "network_")
+        require(
+            is_whole(width, 1),
+            f"width: takes one integer >= 1 for all hidden layers, got {width!r}; "
+            "neuronal.resample(model.network_, widths, key) takes one per layer",
+        )
         inputs = None
         if X is not None:
             x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))

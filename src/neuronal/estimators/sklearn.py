@@ -184,7 +184,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
 
         The first call takes scales and, if none is given, the rate from its samples, so that
         they should be typical; `classes` lists the labels of all calls, those of `y` if left
-        out. Other arguments and errors are those of `fit`.
+        out, and may be left out or the same in later ones. Other arguments and errors are those of `fit`.
         """
         fresh = not hasattr(self, "network_")
         samples = self._samples(X, y, sample_weight, fresh, classes)
@@ -206,10 +206,15 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         y = column_or_1d(y)
         weights = sample_weights(sample_weight, len(X))
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+        found = None if classes is None else _distinct(classes)
         if fresh:
-            found = np.unique(y if classes is None else np.asarray(classes))
+            found = np.unique(y) if found is None else found
             require(len(found) >= 2, f"y: takes two classes or more, got one class, {found[0]!r}")
             self.classes_ = found
+        require(
+            found is None or np.array_equal(found, self.classes_),
+            f"classes: takes those of the first call, {self.classes_.tolist()}, got {classes!r}",
+        )
         unknown = np.setdiff1d(y, self.classes_)
         require(
             len(unknown) == 0,
@@ -217,3 +222,11 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         )
         numbers = np.searchsorted(self.classes_, y).astype(float)
         return Rows(X, numbers[:, None], weights)
+
+
+def _distinct(classes: Any) -> np.ndarray:
+    """The labels in order."""
+    try:
+        return np.unique(np.asarray(classes))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"classes: takes labels of one type, got {classes!r}") from error

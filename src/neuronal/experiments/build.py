@@ -80,6 +80,11 @@ class Built:
     infimum: float | None
     constant_risk: float
 
+    @property
+    def digest(self) -> str:
+        """Of real data; empty where samples are drawn from a law."""
+        return self.split.digest if self.split else ""
+
 
 def build(experiment: Experiment) -> Built:
     """The objects that an experiment names.

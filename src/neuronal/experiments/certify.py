@@ -15,14 +15,16 @@ from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import SOLVERS, System, build
 from .config import Experiment
-from .folder import CERTIFICATE, CERTIFICATE_MD, atomically
+from .folder import CERTIFICATE, CERTIFICATE_MD, atomically, check_data
 
 _NODES = 128
 _RECORDS = 16
 
 
 def certify_systems(
-    experiment: Experiment, on_system: Callable[[str], None] | None = None
+    experiment: Experiment,
+    on_system: Callable[[str], None] | None = None,
+    folder: Path | None = None,
 ) -> list[Certificate]:
     """A certificate per system, along its limit on at most 128 nodes per layer.
 
@@ -31,10 +33,17 @@ def certify_systems(
 
     Args:
         on_system: called with each system's label before it is certified.
+        folder: of a run, if there is one, whose data must be these.
+
+    Raises:
+        InvalidInput: data that were edited since the run in `folder`, or input that does not fit.
     """
     certificates = []
     with jax.enable_x64(experiment.run.precision == "float64"):
-        for system in build(experiment).systems:
+        built = build(experiment)
+        if folder is not None:
+            check_data(experiment, built.digest, folder)
+        for system in built.systems:
             if on_system:
                 on_system(system.label)
             trajectory = _limit(experiment, system)

@@ -17,12 +17,22 @@ from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..activations import ACTIVATIONS
 from ..checks import require
+from ..drivers.recording import MOST_STEPS
 from ..drivers.storage import KERNELS
 from ..errors import InvalidInput
 from ..losses import LOSSES
 from ..quadrature import RULES
 from . import messages
-from .sections import Count, NonNegative, NonNegativeInt, Positive, ProblemSection, Section, one_of
+from .sections import (
+    Count,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    ProblemSection,
+    Section,
+    Seed,
+    one_of,
+)
 
 
 class _NamedLoss(Section):
@@ -163,7 +173,7 @@ class NetworksSection(Section):
     """Finite networks, trained by SGD; no widths, no networks."""
 
     widths: list[Count] = []
-    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     learning_rate: Positive = 0.1
     batch_size: Count = 1
 
@@ -199,7 +209,7 @@ class RunSection(Section):
     records: Annotated[int, Field(ge=2)] = 60
     spacing: Literal["linear", "log"] = "linear"
     checkpoints: Count = 10
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     precision: Literal["float32", "float64"] = "float32"
 
 
@@ -241,6 +251,11 @@ class Experiment(Section):
             raise ValueError("networks.widths: is empty and limit.enabled is false: nothing to run")
         if self.networks.widths and self.run.until < self.networks.learning_rate:
             raise ValueError("run.until: takes at least one step of networks.learning_rate")
+        if self.networks.widths and self.run.until / self.networks.learning_rate >= MOST_STEPS:
+            raise ValueError(
+                "networks.learning_rate: takes fewer than 2^31 steps to run.until, got "
+                f"{self.networks.learning_rate:g}"
+            )
         return self
 
     def to_toml(self) -> str:
@@ -257,13 +272,19 @@ def load(path: str | Path) -> Experiment:
     path = Path(path)
     require(path.is_file(), f"FILE: no file {str(path)!r}; takes a TOML file")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path.name}: is not TOML: {error}") from error
+        # With a byte order mark or without one, as editors write it.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{path.name}: is not TOML in UTF-8: {error}") from error
+    locate(content, path.parent)
+    return parse(content, path.name)
+
+
+def locate(content: dict[str, Any], folder: Path) -> None:
+    """Take a relative path of data from `folder`, in place."""
     problem = content.get("problem")
     if isinstance(problem, dict) and isinstance(problem.get("path"), str):
-        problem["path"] = str((path.parent / problem["path"]).resolve())
-    return parse(content, path.name)
+        problem["path"] = str((folder / problem["path"]).resolve())
 
 
 def parse(content: dict[str, Any], source: str = "configuration") -> Experiment:

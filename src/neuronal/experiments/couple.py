@@ -12,7 +12,7 @@ from ..theory.coupling import couple
 from . import results
 from .build import build
 from .config import Experiment
-from .folder import COUPLING, prepare_coupling, write_config
+from .folder import COUPLING, check_data, keep_data, prepare_coupling, write_config
 
 
 def couple_systems(
@@ -32,7 +32,8 @@ def couple_systems(
         the dataset written as `coupling.nc`: `Coupling.data` of each, along `system`.
 
     Raises:
-        InvalidInput: a folder that holds something else, or input that does not fit.
+        InvalidInput: a folder that holds something else, or the run of data that were edited
+            since, or input that does not fit.
         DivergenceError: a run left the finite numbers.
     """
     folder = Path(folder)
@@ -41,6 +42,7 @@ def couple_systems(
     found: list[xr.Dataset] = []
     with jax.enable_x64(experiment.run.precision == "float64"):
         built = build(experiment)
+        check_data(experiment, built.digest, folder)
         for i, system in enumerate(built.systems):
 
             def tell(words: str, share: float, i: int = i, label: str = system.label) -> None:
@@ -73,5 +75,6 @@ def couple_systems(
     data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
     data.attrs |= results.attributes(experiment)
     write_config(experiment, folder)
+    keep_data(experiment, built.digest, folder)
     results.write(data, folder / COUPLING)
     return data

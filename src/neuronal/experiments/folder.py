@@ -13,10 +13,12 @@ from typing import BinaryIO
 from ..checks import require
 from ..errors import InvalidInput
 from .config import Experiment
-from .sections import Section
+from .sections import Section, TableProblem
 
 CONFIG = "config.toml"
 """The experiment as run."""
+DATA = "data.sha256"
+"""The digest of the data of a run on real ones."""
 CHECKPOINTS = "checkpoints"
 """The folder of the jobs' states."""
 RESULTS = "results.nc"
@@ -69,12 +71,14 @@ def prepare_coupling(experiment: Experiment, folder: Path, overwrite: bool) -> N
         overwrite or not (folder / COUPLING).exists(),
         f"--out: {str(folder)!r} holds a finished coupling; take another --out, or --overwrite",
     )
+    if overwrite and not (folder / CHECKPOINTS).exists() and not (folder / RESULTS).exists():
+        (folder / DATA).unlink(missing_ok=True)  # of the coupling alone, which is made anew
 
 
 def changed(experiment: Experiment, config: Path) -> list[str]:
     """The tables of the configuration in which an experiment differs from a folder's."""
     try:
-        before = tomllib.loads(config.read_text(encoding="utf-8"))
+        before = tomllib.loads(config.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
     now = tomllib.loads(experiment.to_toml())
@@ -93,6 +97,31 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
 def write_config(experiment: Experiment, folder: Path) -> None:
     """Write the experiment as `config.toml`, which makes the folder that of a run."""
     atomically(folder / CONFIG, lambda file: file.write(experiment.to_toml().encode()))
+
+
+def check_data(experiment: Experiment, digest: str, folder: Path) -> None:
+    """Refuse data that are not those of the run in the folder, if it has one on real data.
+
+    Args:
+        digest: of the data now; empty if they are drawn from a law.
+    """
+    file = folder / DATA
+    if not digest or not file.is_file():
+        return
+    problem = experiment.problem
+    name = repr(problem.path) if isinstance(problem, TableProblem) else f"of {problem.kind!r}"
+    require(
+        file.read_text(encoding="utf-8").strip() == digest,
+        f"problem: the data {name} are not those of the run in {str(folder)!r}: they were edited "
+        "since; take another --out, or --overwrite",
+    )
+
+
+def keep_data(experiment: Experiment, digest: str, folder: Path) -> None:
+    """`check_data`, and keep the digest for the next time."""
+    check_data(experiment, digest, folder)
+    if digest:
+        atomically(folder / DATA, lambda file: file.write(f"{digest}\n".encode()))
 
 
 def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -133,5 +162,5 @@ def _another(option: str, folder: Path, differing: list[str]) -> str:
 def _clear(folder: Path) -> None:
     """Delete what a run wrote; a coupling stays."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    for file in (CONFIG, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD):
+    for file in (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD):
         (folder / file).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import xarray as xr
 from . import results
 from .build import build
 from .config import Experiment
-from .folder import CHECKPOINTS, RESULTS, prepare_run, write_config
+from .folder import CHECKPOINTS, RESULTS, check_data, keep_data, prepare_run, write_config
 from .jobs import OnLeg, advance, jobs
 
 
@@ -34,7 +34,8 @@ def run(
         the dataset written as `results.nc`.
 
     Raises:
-        InvalidInput: a folder that holds something else, or input that does not fit.
+        InvalidInput: a folder that holds something else, data that were edited since the run
+            began, or input that does not fit.
         DivergenceError: a job left the finite numbers.
     """
     folder = Path(folder)
@@ -42,7 +43,9 @@ def run(
     with jax.enable_x64(experiment.run.precision == "float64"):
         todo = list(jobs(experiment))
         built = build(experiment)
+        check_data(experiment, built.digest, folder)
         write_config(experiment, folder)
+        keep_data(experiment, built.digest, folder)
         states = {
             job: advance(experiment, built, job, folder / CHECKPOINTS, on_record) for job in todo
         }

@@ -20,6 +20,9 @@ Count = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
 def one_of(*names: str) -> Any:
     """A string that is one of `names`, kept in the registries of the mathematics."""
     return Literal[names]  # pyright: ignore[reportInvalidTypeForm]
@@ -96,7 +99,7 @@ class BundledProblem(Section):
 
     kind: Literal["digits", "breast_cancer", "wine", "diabetes"]
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    split_seed: int = 0
+    split_seed: Seed = 0
 
 
 class TableProblem(Section):
@@ -108,7 +111,7 @@ class TableProblem(Section):
     features: list[str] | None = None
     task: Literal["auto", "classification", "regression"] = "auto"
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    split_seed: int = 0
+    split_seed: Seed = 0
 
 
 ProblemSection = Annotated[

@@ -18,7 +18,7 @@ from ..checks import require
 from ..drivers.trajectory import DivergenceError
 from ..errors import InvalidInput
 from . import results
-from .config import Experiment, parse
+from .config import Experiment, locate, parse
 from .folder import SWEEP
 from .runner import run
 
@@ -55,11 +55,15 @@ def setting(text: str) -> tuple[str, list[Any]]:
     return field.strip(), found
 
 
-def points(experiment: Experiment, settings: Settings) -> list[Point]:
+def points(experiment: Experiment, settings: Settings, home: Path | None = None) -> list[Point]:
     """All combinations, checked before any is run.
 
     A field below `systems` is set in each of them (``systems.depth``), or in one, by its number
     (``systems.0.depth``).
+
+    Args:
+        home: the folder from which relative paths of data are taken, that of the experiment's
+            file; the current one if left out.
 
     Raises:
         InvalidInput: an unknown field, or values that it does not take.
@@ -71,6 +75,8 @@ def points(experiment: Experiment, settings: Settings) -> list[Point]:
         content = experiment.model_dump(exclude_none=True)
         for field, value in chosen.items():
             _put(content, field.split("."), value, field)
+        if home is not None:
+            locate(content, home)
         name = ",".join(f"{field}={_word(value)}" for field, value in chosen.items())
         found.append(Point(name, chosen, parse(content, name)))
     names = [point.name for point in found]
@@ -85,6 +91,7 @@ def sweep(
     executor: Executor | None = None,
     overwrite: bool = False,
     on_done: Callable[[Point, str | None], None] | None = None,
+    home: Path | None = None,
 ) -> xr.Dataset:
     """Run every combination and collect final risks.
 
@@ -93,16 +100,18 @@ def sweep(
         executor: of `concurrent.futures`, or Dask's; in turn, here, if left out.
         overwrite: run those finished again too.
         on_done: called with each point, and with what went wrong if it diverged.
+        home: as `points` takes it.
 
     Returns:
         the dataset written as `sweep.nc`: a dimension per field, then `system`, and `width` and
         `seed` where there are networks; NaN where a run diverged.
 
     Raises:
-        InvalidInput: fields or values that do not fit, or a folder of another experiment.
+        InvalidInput: fields or values that do not fit, or a folder of another experiment or of
+            data that were edited since.
     """
     folder = Path(folder)
-    todo = points(experiment, settings)
+    todo = points(experiment, settings, home)
     parts, failed = [], []
     for point, error in _outcomes(todo, folder, executor, overwrite):
         if on_done:

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..checks import positive, require
+from ..checks import is_known, positive, require
 from ..kernels import grows
 from ..network import Network
 from ..schedules import Schedules, Strengths, per_layer, strengths
@@ -66,7 +66,7 @@ def scale_by_mean_field(network: Network) -> optax.GradientTransformation:
         )
     for i, p in enumerate(network.measures):
         require(
-            bool(jnp.all(p > 0)),
+            not is_known(p) or bool(jnp.all(p > 0)),
             f"measures[{i}]: has neurons of measure zero, whose velocity a gradient does not tell; "
             "nr.train and nr.solve move them",
         )

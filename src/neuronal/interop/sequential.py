@@ -17,6 +17,10 @@ from .extras import extra
 with extra("torch"):
     import torch  # pyright: ignore[reportMissingImports]
     from torch import nn  # pyright: ignore[reportMissingImports]
+    from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+"""Of a module; weight_norm, spectral_norm and pruning of old add them."""
 
 
 class Erf(nn.Module):
@@ -68,8 +72,8 @@ def read(model: nn.Sequential) -> list[Layer]:
     """The layers of a model.
 
     Raises:
-        InvalidInput: a module that is no linear layer or activation, or stands where it cannot,
-            named.
+        InvalidInput: a module that is no linear layer or activation, stands where it cannot, or
+            is more than its class, named.
     """
     require(isinstance(model, nn.Sequential), f"model: takes an nn.Sequential, got {type(model)}")
     for name, module in model.named_modules(prefix="model"):
@@ -77,6 +81,7 @@ def read(model: nn.Sequential) -> list[Layer]:
             not isinstance(module, nn.Sequential) or type(module).forward is nn.Sequential.forward,
             f"{name} ({type(module).__name__}): has a forward of its own",
         )
+        _check_plain(f"{name} ({type(module).__name__})", module)
     known = {module: activation for activation, module in MODULES.items()}
     layers: list[Layer] = []
     for name, module in _leaves(model, "model"):
@@ -100,6 +105,33 @@ def read(model: nn.Sequential) -> list[Layer]:
     return layers
 
 
+def _check_plain(label: str, module: nn.Module) -> None:
+    """Raise `InvalidInput` for a module that computes something else than its class does."""
+    require("forward" not in vars(module), f"{label}: has a forward of its own")
+    for kind in _HOOKS:
+        hooks = getattr(module, kind)
+        names = ", ".join(
+            getattr(hook, "__qualname__", type(hook).__name__) for hook in hooks.values()
+        )
+        require(
+            not hooks,
+            f"{label}: has {kind.strip('_').replace('_', ' ')} ({names}), which change what it "
+            "computes; remove them (remove_weight_norm, remove_spectral_norm and prune.remove of "
+            "torch.nn.utils do so and keep the weights in effect)",
+        )
+    require(
+        not parametrize.is_parametrized(module),
+        f"{label}: is parametrized; torch.nn.utils.parametrize.remove_parametrizations keeps the "
+        "weights in effect",
+    )
+    for name in ("weight", "bias") if isinstance(module, nn.Linear) else ():
+        value = getattr(module, name, None)
+        require(
+            value is None or isinstance(value, nn.Parameter),
+            f"{label}: its {name} is no nn.Parameter but computed from others",
+        )
+
+
 def _check_linear(label: str, module: nn.Linear, before: Sequence[Layer]) -> None:
     if not before:
         return
@@ -109,8 +141,8 @@ def _check_linear(label: str, module: nn.Linear, before: Sequence[Layer]) -> Non
     )
     outputs = len(before[-1].weight)
     require(
-        module.in_features == outputs,
-        f"{label}: takes {module.in_features} inputs, {before[-1].name} gives {outputs}",
+        module.weight.shape[1] == outputs,
+        f"{label}: takes {module.weight.shape[1]} inputs, {before[-1].name} gives {outputs}",
     )
     for layer in before:
         require(module.weight is not layer.weight, f"{label}: shares its weight with {layer.name}")

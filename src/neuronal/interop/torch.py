@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import ArrayLike, PRNGKeyArray
 
 from .. import activations, quadrature
-from ..checks import positive, require
+from ..checks import finite, positive, require
 from ..distributions import with_bias
 from ..embeddings import Bidirectional
 from ..errors import InvalidInput
@@ -81,7 +81,8 @@ def from_torch(model: nn.Sequential) -> Network:
     in float64 stay so under `jax.enable_x64`.
 
     Raises:
-        InvalidInput: a module that is none of these or stands where it cannot, named.
+        InvalidInput: a module that is none of these, stands where it cannot, or has hooks, an
+            old-style norm or pruning, named.
     """
     layers = read(model)
     affine = [
@@ -139,7 +140,7 @@ def bidirectional_(
             f"{hidden[0].activation}; the embedding takes one activation for all hidden layers",
         )
     bias, dim = layers[0].bias is not None, layers[0].weight.shape[1]
-    x = None if inputs is None else jnp.asarray(_numpy(torch.as_tensor(inputs)), float)
+    x = None if inputs is None else _inputs(inputs)
     if bias and x is None:
         x = quadrature.gaussian("sobol", 256, dim, jax.random.key(0))[0]
     if x is not None:
@@ -258,6 +259,12 @@ def _one(k: int) -> float:
 
 def _of_step(xi: Callable[[Any], Any], eps: float) -> Callable[[int], float]:
     return lambda k: float(xi(jnp.asarray(k * eps, float)))
+
+
+def _inputs(inputs: ArrayLike | torch.Tensor) -> Any:
+    """Of a tensor, an array or a data frame: finite numbers of two dimensions."""
+    given = _numpy(inputs) if isinstance(inputs, torch.Tensor) else np.asarray(inputs)
+    return finite("inputs", given, 2).astype(float)
 
 
 def _linear(layer: Affine) -> nn.Linear:

@@ -24,7 +24,7 @@ from ...sharding import (
     within,
 )
 from ..driver import Driver, Report, Segment, State
-from ..recording import OnRecord, bar, record, record_times
+from ..recording import MOST_STEPS, OnRecord, bar, record, record_times
 from ..storage import network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
@@ -81,6 +81,7 @@ def train(
     problem.check(network)
     eps = positive("learning_rate", learning_rate)
     require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
+    batch_size = int(batch_size)
     times = _whole_steps(record_times(save_at, since, until), eps)
     stream = None if data is None else _stream(data, network)
     if stream is not None:
@@ -158,6 +159,9 @@ def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
 
 
 def _whole_steps(times: Float[np.ndarray, "T"], eps: float) -> Float[np.ndarray, "T"]:
+    require(
+        times[-1] / eps < MOST_STEPS, f"learning_rate: takes fewer than 2^31 steps, got {eps:g}"
+    )
     steps = np.unique(np.round(times / eps).astype(int))
     require(len(steps) > 1, f"until: less than one step of learning_rate {eps:g}")
     return steps * eps
