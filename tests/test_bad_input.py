@@ -1,11 +1,13 @@
 """Bad input gets one message that names the field, as `InvalidInput`, a `ValueError`."""
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import neuronal as nr
+from neuronal.checks import ode_solver
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
 NAN, INF = float("nan"), float("inf")
@@ -92,6 +94,8 @@ EMBEDDINGS = [
     ("activation.*gelu", lambda: bidirectional(activation="gelu")),
     ("activation.*gelu", lambda: E.IID(2, 3, last_activation="gelu")),
     ("mean", lambda: E.IID(2, 3, mean=[0.0])),
+    ("mean", lambda: E.IID(2, 3, mean="zero")),
+    ("gain", lambda: bidirectional(gain=[[1.0, 1.0]])),
     ("std", lambda: E.IID(2, 3, std=-1.0)),
     ("std", lambda: E.IID(2, 3, std=NAN)),
     ("widths", lambda: bidirectional().sample(0, 0)),
@@ -134,6 +138,10 @@ LAWS = [
     ("low, high", lambda: D.Uniform(1.0, -1.0)),
     ("low, high", lambda: D.Uniform(-INF, 1.0)),
     ("dim", lambda: D.Uniform(dim=0)),
+    ("dim", lambda: D.Gaussian("two")),
+    ("dim", lambda: D.Sphere(2.5)),
+    ("weights", lambda: D.Empirical(X, Y, ["a", "b", "c"])),
+    ("weights", lambda: D.Empirical(X, Y, [10**400, 1, 1])),
     ("dim", lambda: D.Sphere(1)),
     ("radius", lambda: D.Sphere(2, 0.0)),
     ("std", lambda: D.Gaussian(2, std=0.0)),
@@ -162,6 +170,8 @@ PROBLEMS = [
     ("final", lambda: S.cosine(1.0, final=-1.0)),
     ("horizon", lambda: S.warmup(-2.0)),
     ("depth", lambda: S.depth_balanced(1)),
+    ("depth", lambda: S.depth_balanced(2.5)),
+    ("depth", lambda: S.depth_balanced("deep")),
     ("input_dim", lambda: train(given=problem(D.Empirical(np.ones((3, 5)), Y)))),
     ("output_dim", lambda: solve(given=problem(D.Empirical(X, np.ones((3, 2)))))),
     ("labels", lambda: train(given=problem(loss=L.Logistic()))),
@@ -204,9 +214,79 @@ DRIVERS = [
     ("step", lambda: solve(step=0.0)),
     ("data_nodes", lambda: solve(given=problem(line()), data_nodes=0)),
     ("input_dim", lambda: solve(bidirectional(input_dim=5))),
+    ("save_at", lambda: train(save_at=2.5)),
+    ("save_at", lambda: train(save_at="four")),
+    ("save_at", lambda: train(save_at=10**400)),
+    ("since", lambda: train(since="now")),
+    ("until", lambda: train(until="then")),
+    ("learning_rate", lambda: train(learning_rate=1e-12)),
+    ("learning_rate", lambda: train(learning_rate=lambda t: 0.1)),
+    ("learning_rate", lambda: train(learning_rate="a")),
+    ("learning_rate", lambda: train(learning_rate=None)),
+    ("learning_rate", lambda: train(learning_rate=10**400)),
+    ("learning_rate", lambda: train(learning_rate=1j)),
+    ("data_nodes", lambda: train(given=problem(line()), data_nodes=2.5)),
+    ("data_nodes", lambda: train(given=problem(line()), data_nodes="many")),
+    ("key", lambda: train(key=2**64)),
     ("t: the run covers 0 to 1", lambda: solve(save_at=1).at(1.5)),
     ("t: the run covers 0 to 1", lambda: train(save_at=1).at(NAN)),
 ]
+
+
+SOLVERS = [
+    (diffrax.Kvaerno5(), True),
+    (diffrax.ImplicitEuler(), True),
+    (diffrax.HalfSolver(diffrax.Kvaerno3()), False),
+    (diffrax.SemiImplicitEuler(), True),
+    (diffrax.EulerHeun(), True),
+    (diffrax.ItoMilstein(), True),
+    (diffrax.ShARK(), True),
+    (diffrax.Sil3(), False),
+    (diffrax.Euler(), False),
+    (diffrax.LeapfrogMidpoint(), False),
+    (diffrax.Tsit5, True),
+    ("tsit5", True),
+    (None, True),
+]
+
+
+@pytest.mark.parametrize(("solver", "constant_step"), SOLVERS)
+def test_solvers(solver, constant_step):
+    refused("solver", lambda: ode_solver(solver, constant_step))
+
+
+def test_solvers_that_the_ode_takes():
+    for solver in (diffrax.Tsit5(), diffrax.Heun(), diffrax.HalfSolver(diffrax.Euler())):
+        ode_solver(solver, False)
+    for solver in (diffrax.Euler(), diffrax.LeapfrogMidpoint(), diffrax.Dopri8()):
+        ode_solver(solver, True)
+
+
+COUNTS = {
+    "save_at": lambda n: train(save_at=n),
+    "save_at of solve": lambda n: solve(save_at=n),
+    "batch_size": lambda n: train(batch_size=n, save_at=1),
+    "data_nodes": lambda n: problem(line()).risk(net(), n),
+    "nodes": lambda n: bidirectional().quadrature(n),
+    "widths": lambda n: bidirectional().sample(n, 0),
+    "depth": lambda n: bidirectional(depth=n).sample(4, 0),
+    "rank": lambda n: bidirectional(rank=n).sample(4, 0),
+    "dimensions": lambda n: E.IID(n, n, n).sample(4, 0),
+    "dim": lambda n: D.Gaussian(n).quadrature(4),
+    "depth of schedules": lambda n: S.depth_balanced(n),
+    "resample": lambda n: nr.resample(net(), n, 0),
+    "mean, std": lambda n: E.IID(2, 3, mean=n, std=n).sample(4, 0),
+    "gain": lambda n: bidirectional(gain=n),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, float, np.float32, np.array])
+def test_whole_numbers_of_any_kind_are_counts(name, kind):
+    found = COUNTS[name](kind(3))
+    plain = [np.asarray(a) for a in jax.tree.leaves(COUNTS[name](3)) if hasattr(a, "shape")]
+    others = [np.asarray(a) for a in jax.tree.leaves(found) if hasattr(a, "shape")]
+    assert all(np.array_equal(a, b) for a, b in zip(plain, others, strict=True))
 
 
 @pytest.mark.parametrize(("names", "call"), NETWORKS)

@@ -1,5 +1,6 @@
 """Networks: what they take, what they compute, their dtype."""
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -90,3 +91,35 @@ def test_weights_of_two_precisions_make_one_network():
         run = nr.train(problem, mixed, 0.1, 0.5, key=0, save_at=1)
         assert len({w.dtype for w in run.network.weights}) == 1
         assert np.isfinite(run.loss).all()
+
+
+def test_networks_are_made_inside_transformed_functions():
+    """An ensemble under vmap, a network under jit, a gradient through its making, are the plain ones."""
+    embedding = nr.embeddings.Bidirectional(2, 3, rank=4)
+    keys, x = jax.random.split(jax.random.key(0), 3), np.ones((5, 2), np.float32)
+    ensemble = eqx.filter_vmap(lambda key: embedding.sample(8, key))(keys)
+    predictions = eqx.filter_vmap(lambda network: network(x))(ensemble)
+    compiled = eqx.filter_jit(lambda key: embedding.sample(8, key))
+    for key, prediction in zip(keys, predictions, strict=True):
+        np.testing.assert_allclose(prediction, embedding.sample(8, key)(x), atol=1e-6)
+        np.testing.assert_allclose(compiled(key)(x), prediction, atol=1e-6)
+    for other in (
+        lambda key: embedding.sample(8, key, kernel="factored"),
+        lambda key: nr.embeddings.IID(2, 3).sample(8, key),
+        lambda key: embedding.quadrature(8, "monte-carlo", key),
+    ):
+        assert eqx.filter_vmap(other)(keys).weights[0].shape == (3, 8, 2)
+
+
+def test_weights_and_measures_of_a_network_may_be_unknown_yet():
+    w = [np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)]
+    p, x = np.full(4, 0.25, np.float32), np.ones((3, 2), np.float32)
+
+    def predict(w, p):
+        return nr.Network(w, measures=[p])(x).sum()
+
+    slope = jax.jit(jax.grad(predict, argnums=(0, 1)))(w, p)
+    assert slope[0][1].shape == (4, 1) and np.isfinite(slope[1]).all()
+    sensitivities = jax.jit(lambda w, y: nr.Network(w).sensitivities(x, y, nr.losses.Squared()))
+    plain = nr.Network(w).sensitivities(x, np.zeros(3), nr.losses.Squared())
+    np.testing.assert_allclose(sensitivities(w, np.zeros(3))[0], plain[0], atol=1e-6)

@@ -37,6 +37,28 @@ def is_whole(value: object, least: int) -> bool:
     return is_number(value) and int(value) == value and value >= least  # pyright: ignore[reportArgumentType, reportOperatorIssue]
 
 
+def whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+    """`value` as an integer of at least `least`."""
+    require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+    require(value <= most, f"{name}: takes an integer <= {most}, got {value!r}")
+    return int(value)
+
+
+def one_or_several(name: str, value: Any, count: int) -> tuple[float, ...]:
+    """`value` as `count` numbers: itself so often, or its elements, whose number is unchecked."""
+    array = _floats(name, value)
+    require(array.ndim <= 1, f"{name}: takes one number or a sequence, got shape {array.shape}")
+    return tuple(map(float, np.broadcast_to(array, count) if array.ndim == 0 else array))
+
+
+def _floats(name: str, value: Any) -> np.ndarray:
+    """`value` in double precision."""
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+
+
 def positive(name: str, value: Any) -> float:
     """`value` as a finite number above 0."""
     number = _as_float(value)
@@ -72,10 +94,7 @@ def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
     In double precision they are divided by a power of two, which rounds nothing and leaves the
     largest between 1/2 and 1; then they are rounded to JAX's precision.
     """
-    try:
-        weights = np.asarray(value, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+    weights = _floats(name, value)
     require(weights.shape == (m,), f"{name}: takes shape ({m},), got {weights.shape}")
     require(bool(np.isfinite(weights).all()), f"{name}: holds NaN or infinite values")
     largest = float(weights.max())
@@ -164,6 +183,8 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         return seed
     array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
+    if array.ndim == 0 and np.issubdtype(array.dtype, np.integer) and is_known(array):
+        return key_of(int(array))
     require(
         array.dtype == np.uint32 and array.shape == (2,),
         "key: takes jax.random.key(seed), jax.random.PRNGKey(seed) or an integer seed",

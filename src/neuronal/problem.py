@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .checks import require
+from .checks import require, whole
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
@@ -97,8 +97,7 @@ class Problem(eqx.Module):
 
     def quadrature(self, m: int, dtype: jnp.dtype | None = None) -> Samples:
         """The law for $E_Z$ on about `m` nodes (a finite law: all of it), of one dtype."""
-        require(m >= 1, f"data_nodes: takes 1 or more, got {m}")
-        x, y, weights = self.distribution.quadrature(m)
+        x, y, weights = self.distribution.quadrature(whole("data_nodes", m, 1))
         dtype = dtype or jnp.asarray(x).dtype
         return Samples(x.astype(dtype), y.astype(dtype), weights.astype(dtype))
 

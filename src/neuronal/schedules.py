@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from .bounds.forms import ScheduleForm
 from .bounds.forms import constant as constant_form
 from .bounds.intervals import Interval
 from .bounds.proofs import proof
-from .checks import non_negative, positive, require
+from .checks import is_number, non_negative, positive, require, whole
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
@@ -241,12 +241,13 @@ def depth_balanced(
         power: p.
         horizon: MF time over which all fall to zero, as half a cosine; constant if left out.
     """
-    require(depth >= 2, f"depth: takes 2 or more, got {depth}")
+    depth = whole("depth", depth, 2)
+    require(is_number(power), f"power: takes a number, got {power!r}")
     middle = float(max(depth - 2, 1)) ** -power
     values = (1.0, *(middle,) * (depth - 2), 1.0)
     if horizon is None:
         return tuple(map(Constant, values))
-    positive("horizon", float(horizon))
+    positive("horizon", horizon)
     length: Any = horizon
     return tuple(Cosine(length, value) for value in values)
 
@@ -261,6 +262,10 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
         schedules = Constant()
     if callable(schedules):
         return (schedules,) * depth
+    require(
+        isinstance(schedules, Iterable),
+        f"{name}: takes one callable, or one a layer ({depth}), got {schedules!r}",
+    )
     given = tuple(schedules)
     require(
         len(given) == depth,

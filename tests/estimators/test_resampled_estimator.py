@@ -1,6 +1,7 @@
 """A fitted estimator resampled: another one, of another width, which learns on."""
 
 import numpy as np
+import pytest
 
 import neuronal as nr
 from neuronal.theory.rates import rms
@@ -22,3 +23,20 @@ def test_an_estimator_is_resampled_and_learns_on():
     assert small.network_.widths == (32, 32)
     assert not np.array_equal(before, small.network_.weights[0])
     np.testing.assert_array_equal(model.predict(x), whole)
+
+
+@pytest.mark.parametrize("width", [[8, 4], (8, 4), np.array([8, 8]), [8], 0, -1, 2.5, np.inf, "8"])
+def test_a_width_that_cannot_go_on_learning_is_refused_at_once(width):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    options = {"width": 16, "max_iter": 1, "learning_rate": 0.2, "random_state": 0, "rank": 4}
+    model = nr.MeanFieldRegressor(**options).fit(x, x[:, 0])
+    with pytest.raises(nr.InvalidInput, match="^width: takes one integer >= 1"):
+        model.resample(width)
+
+
+@pytest.mark.parametrize("width", [8, np.int64(8), 8.0])
+def test_a_resampled_estimator_goes_on_learning(width):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    options = {"width": 16, "max_iter": 1, "learning_rate": 0.2, "random_state": 0, "rank": 4}
+    model = nr.MeanFieldRegressor(**options).fit(x, x[:, 0]).resample(width)
+    assert model.partial_fit(x, x[:, 0]).network_.widths == (8, 8)

@@ -170,3 +170,12 @@ def test_bad_input_is_one_message_that_names_it(message, call):
 @pytest.mark.parametrize("module", [optax_module, equinox_module])
 def test_the_examples_of_the_docstrings_run(module):
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("rate", ["a", None, lambda k: 0.1, 0.0, -1.0, float("nan"), 10**400, 1j])
+def test_rates_that_cannot_be_are_refused(rate):
+    network = nr.embeddings.Bidirectional(2, 3, rank=4).sample(8, 0)
+    with pytest.raises(nr.InvalidInput, match="^learning_rate: "):
+        mean_field(network, rate)
+    with pytest.raises(nr.InvalidInput, match="^schedules: "):
+        mean_field(network, 0.1, 0.5)

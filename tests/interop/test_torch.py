@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ import neuronal as nr
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 import neuronal.interop.torch as module  # noqa: E402
 from neuronal.interop.sequential import MODULES, Erf, Weighted  # noqa: E402
@@ -353,3 +355,90 @@ def test_bad_input_is_one_message_that_names_it(message, call):
 
 def test_the_examples_of_the_docstrings_run():
     assert doctest.testmod(module).failed == 0
+
+
+def plain_model():
+    return nn.Sequential(
+        nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 8, bias=False), nn.Tanh(),
+        nn.Linear(8, 1, bias=False),
+    )  # fmt: skip
+
+
+MORE = {
+    "forward hook": lambda m: m[2].register_forward_hook(lambda *a: 2 * a[2]),
+    "forward hook of an activation": lambda m: m[1].register_forward_hook(lambda *a: 2 * a[2]),
+    "forward hook of the model": lambda m: m.register_forward_hook(lambda *a: 2 * a[2]),
+    "pre-hook": lambda m: m[0].register_forward_pre_hook(lambda _, x: (2 * x[0],)),
+    "backward hook": lambda m: m[2].register_full_backward_hook(lambda _, g, h: g),
+    "old weight_norm": lambda m: nn.utils.weight_norm(m[2]),
+    "old spectral_norm": lambda m: nn.utils.spectral_norm(m[2]),
+    "new weight_norm": lambda m: nn.utils.parametrizations.weight_norm(m[2]),
+    "new spectral_norm": lambda m: nn.utils.parametrizations.spectral_norm(m[4]),
+    "pruning": lambda m: prune.l1_unstructured(m[2], "weight", 0.5),
+    "pruning of a bias": lambda m: prune.random_unstructured(m[0], "bias", 0.5),
+    "own forward": lambda m: setattr(m[2], "forward", lambda x: x),
+    "own forward of the model": lambda m: setattr(m, "forward", lambda x: x),
+    "weight by hand": lambda m: (
+        delattr(m[2], "weight"),
+        setattr(m[2], "weight", torch.ones(8, 8)),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("more", MORE)
+def test_modules_that_are_more_than_their_class_are_refused(more):
+    model = plain_model()
+    MORE[more](model)
+    for use in (from_torch, lambda m: bidirectional_(m, 0), lambda m: parameter_groups(m, 0.1)):
+        with pytest.raises(nr.InvalidInput, match=r"^model"):
+            use(model)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_weights_in_effect_are_read_once_the_hooks_are_removed():
+    model = plain_model()
+    nn.utils.weight_norm(model[2])
+    prune.l1_unstructured(model[4], "weight", 0.5)
+    with torch.no_grad():
+        model[2].weight_g *= 2
+    x = torch.ones(5, 3)
+    prediction = model(x).detach().numpy()
+    nn.utils.remove_weight_norm(model[2])
+    prune.remove(model[4], "weight")
+    np.testing.assert_allclose(from_torch(model)(np.ones((5, 4))), prediction, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pd.DataFrame(np.full((9, 3), np.nan)),
+        pd.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]}),
+        np.full((9, 3), np.inf),
+        torch.full((9, 3), torch.nan),
+        np.ones((9, 2)),
+        np.ones(3),
+        "inputs",
+    ],
+)
+def test_inputs_that_cannot_be_are_refused(inputs):
+    with pytest.raises(nr.InvalidInput, match="^inputs: "):
+        bidirectional_(plain_model(), 0, inputs=inputs)
+
+
+def test_inputs_of_a_frame_are_those_of_its_array():
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    weights = []
+    for inputs in (x, pd.DataFrame(x), torch.tensor(x), x.tolist()):
+        weights.append(bidirectional_(plain_model(), 0, inputs=inputs)[2].weight.detach().numpy())
+    assert all(np.array_equal(w, weights[0]) for w in weights)
+
+
+@pytest.mark.parametrize(
+    "rate", ["a", None, lambda k: 0.1, 0.0, -1.0, np.nan, 10**400, 1j, [0.1, 0.2]]
+)
+def test_rates_that_cannot_be_are_refused(rate):
+    with pytest.raises(nr.InvalidInput, match="^learning_rate: "):
+        parameter_groups(plain_model(), rate)
+    with pytest.raises(nr.InvalidInput, match="^schedules: "):
+        parameter_groups(plain_model(), 0.1, 0.5)

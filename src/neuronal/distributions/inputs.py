@@ -15,7 +15,7 @@ from scipy import special
 from .. import quadrature
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import require
+from ..checks import is_number, positive, require, whole
 from .facts import UNBOUNDED, FactsOfX
 
 Line = tuple[Float[np.ndarray, "g"], Float[np.ndarray, "g d"]]
@@ -54,10 +54,10 @@ class Uniform(Inputs):
 
     def __init__(self, low: float = -1.0, high: float = 1.0, dim: int = 1):
         require(
-            -math.inf < low < high < math.inf, f"low, high: takes low < high, got {low}, {high}"
+            is_number(low) and is_number(high) and low < high,
+            f"low, high: takes low < high, got {low}, {high}",
         )
-        require(dim >= 1, f"dim: takes 1 or more, got {dim}")
-        self.low, self.high, self.dimension = float(low), float(high), int(dim)
+        self.low, self.high, self.dimension = float(low), float(high), whole("dim", dim, 1)
 
     @property
     def dim(self) -> int:
@@ -101,9 +101,8 @@ class Gaussian(Inputs):
     std: float = eqx.field(static=True)
 
     def __init__(self, dim: int = 1, mean: float = 0.0, std: float = 1.0):
-        require(dim >= 1, f"dim: takes 1 or more, got {dim}")
         require(
-            math.isfinite(mean) and 0 < std < math.inf,
+            is_number(mean) and is_number(std) and std > 0,
             f"mean, std: take finite numbers, std > 0, got {mean}, {std}",
         )
         self.dimension, self.mean, self.std = int(dim), float(mean), float(std)
@@ -140,9 +139,7 @@ class Sphere(Inputs):
     radius: float = eqx.field(static=True)
 
     def __init__(self, dim: int, radius: float = 1.0):
-        require(dim >= 2, f"dim: takes 2 or more, got {dim}")
-        require(radius > 0, f"radius: takes a positive number, got {radius}")
-        self.dimension, self.radius = int(dim), float(radius)
+        self.dimension, self.radius = whole("dim", dim, 2), positive("radius", radius)
 
     @property
     def dim(self) -> int:

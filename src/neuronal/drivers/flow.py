@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ..checks import require
+from ..checks import is_whole, require
 from ..distributions import Samples
 from ..motion.motion import Motion
 from ..network import Network
@@ -81,7 +81,11 @@ def fields(
     """
     problem, law = trajectory.solved("SGD has no limit's fields")
     network = trajectory.network
-    require(1 <= layer <= network.depth - 1, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
+    require(
+        is_whole(layer, 1) and layer < network.depth,
+        f"layer: takes 1..{network.depth - 1}, got {layer!r}",
+    )
+    layer = int(layer)
     since, last = (float(t) for t in trajectory.times[[0, -1]])
     end = last if until is None else float(until)
     require(

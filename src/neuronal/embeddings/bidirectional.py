@@ -30,7 +30,7 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, is_whole, positive, require
+from ..checks import dimensions, is_whole, one_or_several, positive, require
 from ..kernels import Kernel, factored, matrix
 from . import features
 from .base import AbstractEmbedding, Latents
@@ -95,12 +95,12 @@ class Bidirectional(AbstractEmbedding):
             require(gain == "critical", f"gain: takes 'critical' or numbers, got {gain!r}")
             self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
-            given = (gain,) * (depth - 2) if isinstance(gain, int | float) else tuple(gain)
+            given = one_or_several("gain", gain, int(depth) - 2)
             require(
                 len(given) == depth - 2 and all(math.isfinite(g) and g > 0 for g in given),
                 f"gain: takes one positive number, or one a middle layer ({depth - 2})",
             )
-            self.gains = tuple(map(float, given))
+            self.gains = given
 
     @property
     def coefficients(self) -> Float[np.ndarray, "K"]:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import activations as activations_
@@ -27,7 +28,7 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, VIOLATED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, require
+from ..checks import dimensions, one_or_several, require
 from ..network import Network
 from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
 from .moments import gaussian
@@ -66,15 +67,10 @@ class IID(AbstractEmbedding):
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         depth = int(depth)
         self.activations = activations_.per_layer(activation, last_activation, depth)
-        first_mean: tuple[float, ...] = (0.0,)
-        self.means = (
-            first_mean + (float(mean),) * (depth - 1)
-            if isinstance(mean, int | float)
-            else tuple(map(float, mean))
-        )
-        self.stds = (
-            (float(std),) * depth if isinstance(std, int | float) else tuple(map(float, std))
-        )
+        self.means = one_or_several("mean", mean, depth)
+        if np.ndim(mean) == 0:
+            self.means = (0.0, *self.means[1:])
+        self.stds = one_or_several("std", std, depth)
         for name, values in (("mean", self.means), ("std", self.stds)):
             require(len(values) == depth, f"{name}: takes one number, or one a layer ({depth})")
             require(all(map(math.isfinite, values)), f"{name}: takes finite numbers, got {values}")
