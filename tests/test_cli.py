@@ -1,5 +1,9 @@
 """The command line: what it writes, and one message and exit code 2 for input it cannot use."""
 
+import os
+import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -117,3 +121,53 @@ def test_an_interrupt_says_how_to_go_on(call, tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "run", interrupted)
     code, _, err = call("run", written(tmp_path / "a.toml"))
     assert code == 130 and "--resume" in err
+
+
+TABLE = "a,b,y\n" + "".join(f"{i % 7},{i % 5},{i * i % 11}.5\n" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"problem": {"split_seed": -1}}, "split_seed"),
+        ({"problem": {"test_size": 0.99}}, "test_size"),
+        ({"problem": {"test_size": 1e-9, "task": "classification"}}, "target|test_size"),
+        ({"problem": {"target": "z"}}, "target"),
+        ({"problem": {"path": "."}}, "path"),
+        ({"problem": {"path": "a\0b.csv"}}, "path"),
+        ({"networks": {"widths": [4], "seeds": [2**32]}}, "seeds"),
+        ({"networks": {"widths": [4], "learning_rate": 1e-12}}, "learning_rate"),
+        ({"run": {"until": 1.0, "seed": 2**64}}, "run.seed"),
+        ({"run": {"until": 1e300}}, "learning_rate"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "couple", "sweep", "certify"])
+def test_input_that_cannot_be_used_gets_one_message(call, tmp_path, changes, names, command):
+    (tmp_path / "d.csv").write_text(TABLE)
+    problem = {"kind": "table", "path": "d.csv", "target": "y", **changes.get("problem", {})}
+    file = written(
+        tmp_path / "t.toml", **{**changes, "problem": problem, "limit": {"enabled": False}}
+    )
+    extra = ("--set", "run.records=4") if command == "sweep" else ()
+    code, _, err = call(command, file, *extra, "--out", tmp_path / "o")
+    assert code == 2 and "Traceback" not in err
+    assert re.search(names, err), err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_stops_nothing(tmp_path, encoding):
+    """A label and a title outside of it, printed by a real process and written as UTF-8."""
+    words = "Schicht \u03b5 \u2192 \u221e \u65e5\u672c"
+    system = CONTENT["systems"][0] | {"label": words}
+    file = tmp_path / "t.toml"
+    file.write_text(tomli_w.dumps(CONTENT | {"systems": [system]}), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "neuronal.cli", "run", file, "--out", tmp_path / "o"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert words in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    if encoding != "utf-8":
+        assert b"Schicht ?" in done.stdout

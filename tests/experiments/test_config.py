@@ -178,3 +178,36 @@ def test_a_mixture_has_one_output_a_class_under_cross_entropy():
     built = build(config.parse(content))
     assert built.systems[0].embedding.output_dim == 3
     assert 0 < built.infimum < built.constant_risk
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_changes_nothing(tmp_path, mark):
+    path = tmp_path / "e.toml"
+    path.write_bytes(mark + config.parse(BASE).to_toml().encode())
+    assert config.load(path) == config.parse(BASE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_a_file_in_another_encoding_is_refused(tmp_path, encoding):
+    path = tmp_path / "e.toml"
+    path.write_bytes(("title = '\u00e9'\n" + config.parse(BASE).to_toml()).encode(encoding))
+    with pytest.raises(nr.InvalidInput, match="e.toml: is not TOML in UTF-8"):
+        config.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"networks__seeds": [2**32]}, "networks.seeds[0]"),
+        ({"networks__seeds": [-1]}, "networks.seeds[0]"),
+        ({"run__seed": 2**32}, "run.seed"),
+        ({"run__seed": 2**64}, "run.seed"),
+        ({"networks__learning_rate": 1e-12}, "networks.learning_rate"),
+        ({"problem": {"kind": "wine", "split_seed": -1}}, "problem.split_seed"),
+        ({"problem": {"kind": "wine", "split_seed": 2**32}}, "problem.split_seed"),
+    ],
+)
+def test_seeds_and_steps_that_cannot_be_counted_are_refused(changes, field):
+    with pytest.raises(nr.InvalidInput, match="^[^\n]*$") as error:
+        config.parse(changed(**changes))
+    assert field in str(error.value)

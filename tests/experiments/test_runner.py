@@ -12,6 +12,8 @@ import xarray as xr
 import neuronal as nr
 from neuronal.experiments import checkpoints, parse, run
 from neuronal.experiments.build import build
+from neuronal.experiments.certify import certify_systems
+from neuronal.experiments.couple import couple_systems
 from neuronal.experiments.folder import atomically
 from neuronal.experiments.jobs import jobs, start, times
 from neuronal.kernels import Factored
@@ -314,3 +316,68 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path):
     path.write_bytes(b"rubbish")
     with pytest.raises(nr.InvalidInput, match=r"a\.npz.*cannot be read"):
         checkpoints.load(path)
+
+
+def written(path, factor=1.0, extra=""):
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.4f},{b:.4f},{factor * (a + b):.4f}{extra}" for a, b in rng.normal(size=(20, 2))]
+    path.write_text("\n".join(["a,b,y" + extra.replace("7", "z"), *rows]) + "\n")
+
+
+@pytest.fixture
+def on_data(tmp_path):
+    """An experiment on a table, its file, and a folder that holds its run."""
+    file, folder = tmp_path / "d.csv", tmp_path / "run"
+    written(file)
+    content = CONTENT | {
+        "problem": {"kind": "table", "path": str(file), "target": "y", "features": ["a", "b"]},
+        "systems": CONTENT["systems"][:1],
+        "limit": {"enabled": False},
+        "networks": {"widths": [4], "learning_rate": 0.1},
+        "run": {"until": 1.0, "records": 4, "checkpoints": 2},
+        "coupling": {"widths": [4, 8], "seeds": 2, "nodes": 8, "carried": 0, "records": 1},
+    }
+    run(parse(content), folder)
+    return parse(content), file, folder
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("factor", [2.0, -1.0, 1.0001])
+def test_data_edited_since_are_refused_by_name(on_data, factor, finished):
+    experiment, file, folder = on_data
+    if not finished:
+        (folder / "results.nc").unlink()
+        for path in (folder / "checkpoints").iterdir():
+            path.unlink()
+    written(file, factor)
+    for use in (
+        lambda: run(experiment, folder, resume=True),
+        lambda: couple_systems(experiment, folder),
+        lambda: certify_systems(experiment, folder=folder),
+    ):
+        with pytest.raises(nr.InvalidInput, match="d.csv.*edited since"):
+            use()
+    again = run(experiment, folder, overwrite=True)
+    np.testing.assert_array_equal(run(experiment, folder.parent / "new").risk, again.risk)
+
+
+def test_data_that_say_the_same_are_taken(on_data):
+    experiment, file, folder = on_data
+    written(file, extra=",7")  # a column that is not used
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    run(experiment, folder, resume=True)
+
+
+def test_a_coupling_alone_is_made_anew_of_edited_data(on_data):
+    experiment, file, folder = on_data
+    folder = folder.parent / "coupled"
+    couple_systems(experiment, folder)
+    written(file, 2.0)
+    with pytest.raises(nr.InvalidInput, match="holds a finished coupling|edited since"):
+        couple_systems(experiment, folder)
+    couple_systems(experiment, folder, overwrite=True)
+    run(experiment, folder, resume=True)
+
+
+def test_a_law_has_no_digest(whole):
+    assert not (whole[1] / "data.sha256").exists()

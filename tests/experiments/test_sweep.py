@@ -8,7 +8,7 @@ import tomli_w
 import xarray as xr
 
 import neuronal as nr
-from neuronal.experiments import parse, run
+from neuronal.experiments import load, parse, run
 from neuronal.experiments.sweep import points, setting, sweep
 
 CONTENT = {
@@ -114,3 +114,38 @@ def test_from_the_command_line(call, tmp_path):
     assert (tmp_path / "runs" / "tiny-sweep" / "sweep.nc").is_file()
     code, _, err = call("sweep", file, "--set", "systems.rank=1,x")
     assert code == 2 and "--set: systems.rank" in err
+
+
+def test_paths_of_data_are_those_of_the_experiments_file(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    home = tmp_path / "sub"
+    (home / "more").mkdir(parents=True)
+    for name in ("d.csv", "more/f.csv"):
+        rows = [f"{a},{b}" for a, b in rng.normal(size=(20, 2))]
+        (home / name).write_text("\n".join(["a,y", *rows]))
+    table = {"kind": "table", "path": "d.csv", "target": "y"}
+    (home / "e.toml").write_text(tomli_w.dumps(CONTENT | {"problem": table}))
+    monkeypatch.chdir(tmp_path)
+    experiment = load(home / "e.toml")
+    absolute = str(home / "d.csv")
+    for values in (["d.csv", "more/f.csv"], ["./d.csv", absolute], ["../sub/d.csv"]):
+        found = points(experiment, {"problem.path": values}, home)
+        paths = [point.experiment.problem.path for point in found]
+        assert paths == [str((home / value).resolve()) for value in values]
+    whole = points(experiment, {"problem": [table]}, home)
+    assert whole[0].experiment.problem.path == absolute
+
+
+def test_a_sweep_over_edited_data_is_refused(tmp_path):
+    file = tmp_path / "d.csv"
+    rows = "".join(f"{i},{i * i % 7}.5\n" for i in range(20))
+    file.write_text("a,y\n" + rows)
+    problem = {"kind": "table", "path": str(file), "target": "y"}
+    experiment = parse(CONTENT | {"problem": problem, "limit": {"enabled": False}})
+    settings = {"networks.learning_rate": [0.1, 0.2]}
+    sweep(experiment, settings, tmp_path / "s")
+    sweep(experiment, settings, tmp_path / "s")
+    file.write_text("a,y\n" + rows.replace("3,", "4,"))
+    with pytest.raises(nr.InvalidInput, match="d.csv.*edited since"):
+        sweep(experiment, settings, tmp_path / "s")
+    sweep(experiment, settings, tmp_path / "s", overwrite=True)

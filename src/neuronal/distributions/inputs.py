@@ -105,7 +105,7 @@ class Gaussian(Inputs):
             is_number(mean) and is_number(std) and std > 0,
             f"mean, std: take finite numbers, std > 0, got {mean}, {std}",
         )
-        self.dimension, self.mean, self.std = int(dim), float(mean), float(std)
+        self.dimension, self.mean, self.std = whole("dim", dim, 1), float(mean), float(std)
 
     @property
     def dim(self) -> int:

@@ -284,6 +284,7 @@ def locate(content: dict[str, Any], folder: Path) -> None:
     """Take a relative path of data from `folder`, in place."""
     problem = content.get("problem")
     if isinstance(problem, dict) and isinstance(problem.get("path"), str):
+        require("\0" not in problem["path"], "problem.path: holds a character that no path has")
         problem["path"] = str((folder / problem["path"]).resolve())
 
 
