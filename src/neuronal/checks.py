@@ -14,6 +14,7 @@ import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from .errors import InvalidInput
@@ -140,7 +141,7 @@ def all_finite(array: Array) -> bool:
 
 def is_known(value: PyTree) -> bool:
     """Whether arrays have values now, and are not inside a function that JAX transforms."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
 
 
 def as_numpy_if_free(array: Array) -> Array | np.ndarray:

@@ -130,7 +130,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     if named:
         frame = frame.reset_index(level=named, allow_duplicates=True)
         others = [name for name in frame.columns if name not in named]
-        frame = frame[[*others, *named]]
+        frame = pd.DataFrame(frame[[*others, *named]])
     frame.columns = pd.Index(map(str, frame.columns))
     return frame, list(frame.columns)
 
@@ -139,12 +139,12 @@ def _missing_numbers(column: pd.Series) -> np.ndarray:
     """Which cells are words for nothing in a column whose other cells are numbers or truths."""
     if pd.api.types.is_numeric_dtype(column) or not _is_text(column):
         return np.zeros(len(column), bool)
-    words = column.astype(str)
-    missing = words.isin(_MISSING).to_numpy()
+    words = column.to_numpy(str)
+    missing = np.isin(words, list(_MISSING))
     others = words[~missing & ~column.isna().to_numpy()]
-    truths = others.str.lower().isin(["true", "false"])
-    numbers = pd.to_numeric(others, errors="coerce").notna()
-    return missing if len(others) and bool(numbers.all() or truths.all()) else missing & False
+    truths = np.isin(np.char.lower(others), ["true", "false"])
+    numbers = ~np.isnan(np.asarray(pd.to_numeric(pd.Series(others), errors="coerce"), float))
+    return missing & (len(others) > 0 and bool(numbers.all() or truths.all()))
 
 
 def _is_text(column: pd.Series) -> bool:
