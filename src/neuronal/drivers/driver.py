@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,7 +71,7 @@ class State(NamedTuple):
     memory: dict[str, Any] | None = None
 
 
-Pace = dict[str, np.ndarray | Array]
+Pace = Mapping[str, np.ndarray | Array]
 """What a driver found on its way and uses again, such as the length of the next step, by name.
 
 It changes no more of a run than its tolerance allows, so that it is no part of a state; with it a

@@ -19,12 +19,13 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require
 from ...embeddings import AbstractEmbedding
+from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
 from ..driver import Driver, Report, Risk
 from ..recording import OnRecord, Prepared, record_times
-from ..storage import choose_kernel, network_as_factors
+from ..storage import choose_kernel, network_as_factors, ode_copies
 from ..trajectory import Trajectory
 from .accuracy import refined
 from .factored import factored_start
@@ -123,8 +124,8 @@ class ODESettings:
     solver: diffrax.AbstractSolver | AbstractStepper
     step: float | None
     data_nodes: int
-    max_steps: int
-    devices: Devices | None
+    max_steps: int = 1_000_000
+    devices: Devices | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -181,6 +182,10 @@ def start_of(
     kernel, why = choose_kernel(start, nodes, settings.kernel)
     over = mesh_for(settings.devices, start)
     if isinstance(start, AbstractEmbedding):
+        if kernel == "dense" and over is None:
+            instead = " of them, or kernel='factored'" if start.factored else " of them"
+            sizes = start.sizes(nodes, rule, key)
+            require_memory("nodes", sizes, ode_copies(settings.solver), instead=instead)
         sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
         network = sampled_over(start, sample, kernel, over)
         ensemble = f"{rule} nodes {network.widths}"
