@@ -119,12 +119,13 @@ def couple(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
     out: Out = None,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Couple networks of several widths with their limit, neuron by neuron.
 
     Distances of predictions, risks and weights, with the rates fitted in the width and in the
     learning rate, as the table [b]\\[coupling][/b] of the experiment asks. The folder holds
-    [b]coupling.nc[/b] and [b]coupling.html[/b].
+    [b]coupling.nc[/b] and [b]coupling.html[/b]. One that was interrupted goes on where it was.
     """
     from .experiments import load
     from .experiments.couple import couple_systems
@@ -133,15 +134,20 @@ def couple(
     experiment = load(file)
     folder = out or Path("runs") / experiment.name
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=_out, transient=True) as shown:
+    columns = (*columns, TimeRemainingColumn())
+    with Progress(*columns, console=_out, transient=True, disable=quiet) as shown:
         task = shown.add_task("solving the limit", total=1.0)
-        data = couple_systems(
-            experiment,
-            folder,
-            overwrite,
-            lambda words, share: shown.update(task, description=escape(words), completed=share),
-        )
+
+        def on_run(words: str, share: float) -> None:
+            shown.update(task, description=escape(words), completed=share)
+            if not quiet and not _out.is_terminal:
+                typer.echo(words)
+
+        with _ending(f"interrupted; the same command goes on from the runs in {folder}"):
+            data = couple_systems(experiment, folder, overwrite, on_run)
         path = page.write(data, folder)
+    if quiet:
+        return
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("system", style="bold")
     for head in ("distance", "flow to the limit, in n", "SGD to its flow, in ε"):

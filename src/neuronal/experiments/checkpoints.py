@@ -24,7 +24,7 @@ from .folder import atomically
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
 _PREVIOUS = ".previous.npz"
 _PARTS = ("f", "g", "s")
-_UNREADABLE = (
+UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -135,7 +135,7 @@ def load(path: Path) -> Checkpoint | None:
         checkpoint = Checkpoint(
             weights=weights, series=series, memory=memory or None, pace=pace or None, **meta
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"checkpoint {path.name!r} cannot be read") from error
     numbers = jax.tree.leaves((weights, memory, pace))
     if not all(np.isfinite(a).all() for a in numbers):

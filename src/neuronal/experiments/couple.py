@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import xarray as xr
 
-from ..theory.coupling import couple
+from ..theory.coupling import coupled
+from ..theory.systems import Run
 from . import results
-from .build import build
+from .build import Built, build
+from .checkpoints import UNREADABLE, RecoveryWarning
 from .config import Experiment
-from .folder import COUPLING, check_data, keep_data, prepare_coupling, write_config
+from .folder import (
+    CONFIG,
+    COUPLING,
+    COUPLING_RUNS,
+    atomically,
+    check_data,
+    keep_data,
+    locked,
+    prepare_coupling,
+    write_config,
+)
 
 
 def couple_systems(
@@ -22,6 +41,9 @@ def couple_systems(
     on_run: Callable[[str, float], None] | None = None,
 ) -> xr.Dataset:
     """Couple every system of an experiment and write the folder.
+
+    Each run is kept when it ends, so that a coupling that is killed goes on where it was when it is
+    called again, to the same bits.
 
     Args:
         folder: created if it is not there; may hold the run of the same experiment.
@@ -37,44 +59,85 @@ def couple_systems(
         DivergenceError: a run left the finite numbers.
     """
     folder = Path(folder)
-    prepare_coupling(experiment, folder, overwrite)
-    section = experiment.coupling
-    found: list[xr.Dataset] = []
-    with jax.enable_x64(experiment.run.precision == "float64"):
+    with locked(folder), jax.enable_x64(experiment.run.precision == "float64"):
+        prepare_coupling(experiment, folder, overwrite)
         built = build(experiment)
         check_data(experiment, built.digest, folder)
-        for i, system in enumerate(built.systems):
+        if not (folder / CONFIG).exists():
+            write_config(experiment, folder)
+        data = _coupled(experiment, built, folder, on_run)
+        write_config(experiment, folder)
+        keep_data(experiment, built.digest, folder)
+        results.write(data, folder / COUPLING)
+        shutil.rmtree(folder / COUPLING_RUNS, ignore_errors=True)
+    return data
 
-            def tell(words: str, share: float, i: int = i, label: str = system.label) -> None:
-                if on_run:
-                    on_run(f"{label}, {words}", (i + share) / len(built.systems))
 
-            coupling = couple(
-                system.problem,
-                system.embedding,
-                section.widths,
-                section.learning_rates,
-                section.until or experiment.run.until,
-                experiment.run.seed,
-                seeds=section.seeds,
-                batch_size=section.batch_size,
-                nodes=section.nodes,
-                rule=section.rule,
-                carried=section.carried,
-                rtol=section.rtol,
-                atol=section.atol,
-                save_at=section.records,
-                data_nodes=experiment.limit.data_nodes,
-                progress=tell,
-            )
-            found.append(coupling.data)
+def _coupled(
+    experiment: Experiment,
+    built: Built,
+    folder: Path,
+    on_run: Callable[[str, float], None] | None,
+) -> xr.Dataset:
+    section = experiment.coupling
+    found: list[xr.Dataset] = []
+    runs = folder / COUPLING_RUNS / _digest(experiment, built)
+    for i, system in enumerate(built.systems):
+
+        def tell(words: str, share: float, i: int = i, label: str = system.label) -> None:
+            if on_run:
+                on_run(f"{label}, {words}", (i + share) / len(built.systems))
+
+        data, _ = coupled(
+            system.problem,
+            system.embedding,
+            section.widths,
+            section.learning_rates,
+            section.until or experiment.run.until,
+            experiment.run.seed,
+            seeds=section.seeds,
+            batch_size=section.batch_size,
+            nodes=section.nodes,
+            rule=section.rule,
+            carried=section.carried,
+            rtol=section.rtol,
+            atol=section.atol,
+            save_at=section.records,
+            data_nodes=experiment.limit.data_nodes,
+            progress=tell,
+            kept_runs=partial(_kept, runs, f"system{i}"),
+        )
+        found.append(data)
     labels = [system.label for system in built.systems]
     data: xr.Dataset = xr.concat(
         found, xr.Variable("system", labels), join="outer", coords="minimal"
     )
     data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
     data.attrs |= results.attributes(experiment)
-    write_config(experiment, folder)
-    keep_data(experiment, built.digest, folder)
-    results.write(data, folder / COUPLING)
     return data
+
+
+def _digest(experiment: Experiment, built: Built) -> str:
+    """Of all that the runs of a coupling depend on."""
+    content = experiment.model_dump(mode="json", exclude={"title", "description", "name"})
+    return hashlib.sha256(f"{json.dumps(content)}{built.digest}".encode()).hexdigest()[:16]
+
+
+def _kept(folder: Path, system: str, name: str, make: Callable[[], Run]) -> Run:
+    """A run read from the folder, or made and kept there."""
+    path = folder / f"{system}-{name}.npz"
+    if path.is_file():
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                layers = [data[f"weights_{i}"] for i in range(int(data["layers"]))]
+                return Run(data["loss"], data["predictions"], layers)
+        except UNREADABLE:
+            warnings.warn(
+                f"{path.name} cannot be read; its run is made anew", RecoveryWarning, stacklevel=2
+            )
+    run = make()
+    arrays = {f"weights_{i}": layer for i, layer in enumerate(run.weights)}
+    arrays |= {"loss": run.loss, "predictions": run.predictions}
+    words: Any = {"layers": np.asarray(len(run.weights)), **arrays}
+    atomically(path, lambda file: np.savez(file, **words))
+    return run

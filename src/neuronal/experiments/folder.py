@@ -30,6 +30,8 @@ CERTIFICATE = "certificate.json"
 CERTIFICATE_MD = "certificate.md"
 COUPLING = "coupling.nc"
 COUPLING_PAGE = "coupling.html"
+COUPLING_RUNS = "coupling-runs"
+"""The folder of the runs of a coupling that is not finished."""
 SWEEP = "sweep.nc"
 LOCK = ".lock"
 PARTIAL = ".partial"
@@ -77,6 +79,8 @@ def prepare_coupling(experiment: Experiment, folder: Path, overwrite: bool) -> N
         overwrite or not (folder / COUPLING).exists(),
         f"--out: {str(folder)!r} holds a finished coupling; take another --out, or --overwrite",
     )
+    if overwrite:
+        shutil.rmtree(folder / COUPLING_RUNS, ignore_errors=True)
     if overwrite and not (folder / CHECKPOINTS).exists() and not (folder / RESULTS).exists():
         (folder / DATA).unlink(missing_ok=True)  # of the coupling alone, which is made anew
 

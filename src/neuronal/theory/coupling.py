@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -118,6 +119,61 @@ def couple(
         InvalidInput: arguments that do not fit.
         DivergenceError: a run left the finite numbers.
     """
+    data, limit = coupled(
+        problem,
+        embedding,
+        widths,
+        learning_rate,
+        until,
+        key,
+        seeds=seeds,
+        batch_size=batch_size,
+        nodes=nodes,
+        rule=rule,
+        carried=carried,
+        rtol=rtol,
+        atol=atol,
+        save_at=save_at,
+        data_nodes=data_nodes,
+        progress=progress,
+    )
+    assert limit.trajectory is not None  # made here
+    return Coupling(data, limit.trajectory)
+
+
+Kept = Callable[[str, Callable[[], Run]], Run]
+"""Given a run's name and how to make it: the run, made or from where it was kept before."""
+
+
+def _made(name: str, make: Callable[[], Run]) -> Run:
+    return make()
+
+
+def coupled(
+    problem: Problem,
+    embedding: AbstractEmbedding,
+    widths: Sequence[int],
+    learning_rate: float | Sequence[float],
+    until: float,
+    key: PRNGKeyArray | int,
+    *,
+    seeds: int,
+    batch_size: int,
+    nodes: int,
+    rule: str,
+    carried: int,
+    rtol: float,
+    atol: float,
+    save_at: int | ArrayLike | None,
+    data_nodes: int,
+    progress: bool | Callable[[str, float], None],
+    kept_runs: Kept = _made,
+) -> tuple[xr.Dataset, Run]:
+    """`couple`'s dataset and its limit, of runs that may have been made before.
+
+    Args:
+        kept_runs: called for every run.
+    """
     require(len(widths) > 0 and min(widths) >= 1, f"widths: takes integers >= 1, got {widths}")
     require(seeds >= 1, f"seeds: takes 1 or more, got {seeds}")
     require(carried >= 0, f"carried: takes 0 or more, got {carried}")
@@ -140,31 +196,34 @@ def couple(
     )
     data = _empty(rates, widths, seeds, times, embedding.depth, carried)
     say = print if progress is True else progress or None
-    limit, done, total = systems.limit(0), 0, seeds * len(widths) * len(rates)
+    limit = kept_runs("limit-seed0", lambda: systems.limit(0))
+    done, total = 0, seeds * len(widths) * len(rates)
     for s in range(seeds):
         if carried and s > 0:  # one that carries no neurons is the same for every seed
-            limit = systems.limit(s)
-        data["risk_limit"][:] = limit.trajectory.loss
+            limit = kept_runs(f"limit-seed{s}", partial(systems.limit, s))
+        data["risk_limit"][:] = limit.loss
         for n in widths:
             network, kept = systems.network(n, s), min(n, carried)
-            flow = systems.flow(network, kept)
-            data["risk_flow"].loc[{"width": n, "seed": s}] = flow.trajectory.loss
-            for eps in rates:
-                sgd = systems.sgd(network, eps, s, kept)
+            name = f"width{n}-seed{s}"
+            flow = kept_runs(f"flow-{name}", partial(systems.flow, network, kept))
+            data["risk_flow"].loc[{"width": n, "seed": s}] = flow.loss
+            for k, eps in enumerate(rates):
+                make = partial(systems.sgd, network, eps, s, kept)
+                sgd = kept_runs(f"sgd{k}-{name}", make)
                 place = {"learning_rate": eps, "width": n, "seed": s}
                 runs = {"sgd": sgd, "flow": flow, "limit": limit}
                 _record(data, place, runs, law.weights, kept)
                 done += 1
                 if say:
                     say(_words(data, place), done / total)
-    return Coupling(data, limit.trajectory)
+    return data, limit
 
 
 def _record(
     data: xr.Dataset, place: dict[str, float], runs: dict[str, Run], weights: Array, kept: int
 ) -> None:
     """Write SGD's risks and the distances of every pair of runs to their place."""
-    data["risk_sgd"].loc[place] = runs["sgd"].trajectory.loss
+    data["risk_sgd"].loc[place] = runs["sgd"].loss
     for pair in PAIRS:
         a, b = (runs[name] for name in pair.split("-"))
         for name, distance in distances(a, b, weights, kept).items():

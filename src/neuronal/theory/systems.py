@@ -7,7 +7,7 @@ each layer, the weights. The limit carries these neurons behind its own nodes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,19 @@ from .rates import rms
 
 @dataclass
 class Run:
-    """A trajectory, and at each record its predictions `(m, k)` and its weights compared."""
+    """What is compared of a run, at each record.
 
-    trajectory: Trajectory
-    predictions: list[Array] = field(default_factory=list)
-    weights: list[list[np.ndarray]] = field(default_factory=list)
+    Attributes:
+        loss: the risk, `(T,)`.
+        predictions: on the law of X, `(T, m, k)`.
+        weights: of each layer, among the neurons compared, `(T, ...)`; none if none are compared.
+        trajectory: the run itself; None of one that was read from a file.
+    """
+
+    loss: Float[np.ndarray, "T"]
+    predictions: Float[np.ndarray, "T m k"]
+    weights: list[Float[np.ndarray, "T _ _"]]
+    trajectory: Trajectory | None = None
 
 
 @dataclass(frozen=True)
@@ -110,25 +118,23 @@ def distances(a: Run, b: Run, weights: Array, kept: int) -> dict[str, float | np
     Args:
         weights: of the samples, `(m,)`.
     """
-    p, q = jnp.stack(a.predictions), jnp.stack(b.predictions)
+    p, q = jnp.asarray(a.predictions), jnp.asarray(b.predictions)
     found: dict[str, float | np.ndarray] = {
         "prediction": float(jnp.max(jnp.sqrt(jnp.sum((p - q) ** 2, axis=2) @ weights))),
-        "risk": float(np.max(np.abs(a.trajectory.loss - b.trajectory.loss))),
+        "risk": float(np.max(np.abs(a.loss - b.loss))),
     }
     if kept:
-        gaps = [
-            [np.abs(u - v) for u, v in zip(_first(ws, kept), _first(vs, kept), strict=True)]
-            for ws, vs in zip(a.weights, b.weights, strict=True)
-        ]
-        found["weight_max"] = np.max([[g.max() for g in layers] for layers in gaps], axis=0)
-        found["weight_rms"] = np.max([[rms(g) for g in layers] for layers in gaps], axis=0)
+        pairs = zip(_first(a.weights, kept), _first(b.weights, kept), strict=True)
+        gaps = [np.abs(u - v) for u, v in pairs]
+        found["weight_max"] = np.asarray([np.max(layer) for layer in gaps])
+        found["weight_rms"] = np.asarray([max(map(rms, layer)) for layer in gaps])
     return found
 
 
 def _first(weights: list[np.ndarray], kept: int) -> list[np.ndarray]:
     """The weights among the first `kept` neurons; inputs and outputs are all kept."""
     first, *middle, last = weights
-    return [first[:kept], *(w[:kept, :kept] for w in middle), last[:kept]]
+    return [first[:, :kept], *(w[:, :kept, :kept] for w in middle), last[:, :kept]]
 
 
 def _first_or_none(kept: int) -> slice | None:
@@ -137,14 +143,16 @@ def _first_or_none(kept: int) -> slice | None:
 
 def _watched(run: Callable[..., Trajectory], x: Array, kept: slice | None) -> Run:
     """A run with its predictions, and its weights among the neurons `kept`, at each record."""
-    predictions: list[Array] = []
+    predictions: list[np.ndarray] = []
     weights: list[list[np.ndarray]] = []
 
     def watch(t: float, loss: float, network: Network) -> None:
-        predictions.append(network(x))
+        predictions.append(np.asarray(network(x)))
         if kept is not None:
             first, *middle, last = network.matrices
             inner = [w[kept, kept] for w in middle]
             weights.append([np.asarray(w) for w in (first[kept], *inner, last[kept])])
 
-    return Run(run(progress=watch), predictions, weights)
+    trajectory = run(progress=watch)
+    layers = [np.stack(layer) for layer in zip(*weights, strict=True)]
+    return Run(trajectory.loss, np.stack(predictions), layers, trajectory)
