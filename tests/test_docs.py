@@ -126,3 +126,17 @@ def test_the_paper_is_cited_as_in_citation():
     )
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.startswith(f"# {project['name']}\n\n{project['description']}:")
+
+
+def test_the_risks_told_of_transfer_are_those_measured():
+    text = (ROOT / "docs" / "guide" / "transfer.md").read_text(encoding="utf-8")
+    told = re.findall(r"\d\.\de-4", " ".join(text.split()))
+    risk = {
+        (p["kind"], p["width"], p["depth"]): p["risk"]
+        for p in FIGURES["record"]("transfer")["points"]
+    }
+    wide = [risk[kind, 1024, 3] for kind in ("mup", "standard", "ours")]
+    deep = [risk[kind, 512, 32] for kind in ("mup", "standard", "ours")]
+    assert len(told) == 6
+    assert list(map(float, told[3:])) == pytest.approx(deep, rel=0.02)
+    assert list(map(float, told[:3])) == pytest.approx(wide, rel=0.15)  # "about": of three widths
