@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -58,7 +59,10 @@ def report(name: str, claim: str, rows: Sequence[dict], notes: str = "", **more:
     RESULTS.mkdir(exist_ok=True)
     record = {"claim": claim, "machine": machine(), "rows": list(rows), "notes": notes}
     record |= more
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, default=float) + "\n")
+    text = json.dumps(record, indent=1, default=float)
+    # Lists of numbers on one line each; no string holds a new line.
+    text = re.sub(r'\[\n[^][{}"]*\]', lambda found: " ".join(found[0].split()), text)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
 
 
 def show(name: str, claim: str, rows: Sequence[dict], notes: str = "") -> None:

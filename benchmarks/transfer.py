@@ -6,24 +6,21 @@ factors of 2: from the best rate of the size before, in both directions until th
 either side. All have the same input scale; a seed is the same samples at every size.
 `python -m benchmarks.transfer ours` (or `standard`, `mup`) renews that kind alone; `missing` runs the
 sizes that the results lack. Each size is written as it is found, so that a run cut short loses one.
+`docs/figures.py` draws the picture of the documentation from what is written.
 """
 
 from __future__ import annotations
 
 import json
-import pathlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
 import jax
-import matplotlib as mpl
 import numpy as np
 import torch
 
 import neuronal as nr
-from benchmarks.transfer_plot import risks_by_rate
-from neuronal.report import style
 
 from .common import RESULTS, report, target_1d
 
@@ -32,7 +29,6 @@ WIDTHS, DEPTHS = (64, 256, 1024, 4096, 8192), (3, 4, 8, 16, 32)
 DEPTH, WIDTH = 3, 512  # while the other one moves
 SEEDS, WIDE_SEEDS, WIDE = 3, 2, 4096
 START = {"ours": 1.6, "standard": 0.1, "mup": 0.4}
-FIGURE = pathlib.Path(__file__).parents[1] / "docs" / "assets" / "transfer.png"
 
 
 LAW = nr.distributions.Regression(
@@ -219,9 +215,6 @@ def tell(points: list[dict]) -> None:
         "column is the excess with the first size's best rate, where the scan came by it",
         points=points,
     )
-    mpl.use("agg")
-    with style.using(style.LIGHT):
-        risks_by_rate(points, style.LIGHT, WIDTH).savefig(FIGURE, dpi=200, facecolor="white")
 
 
 if __name__ == "__main__":

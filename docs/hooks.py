@@ -1,4 +1,4 @@
-"""MkDocs hooks: tables made from `benchmarks/results/*.json`, and the changelog.
+"""MkDocs hooks: tables made from `benchmarks/results/*.json`, the changelog, links of notebooks.
 
 `python docs/hooks.py` writes the README's table of figures anew from the same files.
 """
@@ -7,17 +7,31 @@ from __future__ import annotations
 
 import ast
 import json
+import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 MARK = re.compile(r"^<!-- (benchmarks|benchmark|include): ?(\S*) -->$", re.MULTILINE)
+LINK = re.compile(r'(?<=href=")([^":?#]+\.(?:md|ipynb))(?=["#])')
 
 
 def on_page_markdown(markdown: str, **_) -> str:
     """Replace the marks of a page by what they name."""
     return MARK.sub(lambda match: MARKS[match[1]](match[2]), markdown)
+
+
+def on_page_content(html: str, page: Any, files: Any, **_) -> str:
+    """Let links to sources lead to their pages: MkDocs does so in Markdown, not in notebooks."""
+
+    def address(link: re.Match) -> str:
+        source = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), link[1]))
+        target = files.get_file_from_path(source)
+        return link[1] if target is None else target.url_relative_to(page.file)
+
+    return LINK.sub(address, html)
 
 
 def benchmark(name: str) -> str:

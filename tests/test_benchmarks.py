@@ -1,11 +1,17 @@
-"""The benchmark of devices runs on whatever there is; that of transfer, what its table lacks."""
+"""The benchmark of devices runs on what there is, that of transfer what it lacks; figures are the code's."""
+
+import json
+import tomllib
 
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 
 from benchmarks import __main__ as command
-from benchmarks import common, gpu
+from benchmarks import common, gpu, regression_1d
+from neuronal.experiments import load, parse
+from neuronal.experiments.examples import example
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +81,45 @@ def test_transfer_runs_the_sizes_missing_each_from_the_best_rate_of_the_size_bef
     known += [point("ours", 4096, 3, 9.0)]  # of another kind
     assert len(list(transfer.scans("mup", known))) == 3
     assert asked == [(4096, 3, 0.2), (8192, 3, 0.1), (512, 16, 0.1)]
+
+
+def kept(name):
+    return json.loads((common.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def curves():
+    return xr.Dataset.from_dict(kept("regression_1d")["curves"])
+
+
+def test_the_example_begins_as_its_curves_that_are_kept(curves):
+    """Its deepest system to the first record. If not: python -m benchmarks regression_1d."""
+    experiment = load(example("regression_1d"))
+    assert curves.attrs["configuration"] == experiment.to_toml()
+    given = tomllib.loads(experiment.to_toml())
+    given["systems"] = given["systems"][-1:]
+    given["networks"] |= {"widths": [64], "seeds": [0]}
+    given["run"] |= {"until": 2 * float(curves.time[1]), "records": 2}
+    now = regression_1d.measured(parse(given, "shortened")).isel(time=[0, 1])
+    before = curves.isel(time=[0, 1]).sel(system=now.system, width=now.width, seed=now.seed)
+    for name in ("risk", "limit_risk"):
+        np.testing.assert_allclose(now[name], before[name], rtol=2e-3)
+        assert np.ptp(before[name].values) > 0.01  # what is compared has moved
+
+
+@pytest.mark.slow
+def test_the_example_ends_as_its_curves_that_are_kept(curves):
+    now = regression_1d.measured(load(example("regression_1d")))
+    for name in ("risk", "limit_risk"):
+        np.testing.assert_allclose(np.log(now[name]), np.log(curves[name]), atol=0.1)
+
+
+def test_the_rates_kept_of_transfer_are_those_of_the_code():
+    """One of its runs again. If it is another: python -m benchmarks transfer."""
+    pytest.importorskip("torch")
+    from benchmarks import transfer
+
+    points = kept("transfer")["points"]
+    point = next(p for p in points if (p["kind"], p["width"], p["depth"]) == ("ours", 64, 3))
+    at = point["rates"].index(point["best"])
+    assert transfer.ours(64, 3, point["best"], 0) == pytest.approx(point["risks"][at][0], rel=0.02)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import mktestdocs
 import pytest
+import yaml
+from matplotlib.testing.compare import compare_images
 from pydantic import BaseModel
 
+import neuronal
 from neuronal.experiments import examples as bundled
 from neuronal.experiments.config import Experiment, parse
 
@@ -80,3 +83,60 @@ def test_the_figures_of_the_readme_are_those_measured():
     hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert hooks["with_figures"](text) == text
+
+
+FIGURES = runpy.run_path(str(ROOT / "docs" / "figures.py"))
+
+
+@pytest.mark.parametrize("name", FIGURES["FIGURES"])
+def test_the_pictures_are_drawn_from_what_was_measured(name, tmp_path):
+    """If they are not: python docs/figures.py."""
+    FIGURES["draw"](name, tmp_path / name)
+    assert compare_images(str(ROOT / "docs" / "assets" / name), str(tmp_path / name), tol=1) is None
+
+
+def test_every_picture_of_a_page_is_drawn():
+    shown = {
+        Path(address).name
+        for page in PAGES
+        for address in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == set(FIGURES["FIGURES"])
+    assert {path.name for path in (ROOT / "docs" / "assets").glob("*.*g")} == shown
+
+
+def test_the_paper_is_cited_as_in_citation():
+    """Its title and year wherever a page names it; the version and licence are the package's."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    paper = cited["preferred-citation"]
+    names = [author["family-names"] for author in paper["authors"]]
+    for page in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        text = " ".join(page.read_text(encoding="utf-8").replace("*", "").split())
+        assert f"{paper['title']} ({paper['year']})" in text, named(page)
+        assert all(name in text for name in names)
+    for page in PAGES:
+        text = " ".join(page.read_text(encoding="utf-8").split())
+        years = re.findall(rf"{names[0]} and {names[1]} \((\d+)\)", text)
+        assert set(years) <= {str(paper["year"])}, named(page)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert cited["version"] == neuronal.__version__
+    assert cited["license"] == project["license"]
+    assert cited["title"] == f"{project['name']}: {project['description']}".replace(
+        " The ", " the "
+    )
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith(f"# {project['name']}\n\n{project['description']}:")
+
+
+def test_the_risks_told_of_transfer_are_those_measured():
+    text = (ROOT / "docs" / "guide" / "transfer.md").read_text(encoding="utf-8")
+    told = re.findall(r"\d\.\de-4", " ".join(text.split()))
+    risk = {
+        (p["kind"], p["width"], p["depth"]): p["risk"]
+        for p in FIGURES["record"]("transfer")["points"]
+    }
+    wide = [risk[kind, 1024, 3] for kind in ("mup", "standard", "ours")]
+    deep = [risk[kind, 512, 32] for kind in ("mup", "standard", "ours")]
+    assert len(told) == 6
+    assert list(map(float, told[3:])) == pytest.approx(deep, rel=0.02)
+    assert list(map(float, told[:3])) == pytest.approx(wide, rel=0.15)  # "about": of three widths

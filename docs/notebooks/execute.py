@@ -59,6 +59,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
     kernel = {
         "kernel_manager_class": ThisKernel,
         "timeout": SECONDS,
+        "coalesce_streams": True,
         "resources": where,
     }
     NotebookClient(notebook, **kernel).execute(

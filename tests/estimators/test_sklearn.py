@@ -4,6 +4,7 @@ import doctest
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neuronal as nr
-from neuronal.estimators.training import RATES, Stopped, Watch
+from neuronal.estimators.training import RATES, Stopped, Training, Trial, Watch
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 2))
@@ -131,6 +132,29 @@ def test_the_rate_found_belongs_to_no_width():
         for n in (32, 48, np.inf)
     ]
     assert len(set(rates)) == 1 and rates[0] in RATES
+
+
+def test_the_mean_of_all_trials_decides_between_the_best_rate_and_its_neighbours(monkeypatch):
+    """One run is noisy: on the digits it alone lost a point of accuracy at width 32, mean over 16 seeds."""
+    ran = []
+
+    def sgd(self, law, network, rate, steps, key):
+        ran.append((law, RATES.index(rate)))
+        if ran[-1] == (1, 6):
+            raise nr.DivergenceError("", 0.0)
+        return SimpleNamespace(network=ran[-1])
+
+    risks = [[9, 8, 7, 6, 5, 4, 4.5, 5], [0, 0, 0, 0, 1, 4, 0, 0], [0, 0, 0, 0, 4, 4, 0, 0]]
+    monkeypatch.setattr(Training, "sgd", sgd)
+    monkeypatch.setattr(
+        "neuronal.estimators.training.mean_loss", lambda network, _: risks[network[0]][network[1]]
+    )
+    training = Training(nr.losses.Squared(), 3, True, 1.0, 32, 0.0)
+    trials = [Trial(law, (), None) for law in range(3)]
+    assert training.find_rate(trials, None, 1) == RATES[4]
+    assert sorted(ran) == [(0, i) for i in range(8)] + [
+        (law, i) for law in (1, 2) for i in (4, 5, 6)
+    ]
 
 
 def test_a_rate_found_too_large_for_a_width_is_halved(monkeypatch):

@@ -25,7 +25,7 @@ from ..network import Network
 from ..widths.resample import resample
 from .parameters import is_limit
 from .samples import Rows, biased
-from .training import SEARCH_WIDTH, State, Stopped, Training, Watch, narrowed
+from .training import SEARCH_WIDTH, State, Stopped, Training, Trial, Watch, narrowed
 
 _ROWS = 512
 """Rows predicted at once, always, so that it compiles once and a row's result depends on no other."""
@@ -36,6 +36,8 @@ _HALVINGS = 4
 _SEARCH_SHARE = 0.2
 """Of the samples, held out in the search for a rate, if there are `_LEAST_TO_SPLIT`."""
 _LEAST_TO_SPLIT = 10
+_TRIALS = 3
+"""Runs by whose mean risk the best rate and its neighbours are compared, each with other samples held out."""
 
 
 class MeanFieldEstimator(BaseEstimator):
@@ -52,9 +54,10 @@ class MeanFieldEstimator(BaseEstimator):
         rank: of the embedding.
         activation: of the hidden layers, a name or an `Activation`.
         learning_rate: $\epsilon$, the MF time of a step. If left out it is found at width
-            32, by the risk on a fifth of the samples held out, among factors of 2, and serves
-            the width asked for: a rate in mean-field time belongs to no width. Since
-            `max_iter` fixes the steps it settles how long, in MF time, a run is.
+            32, by the risk on a fifth of the samples held out, among factors of 2 (the best
+            and its neighbours by the mean of three such runs), and serves the width asked
+            for: a rate in mean-field time belongs to no width. Since `max_iter` fixes the
+            steps it settles how long, in MF time, a run is.
         alpha: $\lambda$ of weight decay, for all layers, in MF time (`neuronal.Problem`): like the rate
             it belongs to no width.
         batch_size: samples per step, drawn by their weights, with replacement.
@@ -211,13 +214,17 @@ class MeanFieldEstimator(BaseEstimator):
         return state
 
     def _find_rate(self, training: Training, state: State, samples: Rows, narrow: Network) -> float:
-        kept = held_out = samples
-        if len(samples.x) >= _LEAST_TO_SPLIT:
-            kept, held_out = samples.split(_SEARCH_SHARE, state.seed)
-        laws = [part.law(state.inputs, state.targets) for part in (kept, held_out)]
-        steps = training.steps(len(samples.x), int(self.max_iter))
-        key = jax.random.key(state.seed)
-        return training.find_rate(laws[0], Samples(*laws[1].quadrature(1)), narrow, steps, key)
+        trials = []
+        for trial in range(_TRIALS):
+            kept = held_out = samples
+            if len(samples.x) >= _LEAST_TO_SPLIT:
+                kept, held_out = samples.split(_SEARCH_SHARE, state.seed + trial)
+            law, others = (part.law(state.inputs, state.targets) for part in (kept, held_out))
+            key = jax.random.fold_in(jax.random.key(state.seed), trial)
+            trials.append(Trial(law, Samples(*others.quadrature(1)), key))
+        return training.find_rate(
+            trials, narrow, training.steps(len(samples.x), int(self.max_iter))
+        )
 
     def _run(
         self,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -23,6 +26,14 @@ RATES = transfer.RATES[:8]
 """Factors of 2, 0.025 to 3.2."""
 _RTOL = 1e-3
 _ATOL = 1e-5
+
+
+class Trial(NamedTuple):
+    """What a rate is tried on: samples to train on, others held out, and the key of SGD's draws."""
+
+    law: Empirical
+    held_out: Samples
+    key: PRNGKeyArray
 
 
 class Stopped(Exception):
@@ -170,25 +181,30 @@ class Training:
             progress=watch or False,
         )
 
-    def find_rate(
-        self, law: Empirical, held_out: Samples, network: Network, steps: int, key: PRNGKeyArray
-    ) -> float:
+    def find_rate(self, trials: Sequence[Trial], network: Network, steps: int) -> float:
         """The rate of `RATES` with the least risk on samples held out; `network` may be narrow.
 
-        Rates are tried as `transfer.ascend` does.
+        Rates are tried as `transfer.ascend` does in the first trial. The best one and its neighbours
+        are too near to be told apart by one run: the mean over all trials decides among them.
 
         Raises:
             InvalidInput: even the smallest diverges.
         """
 
-        def risk(rate: float) -> float:
+        @cache
+        def risk(rate: float, trial: int) -> float:
+            law, held_out, key = trials[trial]
             try:
                 run = self.sgd(law, network, rate, steps, key)
             except DivergenceError:
                 return np.inf
             return float(mean_loss(run.network, self.loss, *held_out))
 
-        return transfer.ascend(risk, RATES)
+        def mean_risk(rate: float) -> float:
+            return float(np.mean([risk(rate, trial) for trial in range(len(trials))]))
+
+        best = RATES.index(transfer.ascend(lambda rate: risk(rate, 0), RATES))
+        return min(RATES[max(best - 1, 0) : best + 2], key=mean_risk)
 
 
 def narrowed(network: Network, width: int = SEARCH_WIDTH) -> Network:

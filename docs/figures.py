@@ -1,0 +1,70 @@
+"""Draw the pictures of the documentation anew, from `benchmarks/results/*.json` alone.
+
+`python docs/figures.py` writes those of `docs/assets/`. A test draws them and compares.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib.figure import Figure
+
+from neuronal.report import plots, style
+from neuronal.report.style import Theme
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSETS = ROOT / "docs" / "assets"
+DPI = 200
+
+sys.path.insert(0, str(ROOT))
+from benchmarks.transfer_plot import risks_by_rate  # noqa: E402
+
+
+def record(name: str) -> dict:
+    """What a benchmark left."""
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def example() -> xr.Dataset:
+    """The curves of the bundled example, as its report has them."""
+    return xr.Dataset.from_dict(record("regression_1d")["curves"])
+
+
+def excess(theme: Theme) -> Figure:
+    return plots.excess(example(), theme)
+
+
+def predictions(theme: Theme) -> Figure:
+    return plots.predictions(example(), theme)
+
+
+def transfer(theme: Theme) -> Figure:
+    points = record("transfer")["points"]
+    (width,) = {point["width"] for point in points if point["depth"] > 3}
+    return risks_by_rate(points, theme, width)
+
+
+FIGURES: dict[str, Callable[[Theme], Figure]] = {
+    "regression_1d.png": excess,
+    "regression_1d_predictions.png": predictions,
+    "transfer.png": transfer,
+}
+
+
+def draw(name: str, path: Path) -> None:
+    """Write one picture, without the versions of what drew it."""
+    with style.using(style.LIGHT):
+        figure = FIGURES[name](style.LIGHT)
+        figure.savefig(path, dpi=DPI, facecolor="white", metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    mpl.use("agg")
+    for name in FIGURES:
+        draw(name, ASSETS / name)
