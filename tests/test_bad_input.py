@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.checks import ode_solver
+from neuronal.drivers.ode.stepper import check_solver
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
 NAN, INF = float("nan"), float("inf")
@@ -245,21 +245,24 @@ SOLVERS = [
     (diffrax.Euler(), False),
     (diffrax.LeapfrogMidpoint(), False),
     (diffrax.Tsit5, True),
+    (diffrax.Euler, False),
     ("tsit5", True),
-    (None, True),
+    ("", True),
+    (0, True),
 ]
 
 
 @pytest.mark.parametrize(("solver", "constant_step"), SOLVERS)
 def test_solvers(solver, constant_step):
-    refused("solver", lambda: ode_solver(solver, constant_step))
+    refused("^solver", lambda: solve(solver=solver, step=0.1 if constant_step else None))
 
 
 def test_solvers_that_the_ode_takes():
     for solver in (diffrax.Tsit5(), diffrax.Heun(), diffrax.HalfSolver(diffrax.Euler())):
-        ode_solver(solver, False)
+        check_solver(solver, False)
     for solver in (diffrax.Euler(), diffrax.LeapfrogMidpoint(), diffrax.Dopri8()):
-        ode_solver(solver, True)
+        check_solver(solver, True)
+    assert np.isfinite(solve(solver=diffrax.Euler(), step=0.1, save_at=2).loss).all()
 
 
 COUNTS = {

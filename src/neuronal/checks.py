@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -191,32 +190,3 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
         "key: takes jax.random.key(seed), jax.random.PRNGKey(seed) or an integer seed",
     )
     return jax.random.wrap_key_data(jnp.asarray(array))
-
-
-def ode_solver(solver: object, constant_step: bool) -> None:
-    """Raise `InvalidInput` for a solver that the MF ODE cannot take.
-
-    It takes explicit solvers of one velocity, those that estimate their error unless the step is
-    constant.
-    """
-    inner = solver
-    while isinstance(inner, diffrax.AbstractWrappedSolver):
-        inner = inner.solver
-    terms = getattr(inner, "term_structure", None)
-    require(
-        isinstance(inner, diffrax.AbstractSolver)
-        and not isinstance(inner, diffrax.AbstractImplicitSolver)
-        and isinstance(terms, type)
-        and issubclass(diffrax.ODETerm, terms),
-        "solver: takes an explicit solver of Diffrax for ordinary differential equations, such as "
-        f"diffrax.Tsit5(), got {_shown(solver)}",
-    )
-    require(
-        constant_step or isinstance(solver, diffrax.AbstractAdaptiveSolver),
-        f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
-        "diffrax.Tsit5()",
-    )
-
-
-def _shown(solver: object) -> str:
-    return type(solver).__name__ if isinstance(solver, diffrax.AbstractSolver) else repr(solver)

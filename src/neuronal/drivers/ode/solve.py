@@ -29,7 +29,7 @@ from ..trajectory import Trajectory
 from .accuracy import refined
 from .factored import factored_start
 from .integrate import Control, integrator
-from .stepper import AbstractStepper, Dense
+from .stepper import AbstractStepper, Dense, check_solver
 
 
 def solve(
@@ -81,14 +81,22 @@ def solve(
         progress: True for a bar, or a callable of `(time, loss, network)`.
 
     Raises:
-        InvalidInput: arguments that do not fit, or tolerances that no step meets.
+        InvalidInput: arguments that do not fit, such as an implicit solver, or one that does not
+            estimate its error without a step; or tolerances that no step meets.
         DivergenceError: the state left the finite numbers.
 
     Warns:
         InaccuracyWarning: `accuracy` is not reached with 2^20 nodes per layer.
     """
     settings = ODESettings(
-        rtol, atol, kernel, solver or diffrax.Tsit5(), step, data_nodes, max_steps, devices
+        rtol,
+        atol,
+        kernel,
+        diffrax.Tsit5() if solver is None else solver,
+        step,
+        data_nodes,
+        max_steps,
+        devices,
     )
     interval = (save_at, since, until)
     if accuracy is None:
@@ -133,6 +141,7 @@ class ODESettings:
         )
         if self.step is not None:
             positive("step", self.step)
+        check_solver(self.solver, self.step is not None)
 
     def __str__(self) -> str:
         if self.step is not None:
