@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import jax
@@ -27,9 +28,20 @@ def require(condition: bool, message: str) -> None:
 
 def is_number(value: object) -> bool:
     """Whether `value` is one finite number: Python's, NumPy's or an array of no dimensions."""
-    if not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        if value.ndim or not _is_real(value.dtype) or not is_known(value):
+            return False
+    elif not isinstance(value, Real):
         return False
-    return np.ndim(value) == 0 and math.isfinite(_as_float(value))
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # an integer beyond all of them
+        return False
+
+
+def _is_real(dtype: Any) -> bool:
+    """Whether it holds integers or floating-point numbers."""
+    return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -51,41 +63,21 @@ def one_or_several(name: str, value: Any, count: int) -> tuple[float, ...]:
     return tuple(map(float, np.broadcast_to(array, count) if array.ndim == 0 else array))
 
 
-def _floats(name: str, value: Any) -> np.ndarray:
-    """`value` in double precision."""
-    try:
-        return np.asarray(value, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
-
-
 def positive(name: str, value: Any) -> float:
     """`value` as a finite number above 0."""
-    number = _as_float(value)
-    require(math.isfinite(number) and number > 0, f"{name}: takes a positive number, got {value!r}")
-    return number
+    require(is_number(value) and value > 0, f"{name}: takes a positive number, got {value!r}")
+    return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """`value` as a finite number of at least 0."""
-    number = _as_float(value)
-    require(
-        math.isfinite(number) and number >= 0, f"{name}: takes a number >= 0, got {_plain(value)!r}"
-    )
-    return number
+    require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {_plain(value)!r}")
+    return float(value)
 
 
 def _plain(value: Any) -> Any:
     """NumPy's number as Python's, for a message."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _as_float(value: Any) -> float:
-    """NaN where it is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
 
 
 def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
@@ -107,26 +99,56 @@ def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
 
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`."""
-    y = numbers(name, y)
-    return finite(name, as_numpy_if_free(y)[:, None] if y.ndim == 1 else y, 2)
+    if _real(name, y).ndim != 1:
+        return finite(name, y, 2)
+    return jnp.asarray(as_numpy_if_free(finite(name, y, 1))[:, None])
 
 
 def finite(name: str, value: ArrayLike, ndim: int) -> Array:
     """`value` as an array of that many dimensions without NaN or infinite values."""
     array = numbers(name, value)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(float)
     require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")
-    require(all_finite(array), f"{name}: holds NaN or infinite values")
+    if not all_finite(array):
+        given = np.asarray(value)
+        beyond = given.dtype != array.dtype and bool(np.isfinite(given).all())
+        words = f"numbers beyond the range of {array.dtype}" if beyond else "NaN or infinite values"
+        raise InvalidInput(f"{name}: holds {words}")
     return array
 
 
-def numbers(name: str, value: ArrayLike) -> Array:
-    """`value` as an array of numbers."""
+def numbers(name: str, value: ArrayLike) -> Float[Array, "..."]:
+    """`value` as an array of floating-point numbers: of JAX's precision if it holds integers."""
+    given = _real(name, value)
+    if isinstance(given, np.ndarray) and not jnp.issubdtype(given.dtype, jnp.floating):
+        # In NumPy: JAX would take integers to 32 bits first, round and round.
+        given = given.astype(jax.dtypes.canonicalize_dtype(float))
+    with np.errstate(over="ignore"):
+        array = jnp.asarray(given)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def _floats(name: str, value: ArrayLike) -> np.ndarray:
+    """`value` in double precision."""
+    given = _real(name, value)
+    require(is_known(given), f"{name}: takes numbers known when it is called")
+    return np.asarray(given, np.float64)
+
+
+def _real(name: str, value: Any) -> Array | np.ndarray:
+    """`value` as an array of real numbers or truths, else `InvalidInput`."""
+    require(not np.ma.is_masked(value), f"{name}: holds masked values; fill them or drop them")
     try:
-        return jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+        given = value if isinstance(value, jax.Array) else np.asarray(value)
+        if given.dtype == np.longdouble:
+            given = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        told = str(error).partition("\n")[0]
+        raise InvalidInput(f"{name}: not an array of numbers ({told})") from error
+    require(
+        _is_real(given.dtype) or given.dtype == bool,
+        f"{name}: not an array of numbers (its type is {given.dtype})",
+    )
+    return given
 
 
 def all_finite(array: Array) -> bool:
@@ -153,26 +175,25 @@ def as_numpy_if_free(array: Array) -> Array | np.ndarray:
 
 def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
     """`sizes` as one positive integer per hidden layer."""
-    given: tuple[Any, ...] = (
-        (sizes,) * (depth - 1) if np.ndim(sizes) == 0 else tuple(np.asarray(sizes))
-    )
+    of_array = isinstance(sizes, np.ndarray | jax.Array) and sizes.ndim > 0
+    several = of_array or (isinstance(sizes, Sequence) and not isinstance(sizes, str))
+    given: tuple[Any, ...] = tuple(sizes) if several else (sizes,) * (depth - 1)  # pyright: ignore[reportArgumentType]
     require(
         len(given) == depth - 1,
         f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
     )
-    for n in given:
-        require(is_whole(n, 1), f"{name}: takes integers >= 1, got {n!r}")
-    return tuple(map(int, given))
+    return tuple(whole(name, n, 1) for n in given)
 
 
-def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
-    """Raise `InvalidInput` unless the three are possible."""
-    for name, value, least in (
-        ("input_dim", input_dim, 1),
-        ("depth", depth, 2),
-        ("output_dim", output_dim, 1),
-    ):
-        require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+def dimensions(input_dim: int, depth: int, output_dim: int) -> tuple[int, int, int]:
+    """The three as integers.
+
+    Raises:
+        InvalidInput: one of them is impossible.
+    """
+    least = {"input_dim": (input_dim, 1), "depth": (depth, 2), "output_dim": (output_dim, 1)}
+    first, second, third = (whole(name, *value) for name, value in least.items())
+    return first, second, third
 
 
 def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
@@ -181,8 +202,9 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
         require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {seed!r}")
         return jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        require(seed.ndim == 0, f"key: takes one key, got keys of shape {seed.shape}")
         return seed
-    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
+    array = _real("key", seed)
     if array.ndim == 0 and np.issubdtype(array.dtype, np.integer) and is_known(array):
         return key_of(int(array))
     require(

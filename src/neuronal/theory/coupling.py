@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from ..checks import key_of, require
+from ..checks import key_of, one_or_several, require, whole
 from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
@@ -118,11 +118,18 @@ def couple(
         InvalidInput: arguments that do not fit.
         DivergenceError: a run left the finite numbers.
     """
-    require(len(widths) > 0 and min(widths) >= 1, f"widths: takes integers >= 1, got {widths}")
-    require(seeds >= 1, f"seeds: takes 1 or more, got {seeds}")
-    require(carried >= 0, f"carried: takes 0 or more, got {carried}")
-    rates = np.atleast_1d(np.asarray(learning_rate, float))
-    require(bool(np.all(rates > 0)), f"learning_rate: takes positive numbers, got {learning_rate}")
+    require(
+        isinstance(widths, Sequence | np.ndarray) and len(widths) > 0,
+        f"widths: takes one integer or more, got {widths!r}",
+    )
+    widths = [whole("widths", n, 1) for n in widths]
+    seeds, carried = whole("seeds", seeds, 1), whole("carried", carried, 0)
+    batch_size = whole("batch_size", batch_size, 1)
+    rates = np.asarray(one_or_several("learning_rate", learning_rate, 1))
+    require(
+        len(rates) > 0 and bool(np.all(np.isfinite(rates) & (rates > 0))),
+        f"learning_rate: takes positive numbers, got {learning_rate!r}",
+    )
     times = _common_times(record_times(save_at, 0.0, until), rates)
     law = problem.quadrature(data_nodes)
     systems = Systems(
