@@ -1,5 +1,7 @@
 """Bad input gets one message that names the field, as `InvalidInput`, a `ValueError`."""
 
+import math
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -250,6 +252,113 @@ SOLVERS = [
     ("", True),
     (0, True),
 ]
+
+
+class OfOneSample(L.Loss):
+    """A loss whose value, or gradient, is that of one sample."""
+
+    def __call__(self, y, prediction):
+        return jnp.sum((y - prediction) ** 2)
+
+    def gradient(self, y, prediction):
+        return prediction - y
+
+    def infimum(self, y, weights):
+        return jnp.zeros(len(y))
+
+
+class WithoutOutputs(OfOneSample):
+    def __call__(self, y, prediction):
+        return jnp.sum((y - prediction) ** 2, axis=1)
+
+    def gradient(self, y, prediction):
+        return jnp.sum(prediction - y, axis=1)
+
+
+class LawOfOneSample(D.Distribution):
+    input_dim = 2
+
+    def sample(self, key, m):
+        return jnp.ones((m, 2)), jnp.ones((m, 1))
+
+    def quadrature(self, m):
+        return jnp.ones(2), jnp.ones(1), jnp.ones(1)
+
+
+def activation(function):
+    return A.Activation("mine", function, 1.0, 1.0, 1.0, True)
+
+
+OF_ONE_SAMPLE = [
+    lambda x: x[0],
+    lambda x: x[0] * x[1],
+    lambda x: jnp.sin(x).sum(),
+    lambda x: 1.0,
+    lambda x: float(x[0]),
+    lambda x: math.sin(x[0]),
+    lambda x: np.where(x > 0, 1.0, 0.0),
+    lambda x: x[0] if x[0] > 0 else x[1],
+    lambda x: [x[:, 0], x[:, 1]],
+    lambda x: None,
+    lambda x: "word",
+    lambda x, y: x,
+    lambda x: x[:, :0],
+    lambda x: x[:, 0] + 1j,
+    lambda x: x.values,
+    5,
+    None,
+]
+"""Written for one sample, or giving something else than a row per sample."""
+
+FUNCTIONS = [
+    (r"samplers\[0\]", lambda: own([lambda: 1.0], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([lambda key: "word"], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([2.5], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own(["two"], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([0], lambda c: c, lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c: c[0], lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c, other: c, lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c: float(c[0]), lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], 3.0, lambda c: c)),
+    (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c, e: c + e, lambda c: c)),
+    (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c: c[0], lambda c: c)),
+    (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: jnp.outer(c, c))),
+    ("activation 'mine'", lambda: net(activations=activation(jnp.tanh))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (jnp.tanh(h), 1.0)))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (h.sum(), h)))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (math.tanh(h), h)))),
+    ("activation 'mine'", lambda: E.IID(2, 3, activation=activation(lambda h: h if h > 0 else 0))),
+    ("activation 'mine'", lambda: net(activations=activation("tanh"))),
+    ("activation: ", lambda: net(activations=[jnp.tanh] * 3)),
+    ("activation: ", lambda: E.IID(2, 3, activation=["tanh"])),
+    ("loss 'of_one_sample': its value", lambda: train(given=problem(loss=OfOneSample()))),
+    ("loss 'without_outputs': gradient", lambda: solve(given=problem(loss=WithoutOutputs()))),
+    ("distribution", lambda: solve(given=problem(LawOfOneSample()))),
+    ("schedules", lambda: solve(given=problem(schedules=lambda t: jnp.ones(3)))),
+    ("schedules", lambda: train(given=problem(schedules=lambda t: 1.0 if t < 1 else 0.5))),
+    ("schedules", lambda: train(given=problem(schedules=lambda t: math.exp(-t)))),
+    ("schedules", lambda: solve(given=problem(schedules=[S.constant(), lambda: 1.0, jnp.cos]))),
+    (
+        "decay",
+        lambda: solve(given=nr.Problem(D.Empirical(X, Y), L.Squared(), decay=jnp.atleast_1d)),
+    ),
+]
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("target", OF_ONE_SAMPLE)
+def test_targets_of_one_sample(target, dim):
+    refused("^target: takes a batch", lambda: line(target=target, inputs=D.Uniform(dim=dim)))
+
+
+def test_a_target_of_one_sample_is_mapped():
+    law = line(target=jax.vmap(lambda x: jnp.sin(x[0]) * x[1]))
+    assert law.sample(jax.random.key(0), 5)[1].shape == (5, 1)
+
+
+@pytest.mark.parametrize(("names", "call"), FUNCTIONS)
+def test_functions_of_other_shapes(names, call):
+    refused(f"^{names}", call)
 
 
 @pytest.mark.parametrize(("solver", "constant_step"), SOLVERS)

@@ -7,7 +7,7 @@ the work where it can: JAX would compile every operation, for each shape.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -171,6 +171,51 @@ def as_numpy_if_free(array: Array) -> Array | np.ndarray:
         return array
     platforms = [device.platform for device in array.devices()]
     return np.asarray(array) if platforms == ["cpu"] else array
+
+
+_OF_USERS = (
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    ArithmeticError,
+)
+"""What functions raise that were written for other arguments; JAX's own errors are among them."""
+
+
+def results(name: str, takes: str, function: Callable[..., Any], *arguments: Any) -> PyTree:
+    """Shapes and types of what a user's function gives, found without computing anything.
+
+    Args:
+        takes: what `name` takes and gives, for the message.
+        arguments: arrays, or `jax.ShapeDtypeStruct`.
+    """
+    require(callable(function), f"{name}: {takes}, got {function!r}")
+    try:
+        return jax.eval_shape(function, *arguments)
+    except _OF_USERS as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InvalidInput(
+            f"{name}: {takes}, got {type(error).__name__} from it ({told})"
+        ) from error
+
+
+def result_shape(
+    name: str, takes: str, function: Callable[..., Any], *arguments: Any
+) -> tuple[int, ...]:
+    """The shape of the one array of real numbers that a user's function gives, likewise."""
+    given = results(name, takes, function, *arguments)
+    one = isinstance(given, jax.ShapeDtypeStruct)
+    require(one, f"{name}: {takes}, got {type(given).__name__}")
+    real = _is_real(given.dtype) or given.dtype == bool
+    require(real, f"{name}: {takes}, got numbers of type {given.dtype}")
+    return given.shape
+
+
+def of_shape(*shape: int) -> jax.ShapeDtypeStruct:
+    """An argument of that shape, in JAX's precision."""
+    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(float))
 
 
 def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from .bounds.forms import ScheduleForm
 from .bounds.forms import constant as constant_form
 from .bounds.intervals import Interval
 from .bounds.proofs import proof
-from .checks import is_number, non_negative, positive, require, whole
+from .checks import is_number, non_negative, of_shape, positive, require, result_shape, whole
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
@@ -273,6 +273,16 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
     )
     require(all(map(callable, given)), f"{name}: each must be a callable of MF time")
     return given
+
+
+def check_schedules(name: str, schedules: Sequence[Schedule]) -> None:
+    """Raise `InvalidInput` unless each takes MF time to one number."""
+    for schedule in schedules:
+        if isinstance(schedule, AbstractSchedule):
+            continue
+        takes = "takes MF time t to one number, by operations that JAX can trace"
+        shape = result_shape(name, takes, schedule, of_shape())
+        require(shape == (), f"{name}: {takes}, got shape {shape}")
 
 
 def constant_value(schedule: Schedule) -> float | None:
