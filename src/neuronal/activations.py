@@ -12,8 +12,10 @@ proved if it brings its `form`: the same functions on intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from types import FunctionType
 
 import jax
 import jax.numpy as jnp
@@ -247,6 +249,20 @@ def _check(activation: Activation) -> None:
         isinstance(given, tuple | list) and shapes == [(2, 3)] * 2,
         f"{name}: {takes}, got shapes {shapes} for (2, 3)",
     )
+
+
+def in_words(items: Iterable[object]) -> str:
+    """Items of layers in a row: equal ones that follow each other once, and six words at most."""
+    runs = [(word, len(list(run))) for word, run in groupby(map(_word, items))]
+    words = [word if count == 1 else f"{word} x {count}" for word, count in runs]
+    return ", ".join(words if len(words) <= 6 else [*words[:4], "...", words[-1]])
+
+
+def _word(item: object) -> str:
+    """A number to four digits, a function by its name, and anything else as it prints itself."""
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    return item.__name__ if isinstance(item, FunctionType) else str(item)
 
 
 def per_layer(

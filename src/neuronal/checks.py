@@ -91,7 +91,8 @@ def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
     require(bool(np.isfinite(weights).all()), f"{name}: holds NaN or infinite values")
     largest = float(weights.max())
     require(
-        float(weights.min()) >= 0 and largest > 0, f"{name}: takes numbers >= 0, not all of them 0"
+        float(weights.min()) >= 0 and largest > 0,
+        f"{name}: takes numbers >= 0, not all of them zero",
     )
     scaled = np.ldexp(weights, -math.frexp(largest)[1])
     return scaled.astype(jax.dtypes.canonicalize_dtype(float)).astype(np.float64)

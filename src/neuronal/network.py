@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -14,7 +15,7 @@ from . import activations as activations_
 from . import dynamics
 from .activations import Activation
 from .checks import as_numpy_if_free, columns, finite, is_known, require
-from .kernels import Kernel, grows, is_finite, matrix
+from .kernels import Kernel, grows, is_finite, matrix, rank
 from .losses import Loss
 
 _MATRIX_BYTES = 2**32
@@ -81,6 +82,19 @@ class Network(eqx.Module):
             f"activations: takes one a layer ({depth}), got {len(self.activations)}",
         )
         self.measures = _measures(measures, hidden[:-1], dtype)
+
+    def __repr__(self) -> str:
+        if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self, is_leaf=_is_gone)):
+            # Without some of its arrays, as JAX and Equinox make trees.
+            return f"Network(a part of one, {activations_.in_words(self.activations)})"
+        ranks = [rank(w) for w in self.weights[1:-1]]
+        sizes = activations_.in_words(self.widths)
+        products = activations_.in_words("full" if r is None else r for r in ranks)
+        kept = f"factored weights of rank {products}" if self.factored else "dense weights"
+        return (
+            f"Network({self.input_dim} -> {sizes} -> {self.output_dim}, "
+            f"{activations_.in_words(self.activations)}, {self.weights[0].dtype}, {kept})"
+        )
 
     @property
     def depth(self) -> int:
@@ -171,6 +185,10 @@ def _preactivations(network: Network, x: Array) -> dynamics.Layers:
 def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics.Layers:
     _, values, slopes = network.forward(x)
     return network.backward(slopes, loss.gradient(y, values[-1]))
+
+
+def _is_gone(leaf: object) -> bool:
+    return leaf is None
 
 
 def _matrix(name: str, w: Array | Kernel) -> Array:

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .activations import in_words
 from .checks import of_shape, require, result_shape, whole
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
@@ -69,6 +70,18 @@ class Problem(eqx.Module):
             f"terms: takes terms of the motion such as motion.decay.Decay, got {terms!r}",
         )
         self.more_terms = tuple(terms)
+
+    def __repr__(self) -> str:
+        words = [repr(self.distribution), repr(self.loss)]
+        for name, given in (("schedules", self.schedules), ("decay", self.decay)):
+            if given is not None:
+                layers = in_words(given if isinstance(given, tuple) else (given,))
+                words.append(
+                    f"{name}=({layers})" if isinstance(given, tuple) else f"{name}={layers}"
+                )
+        if self.more_terms:
+            words.append(f"terms={in_words(type(term).__name__ for term in self.more_terms)}")
+        return f"Problem({', '.join(words)})"
 
     def rates(self, t: Float[Array, ""], depth: int) -> list[Float[Array, ""]]:
         r"""$\xi_1(t), \dots, \xi_L(t)$."""

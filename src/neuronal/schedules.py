@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import jax
@@ -38,6 +38,12 @@ VANISHING = "{}: Theorem 2 is silent on a last layer whose rate tends to 0"
 
 class AbstractSchedule(abc.ABC):
     """A schedule that states its constants, and may prove them."""
+
+    def __repr__(self) -> str:
+        own = fields(self) if is_dataclass(self) else ()
+        given = [(f.name, getattr(self, f.name)) for f in own]
+        words = [f"{name}={float(v):.4g}" if is_number(v) else name for name, v in given]
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @property
     @abc.abstractmethod
@@ -67,7 +73,7 @@ class AbstractSchedule(abc.ABC):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Constant(AbstractSchedule):
     r"""$\xi(t) = v$."""
 
@@ -96,7 +102,7 @@ class Constant(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cosine(AbstractSchedule):
     r"""From `value` at $t = 0$ down a half cosine to `final` at `horizon`, constant after."""
 
@@ -134,7 +140,7 @@ class Cosine(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exponential(AbstractSchedule):
     r"""$\xi(t) = v\,e^{-t/\tau}$, `time_constant` $\tau$ in MF time."""
 
@@ -165,7 +171,7 @@ class Exponential(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Warmup(AbstractSchedule):
     r"""Rises linearly from 0 to `value` over `horizon`, constant after."""
 

@@ -92,7 +92,7 @@ class Recipe:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuned:
     """A rate found at one width and depth, for all.
 
@@ -121,6 +121,9 @@ class Tuned:
     def schedules(self, depth: int | None = None) -> Sequence[Schedule]:
         r"""$\xi_1, \dots, \xi_L$ of a run at the rate found, for `Problem` and a driver of your own."""
         return self.recipe.schedules(self.depth if depth is None else depth, self.learning_rate)
+
+    def __repr__(self) -> str:
+        return f"Tuned({self})"
 
     def __str__(self) -> str:
         tried = ", ".join(

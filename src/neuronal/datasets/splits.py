@@ -21,7 +21,7 @@ Task = Literal["classification", "regression"]
 TASKS = ("auto", "classification", "regression")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """A data set in two parts.
 
@@ -45,6 +45,13 @@ class Split:
     target_mean: float = 0.0
     target_std: float = 1.0
     digest: str = ""
+
+    def __repr__(self) -> str:
+        classes = f" of {len(self.classes)} classes" if self.classes else ""
+        return (
+            f"Split({self.name!r}: {self.task}{classes}, {len(self.features)} features, "
+            f"{len(self.train.x)} rows to train on and {len(self.test.x)} to test on)"
+        )
 
     @property
     def outputs(self) -> int:

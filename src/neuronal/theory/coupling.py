@@ -29,7 +29,7 @@ PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
 QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Coupling:
     """Distances between SGD, the flow of its own neurons, and the limit.
 
@@ -44,6 +44,10 @@ class Coupling:
 
     data: xr.Dataset
     limit: Trajectory
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {size}" for name, size in self.data.sizes.items())
+        return f"Coupling({sizes}; limit {self.limit!r})"
 
     def rate(
         self,

@@ -24,7 +24,7 @@ _SECTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """Answers to Assumption 1; `print` it for the table.
 
@@ -78,6 +78,9 @@ class Certificate:
     def table(self) -> Table:
         """For a Rich console."""
         return as_table(self.title, self.summary, self.sections())
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.title!r}: {self.summary})"
 
     def __rich__(self) -> Table:
         return self.table()

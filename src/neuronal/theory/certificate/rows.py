@@ -31,7 +31,7 @@ class Row:
     figure: float | str = ""
     how: str = ""
     layers: tuple[int, ...] = ()
-    detail: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    detail: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         require(
