@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from .bounds import intervals as iv
 from .bounds.forms import ActivationForm, constant
 from .bounds.intervals import Interval
-from .checks import of_shape, require, results
+from .checks import of_shape, require, results, shown
 from .errors import InvalidInput
 
 
@@ -235,7 +235,7 @@ def get(activation: str | Activation) -> Activation:
         return ACTIVATIONS[activation]
     raise InvalidInput(
         f"activation: takes an Activation or one of {', '.join(sorted(ACTIVATIONS))}, "
-        f"got {activation!r}"
+        f"got {shown(activation)}"
     )
 
 

@@ -7,7 +7,7 @@ the work where it can: JAX would compile every operation, for each shape.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from numbers import Real
 from typing import Any
 
@@ -18,6 +18,9 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from .errors import InvalidInput
+
+_LONG = 100
+"""Signs of a value in a message."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -51,8 +54,8 @@ def is_whole(value: object, least: int) -> bool:
 
 def whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
     """`value` as an integer of at least `least`."""
-    require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
-    require(value <= most, f"{name}: takes an integer <= {most}, got {value!r}")
+    require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {shown(value)}")
+    require(value <= most, f"{name}: takes an integer <= {most}, got {shown(value)}")
     return int(value)
 
 
@@ -63,21 +66,39 @@ def one_or_several(name: str, value: Any, count: int) -> tuple[float, ...]:
     return tuple(map(float, np.broadcast_to(array, count) if array.ndim == 0 else array))
 
 
+def choice(name: str, value: object, options: Collection[str]) -> None:
+    """Raise `InvalidInput` unless `value` is one of the words."""
+    known = isinstance(value, str) and value in options
+    require(known, f"{name}: {shown(value)} is none of {', '.join(options)}")
+
+
+def several(name: str, value: Any, what: str) -> tuple[Any, ...]:
+    """The elements of a sequence of `what`."""
+    if isinstance(value, np.ndarray | jax.Array):
+        fits = value.ndim > 0
+    else:
+        fits = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    require(fits, f"{name}: takes a sequence of {what}, got {shown(value)}")
+    return tuple(value)
+
+
 def positive(name: str, value: Any) -> float:
     """`value` as a finite number above 0."""
-    require(is_number(value) and value > 0, f"{name}: takes a positive number, got {value!r}")
+    require(is_number(value) and value > 0, f"{name}: takes a positive number, got {shown(value)}")
     return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """`value` as a finite number of at least 0."""
-    require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {_plain(value)!r}")
+    require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {shown(value)}")
     return float(value)
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's number as Python's, for a message."""
-    return value.item() if isinstance(value, np.generic) else value
+def shown(value: Any) -> str:
+    """A value in a message: on one line, and NumPy's number as Python's."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    words = " ".join(repr(plain).split())
+    return words if len(words) <= _LONG else f"{words[:_LONG]}..."
 
 
 def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
@@ -192,7 +213,7 @@ def results(name: str, takes: str, function: Callable[..., Any], *arguments: Any
         takes: what `name` takes and gives, for the message.
         arguments: arrays, or `jax.ShapeDtypeStruct`.
     """
-    require(callable(function), f"{name}: {takes}, got {function!r}")
+    require(callable(function), f"{name}: {takes}, got {shown(function)}")
     try:
         return jax.eval_shape(function, *arguments)
     except _OF_USERS as error:
@@ -245,7 +266,7 @@ def dimensions(input_dim: int, depth: int, output_dim: int) -> tuple[int, int, i
 def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
     """A random key from a key or an integer seed."""
     if isinstance(seed, int | np.integer):
-        require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {seed!r}")
+        require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {shown(seed)}")
         return jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         require(seed.ndim == 0, f"key: takes one key, got keys of shape {seed.shape}")

@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .checks import as_numpy_if_free, columns, finite, is_known, require
+from .checks import as_numpy_if_free, columns, finite, is_known, numbers, require, several
 from .kernels import Kernel, grows, is_finite, matrix, rank
 from .losses import Loss
 
@@ -57,7 +57,8 @@ class Network(eqx.Module):
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
     ):
-        given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(weights))
+        layers = several("weights", weights, "matrices, one per layer")
+        given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(layers))
         depth = len(given)
         require(depth >= 2, f"weights: takes L >= 2 layers, got {depth}")
         for i, w in enumerate(given):
@@ -76,7 +77,8 @@ class Network(eqx.Module):
         if isinstance(activations, str | Activation):
             self.activations = activations_.per_layer(activations, "identity", depth)
         else:
-            self.activations = tuple(map(activations_.get, activations))
+            own = several("activations", activations, "activations, one per layer")
+            self.activations = tuple(map(activations_.get, own))
         require(
             len(self.activations) == depth,
             f"activations: takes one a layer ({depth}), got {len(self.activations)}",
@@ -163,7 +165,7 @@ class Network(eqx.Module):
 
     def inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
         """`x (m, d)` in the network's precision, else `InvalidInput`."""
-        x = jnp.asarray(x, self.weights[0].dtype)
+        x = numbers("x", x).astype(self.weights[0].dtype)
         require(
             x.ndim == 2 and x.shape[1] == self.input_dim,
             f"x: takes shape (m, {self.input_dim}), got {x.shape}",
@@ -212,6 +214,7 @@ def _measures(
 ) -> dynamics.Measures:
     if measures is None:
         return tuple(jnp.asarray(np.full(n, 1 / n, dtype)) for n in widths)
+    measures = several("measures", measures, "arrays, one per hidden layer")
     require(
         len(measures) == len(widths),
         f"measures: takes one a hidden layer ({len(widths)}), got {len(measures)}",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import in_words
-from .checks import of_shape, require, result_shape, whole
+from .checks import of_shape, require, result_shape, shown, whole
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
@@ -55,19 +55,20 @@ class Problem(eqx.Module):
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
         )
         require(
-            isinstance(loss, Loss), f"loss: takes a loss such as losses.Squared(), got {loss!r}"
+            isinstance(loss, Loss),
+            f"loss: takes a loss such as losses.Squared(), got {shown(loss)}",
         )
         if schedules is not None and not callable(schedules):
             require(
                 isinstance(schedules, Sequence),
-                f"schedules: takes one callable, or one a layer, got {schedules!r}",
+                f"schedules: takes one callable, or one a layer, got {shown(schedules)}",
             )
             schedules = tuple(schedules)
         self.distribution, self.loss, self.schedules = distribution, loss, schedules
         self.decay = strengths("decay", decay)
         require(
             isinstance(terms, Sequence) and all(isinstance(term, Term) for term in terms),
-            f"terms: takes terms of the motion such as motion.decay.Decay, got {terms!r}",
+            f"terms: takes terms of the motion such as motion.decay.Decay, got {shown(terms)}",
         )
         self.more_terms = tuple(terms)
 

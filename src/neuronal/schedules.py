@@ -26,7 +26,7 @@ from .bounds.forms import ScheduleForm
 from .bounds.forms import constant as constant_form
 from .bounds.intervals import Interval
 from .bounds.proofs import proof
-from .checks import is_number, non_negative, of_shape, positive, require, result_shape, whole
+from .checks import is_number, non_negative, of_shape, positive, require, result_shape, shown, whole
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
@@ -248,7 +248,7 @@ def depth_balanced(
         horizon: MF time over which all fall to zero, as half a cosine; constant if left out.
     """
     depth = whole("depth", depth, 2)
-    require(is_number(power), f"power: takes a number, got {power!r}")
+    require(is_number(power), f"power: takes a number, got {shown(power)}")
     middle = float(max(depth - 2, 1)) ** -power
     values = (1.0, *(middle,) * (depth - 2), 1.0)
     if horizon is None:
@@ -270,7 +270,7 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
         return (schedules,) * depth
     require(
         isinstance(schedules, Iterable),
-        f"{name}: takes one callable, or one a layer ({depth}), got {schedules!r}",
+        f"{name}: takes one callable, or one a layer ({depth}), got {shown(schedules)}",
     )
     given = tuple(schedules)
     require(

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .checks import dimensions, hidden_sizes, is_whole, key_of, require
+from .checks import dimensions, hidden_sizes, is_whole, key_of, require, shown
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
 from .drivers.trajectory import DivergenceError, Trajectory
@@ -284,7 +284,7 @@ def _bidirectional(problem: Problem, most: int = 256) -> OfDepth:
 
 
 def _keys(key: PRNGKeyArray | int, seeds: int) -> Array:
-    require(is_whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
+    require(is_whole(seeds, 1), f"seeds: takes an integer >= 1, got {shown(seeds)}")
     return jax.random.split(key_of(key), int(seeds))
 
 
@@ -293,6 +293,6 @@ def _increasing(rates: Sequence[float]) -> tuple[float, ...]:
     fine = bool(values) and all(np.isfinite(values)) and values[0] > 0
     require(
         fine and all(np.diff(values) > 0),
-        f"rates: takes increasing positive numbers, got {rates!r}",
+        f"rates: takes increasing positive numbers, got {shown(rates)}",
     )
     return values

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import require
+from ..checks import require, shown
 from .splits import TASKS, Split, Task, split
 from .tables import as_labels, as_numbers, listed, no_gaps, read
 
@@ -40,12 +40,16 @@ def table(
             is missing, named twice, not numeric, or has empty cells, or a target that does not
             fit the task; the message names the column.
     """
-    require(task in TASKS, f"task: takes {', '.join(TASKS)}, got {task!r}")
+    require(task in TASKS, f"task: takes {', '.join(TASKS)}, got {shown(task)}")
     frame, doubled = read(Path(path))
     names = list(frame.columns)
     require(
         target in names or target in doubled,
         f"target: no column {target!r}; the file has {listed(names)}",
+    )
+    require(
+        features is None or isinstance(features, list | tuple),
+        f"features: takes a list of columns, got {shown(features)}",
     )
     chosen = [c for c in names if c != target] if features is None else list(features)
     _check_features(chosen, target, names)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 from sklearn.model_selection import train_test_split
 
-from ..checks import is_number, is_whole, require
+from ..checks import is_number, is_whole, require, shown
 from ..distributions import Empirical, with_bias
 from ..errors import InvalidInput
 from .scale import Scale, is_constant
@@ -115,13 +115,13 @@ def split(
 def _check_split(rows: int, test_size: float, seed: int) -> None:
     require(
         is_number(test_size) and 0 < test_size < 1,
-        f"test_size: takes a number between 0 and 1, got {test_size!r}",
+        f"test_size: takes a number between 0 and 1, got {shown(test_size)}",
     )
     require(
         is_whole(seed, 0) and seed < 2**32,
-        f"split_seed: takes an integer from 0 to 2^32 - 1, got {seed!r}",
+        f"split_seed: takes an integer from 0 to 2^32 - 1, got {shown(seed)}",
     )
-    require(rows >= 4, f"the data have {rows} rows; 4 are the least that can be split")
+    require(rows >= 4, f"path: the data have {rows} rows; 4 are the least that can be split")
     kept = rows - int(np.ceil(test_size * rows))
     require(
         kept >= 2, f"test_size: {test_size} of {rows} rows leaves {kept} to train on; 2 are least"

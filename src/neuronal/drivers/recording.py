@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..checks import is_number, numbers, require, whole
+from ..checks import is_number, numbers, require, shown, whole
 from ..kernels import rank
 from ..network import Network
 from .driver import Driver, Report, State
@@ -118,9 +118,10 @@ def record_times(
     Raises:
         InvalidInput: times outside the run or not increasing, or an empty run.
     """
-    require(is_number(since), f"since: takes an MF time, got {since!r}")
+    require(is_number(since), f"since: takes an MF time, got {shown(since)}")
     require(
-        is_number(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
+        is_number(until) and until > since,
+        f"until: takes a time after {since:g}, got {shown(until)}",
     )
     if save_at is None:
         save_at = DEFAULT_RECORDS - 1

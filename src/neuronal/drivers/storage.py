@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from ..checks import hidden_sizes, require
+from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
 from ..network import Network
@@ -25,7 +25,7 @@ def choose_kernel(
     Raises:
         InvalidInput: an unknown kernel, or factored ones that the start cannot have.
     """
-    require(kernel in KERNELS, f"kernel: {kernel!r} is none of {', '.join(KERNELS)}")
+    choice("kernel", kernel, KERNELS)
     if isinstance(start, Network):
         known = start.factored
         sizes = start.widths

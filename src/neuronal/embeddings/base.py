@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..activations import Activation, in_words
 from ..bounds.finding import UNKNOWN, Finding
-from ..checks import hidden_sizes, key_of, require
+from ..checks import choice, hidden_sizes, key_of, require
 from ..errors import InvalidInput
 from ..kernels import Kernel
 from ..network import Network
@@ -104,9 +104,7 @@ class AbstractEmbedding(eqx.Module):
         kernel: str,
         measures: Sequence[Array] | None = None,
     ) -> Network:
-        require(
-            kernel in ("dense", "factored"), f"kernel: takes 'dense' or 'factored', got {kernel!r}"
-        )
+        choice("kernel", kernel, ("dense", "factored"))
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
         )

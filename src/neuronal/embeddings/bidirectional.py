@@ -30,7 +30,7 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, one_or_several, positive, require, whole
+from ..checks import dimensions, finite, one_or_several, positive, require, shown, whole
 from ..kernels import Kernel, factored, matrix
 from . import features
 from .base import AbstractEmbedding, Latents
@@ -91,7 +91,7 @@ class Bidirectional(AbstractEmbedding):
             input_scale = 1.5 / math.sqrt(self.input_dim)
         self.input_scale = positive("input_scale", input_scale)
         if isinstance(gain, str):
-            require(gain == "critical", f"gain: takes 'critical' or numbers, got {gain!r}")
+            require(gain == "critical", f"gain: takes 'critical' or numbers, got {shown(gain)}")
             self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
             given = one_or_several("gain", gain, depth - 2)
@@ -186,9 +186,9 @@ class Bidirectional(AbstractEmbedding):
         if inputs is None:
             x = quadrature.gaussian("sobol", most, self.input_dim, key)[0]
         else:
-            x = np.asarray(inputs, jax.dtypes.canonicalize_dtype(float))
+            x = np.asarray(finite("inputs", inputs, 2), jax.dtypes.canonicalize_dtype(float))
             require(
-                x.ndim == 2 and x.shape[1] == self.input_dim,
+                x.shape[1] == self.input_dim and len(x) > 0,
                 f"inputs: takes shape (m, {self.input_dim}), got {x.shape}",
             )
             x = x[:: max(1, len(x) // most)]

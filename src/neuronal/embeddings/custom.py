@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..checks import of_shape, require, result_shape, results, whole
+from ..checks import of_shape, require, result_shape, results, several, whole
 from ..errors import InvalidInput
 from .base import AbstractEmbedding, Latents, over_pairs
 
@@ -53,7 +53,8 @@ class Embedding(AbstractEmbedding):
         activation: str | Activation = activations_.tanh,
         last_activation: str | Activation = activations_.identity,
     ):
-        self.samplers, self.functions = tuple(samplers), tuple(functions)
+        self.samplers = several("samplers", samplers, "samplers, one per hidden layer")
+        self.functions = several("functions", functions, "functions, one per layer")
         depth = len(self.functions)
         require(depth >= 2, f"functions: takes one a layer, L >= 2, got {depth}")
         require(

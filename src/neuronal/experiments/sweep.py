@@ -47,7 +47,7 @@ def setting(text: str) -> tuple[str, list[Any]]:
     )
     try:
         found = tomllib.loads(f"values = [{values}]")["values"]
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"--set: {field}: takes values as in TOML (a text in quotes), got {values!r} ({error})"
         ) from None
@@ -168,7 +168,7 @@ def _put(content: Any, path: list[str], value: Any, field: str) -> None:
     """Set the field at a path; a list without a number in the path has it set in each element."""
     head, *rest = path
     if isinstance(content, list):
-        if head.isdigit():
+        if head.isdecimal() and len(head) < 9:
             require(
                 len(rest) > 0, f"--set: {field}: takes a field of that table, such as {field}.depth"
             )

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from ..checks import key_of, one_or_several, require, whole
+from ..checks import key_of, one_or_several, require, shown, whole
 from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
@@ -124,7 +124,7 @@ def couple(
     """
     require(
         isinstance(widths, Sequence | np.ndarray) and len(widths) > 0,
-        f"widths: takes one integer or more, got {widths!r}",
+        f"widths: takes one integer or more, got {shown(widths)}",
     )
     widths = [whole("widths", n, 1) for n in widths]
     seeds, carried = whole("seeds", seeds, 1), whole("carried", carried, 0)
@@ -132,7 +132,7 @@ def couple(
     rates = np.asarray(one_or_several("learning_rate", learning_rate, 1))
     require(
         len(rates) > 0 and bool(np.all(np.isfinite(rates) & (rates > 0))),
-        f"learning_rate: takes positive numbers, got {learning_rate!r}",
+        f"learning_rate: takes positive numbers, got {shown(learning_rate)}",
     )
     times = _common_times(record_times(save_at, 0.0, until), rates)
     law = problem.quadrature(data_nodes)
@@ -194,7 +194,9 @@ def fitted(
     data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
 ) -> Rate:
     """`Coupling.rate` from the dataset alone."""
-    require(along in ("width", "learning_rate"), f"along: width or learning_rate, got {along!r}")
+    require(
+        along in ("width", "learning_rate"), f"along: width or learning_rate, got {shown(along)}"
+    )
     require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
     require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
     chosen = data[of].sel(pair=pair)

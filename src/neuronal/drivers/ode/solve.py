@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
-from ...checks import is_whole, key_of, positive, require
+from ...checks import is_whole, key_of, positive, require, shown, whole
 from ...embeddings import AbstractEmbedding
 from ...network import Network
 from ...problem import Problem, mean_loss
@@ -103,7 +103,9 @@ def solve(
         return _solve(problem, start, (nodes, rule, key), settings, interval, progress)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
-    require(is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
+    require(
+        is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {shown(nodes)}"
+    )
     x, _, weights = problem.quadrature(data_nodes)
 
     def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
@@ -135,10 +137,9 @@ class ODESettings:
     devices: Devices | None
 
     def __post_init__(self) -> None:
-        require(
-            self.rtol > 0 and self.atol > 0,
-            f"rtol, atol: take positive numbers, got {self.rtol}, {self.atol}",
-        )
+        positive("rtol", self.rtol)
+        positive("atol", self.atol)
+        whole("max_steps", self.max_steps, 1)
         if self.step is not None:
             positive("step", self.step)
         check_solver(self.solver, self.step is not None)
@@ -152,7 +153,7 @@ class ODESettings:
         """The control of steps; in arrays, so that changing its numbers does not recompile."""
         constant = None if self.step is None else jnp.asarray(self.step, dtype)
         rtol, atol = jnp.asarray(self.rtol, dtype), jnp.asarray(self.atol, dtype)
-        return Control(rtol, atol, constant, self.max_steps)
+        return Control(rtol, atol, constant, int(self.max_steps))
 
 
 class Start(NamedTuple):
