@@ -401,6 +401,40 @@ def test_whole_numbers_of_any_kind_are_counts(name, kind):
     assert all(np.array_equal(a, b) for a, b in zip(plain, others, strict=True))
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64, float, list])
+@pytest.mark.parametrize("size", [2**31, 2**40, 2**62])
+def test_integers_of_any_size_keep_their_value(kind, size):
+    given = [[size, -1.0]] if kind in (float, list) else np.array([[size, 1]], kind)
+    x = given if kind is list else np.asarray(given)
+    for found in (D.Empirical(x, [1]).x, D.Empirical([[1.0]], x).y, net().inputs(x)):
+        assert float(found[0, 0]) == size
+
+
+OF_OTHER_KINDS = [
+    np.ones((3, 2), complex), np.array([["a", "b"]] * 3), np.ma.masked_array(X, mask=X > 2),
+    np.array(X, object), np.zeros((3, 2), "datetime64[D]"), [[1.0, 2.0], [3.0]],
+    [["1", "2"]] * 3, [[None, 1.0]] * 3, {"a": 1}, b"12", [[10**400, 1]] * 3,
+]  # fmt: skip
+
+
+def test_numbers_beyond_the_precision_are_told_from_nan():
+    refused("^x: holds numbers beyond the range of float32", lambda: D.Empirical(1e200 * X, Y))
+    refused("^y: holds numbers beyond the range of float32", lambda: D.Empirical(X, 1e200 * Y))
+    with jax.enable_x64(True):
+        assert D.Empirical(1e200 * X, Y).x[1, 1] == 3e200
+
+
+@pytest.mark.parametrize("given", OF_OTHER_KINDS)
+def test_arrays_of_other_kinds(given):
+    refused("^x: ", lambda: D.Empirical(given, Y))
+    refused("^y: ", lambda: D.Empirical(X, given))
+    refused("^weights: ", lambda: D.Empirical(X, Y, given))
+    refused("^x: ", lambda: net()(given))
+    refused(r"^weights\[0\]: ", lambda: net(weights=[given, *W[1:]]))
+    refused("^inputs: ", lambda: bidirectional(gain="critical", inputs=given))
+    refused("^means: ", lambda: D.GaussianMixture(given))
+
+
 @pytest.mark.parametrize(("names", "call"), NETWORKS)
 def test_networks(names, call):
     refused(names, call)

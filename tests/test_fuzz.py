@@ -31,7 +31,7 @@ from neuronal.drivers.recording import record_times
 from neuronal.experiments import load
 from neuronal.experiments.build import build
 from neuronal.experiments.config import parse
-from neuronal.experiments.sweep import points, setting
+from neuronal.experiments.sweep import points, settings_of
 
 D, E, L, S = nr.distributions, nr.embeddings, nr.losses, nr.schedules
 QUICK = {"experiments": 80, "tables": 80, "arguments": 120, "command lines": 40}
@@ -161,25 +161,26 @@ HEADS = st.sampled_from(["a", "b", "c", "y", "y", "a.1", "", "é", " y", "1", "U
 def tables(draw):
     """A suffix, the bytes of a file, and options for `datasets.table`."""
     width, length = draw(st.integers(1, 4)), draw(st.sampled_from([0, 1, 3, 9, 16, 24]))
-    heads = [draw(HEADS) for _ in range(width)]
+    heads = draw(st.sampled_from([["y", "a", "b", "c"][:width]] * 2 + [None]))
+    heads = heads or [draw(HEADS) for _ in range(width)]
     cells = draw(st.sampled_from([CELLS, FIGURES, FIGURES, st.just("0.1")]))
     rows = [[draw(cells) for _ in heads] for _ in range(length)]
     for row in rows:
         ragged = draw(st.sampled_from([0] * 80 + [1, -1]))
         row[len(row) :] = ["7"] * ragged
         del row[len(row) + min(ragged, 0) :]
-    suffix = draw(st.sampled_from([".csv"] * 4 + [".tsv", ".txt", ".parquet", ".CSV", ".xlsx"]))
-    separator = draw(st.sampled_from([",", ",", ",", "\t", ";"]))
+    suffix = draw(st.sampled_from([".csv"] * 12 + [".tsv", ".txt", ".parquet", ".CSV", ".xlsx"]))
+    separator = draw(st.sampled_from([","] * 10 + ["\t", ";"]))
     text = "\n".join(separator.join(row) for row in [heads, *rows])
     encoding = draw(st.sampled_from(["utf-8"] * 6 + ["utf-8-sig", "utf-16", "latin-1"]))
-    options = {"target": draw(st.sampled_from(["y"] * 4 + ["a", "é", "", "z", None, 3, ["y"]]))}
+    options = {"target": draw(st.sampled_from(["y"] * 12 + ["a", "é", "", "z", None, 3, ["y"]]))}
     for name, values in (
         ("features", [["a"], ["a", "b"], [], ["y"], ["a", "a"], "a", 3, [None]]),
         ("task", ["regression", "classification", "sorting", None]),
         ("test_size", [0.5, 0.0, 1.0, -1, math.nan, "half", 0.01, None]),
         ("seed", [3, -1, 2**40, 1.5, "s", None, np.int64(2)]),
     ):
-        if draw(st.integers(0, 4)) == 0:
+        if draw(st.integers(0, 9)) == 0:
             options[name] = draw(st.sampled_from(values))
     return suffix, text.encode(encoding, errors="replace"), options
 
@@ -474,6 +475,6 @@ def test_sweeps_of_settings():
     @settings(max_examples=40, deadline=None, derandomize=True, database=None)
     @given(st.lists(SETTINGS, min_size=1, max_size=2))
     def one(texts):
-        verdict(lambda: points(parse(content), dict(map(setting, texts))))
+        verdict(lambda: points(parse(content), settings_of(texts)))
 
     one()

@@ -78,8 +78,9 @@ def as_numbers(name: str, column: pd.Series) -> Float[np.ndarray, "m"]:
     timed = pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind)
     require(not timed, f"column {name!r}: takes finite numbers, got times; encode them as numbers")
     # By its cells: as a whole, categories are no numbers to pandas, nor are numbers that may lack.
-    cells = column.astype(object) if isinstance(kind, pd.CategoricalDtype) else column
-    numbers = np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan))
+    cells: Any = column.astype(object) if isinstance(kind, pd.CategoricalDtype) else column
+    found: Any = pd.to_numeric(cells, errors="coerce")
+    numbers = np.asarray(found.to_numpy(float, na_value=np.nan))
     wrong = np.flatnonzero(~np.isfinite(numbers))
     if wrong.size:
         raise InvalidInput(

@@ -209,7 +209,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         found = None if classes is None else _distinct(classes)
         if fresh:
             found = np.unique(y) if found is None else found
-            require(len(found) >= 2, f"y: takes two classes or more, got one class, {found[0]!r}")
+            require(len(found) >= 2, f"y: takes two classes or more, got one class, {shown(found)}")
             self.classes_ = found
         require(
             found is None or np.array_equal(found, self.classes_),

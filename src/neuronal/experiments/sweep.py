@@ -55,6 +55,15 @@ def setting(text: str) -> tuple[str, list[Any]]:
     return field.strip(), found
 
 
+def settings_of(texts: Sequence[str]) -> Settings:
+    """Several of them, each a field of its own, else `InvalidInput`."""
+    given = [setting(text) for text in texts]
+    for field, _ in given:
+        once = sum(field == other for other, _ in given) == 1
+        require(once, f"--set: {field} is given twice; take {field}=VALUE,VALUE")
+    return dict(given)
+
+
 def points(experiment: Experiment, settings: Settings, home: Path | None = None) -> list[Point]:
     """All combinations, checked before any is run.
 
