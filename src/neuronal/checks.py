@@ -19,6 +19,8 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from .errors import InvalidInput
 
+LARGEST = 2**31 - 1
+"""Of counts: as many as JAX's integers hold."""
 _LONG = 100
 """Signs of a value in a message."""
 
@@ -52,7 +54,7 @@ def is_whole(value: object, least: int) -> bool:
     return is_number(value) and int(value) == value and value >= least  # pyright: ignore[reportArgumentType, reportOperatorIssue]
 
 
-def whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+def whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
     """`value` as an integer of at least `least`."""
     require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {shown(value)}")
     require(value <= most, f"{name}: takes an integer <= {most}, got {shown(value)}")
@@ -240,7 +242,9 @@ def of_shape(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(float))
 
 
-def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
+def hidden_sizes(
+    name: str, sizes: int | Sequence[int], depth: int, most: int = LARGEST
+) -> tuple[int, ...]:
     """`sizes` as one positive integer per hidden layer."""
     of_array = isinstance(sizes, np.ndarray | jax.Array) and sizes.ndim > 0
     several = of_array or (isinstance(sizes, Sequence) and not isinstance(sizes, str))
@@ -249,7 +253,7 @@ def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int
         len(given) == depth - 1,
         f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
     )
-    return tuple(whole(name, n, 1) for n in given)
+    return tuple(whole(name, n, 1, most) for n in given)
 
 
 def dimensions(input_dim: int, depth: int, output_dim: int) -> tuple[int, int, int]:
