@@ -1,5 +1,7 @@
 """Bad input gets one message that names the field, as `InvalidInput`, a `ValueError`."""
 
+import math
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.checks import ode_solver
+from neuronal.drivers.ode.stepper import check_solver
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
 NAN, INF = float("nan"), float("inf")
@@ -245,21 +247,131 @@ SOLVERS = [
     (diffrax.Euler(), False),
     (diffrax.LeapfrogMidpoint(), False),
     (diffrax.Tsit5, True),
+    (diffrax.Euler, False),
     ("tsit5", True),
-    (None, True),
+    ("", True),
+    (0, True),
 ]
+
+
+class OfOneSample(L.Loss):
+    """A loss whose value, or gradient, is that of one sample."""
+
+    def __call__(self, y, prediction):
+        return jnp.sum((y - prediction) ** 2)
+
+    def gradient(self, y, prediction):
+        return prediction - y
+
+    def infimum(self, y, weights):
+        return jnp.zeros(len(y))
+
+
+class WithoutOutputs(OfOneSample):
+    def __call__(self, y, prediction):
+        return jnp.sum((y - prediction) ** 2, axis=1)
+
+    def gradient(self, y, prediction):
+        return jnp.sum(prediction - y, axis=1)
+
+
+class LawOfOneSample(D.Distribution):
+    input_dim = 2
+
+    def sample(self, key, m):
+        return jnp.ones((m, 2)), jnp.ones((m, 1))
+
+    def quadrature(self, m):
+        return jnp.ones(2), jnp.ones(1), jnp.ones(1)
+
+
+def activation(function):
+    return A.Activation("mine", function, 1.0, 1.0, 1.0, True)
+
+
+OF_ONE_SAMPLE = [
+    lambda x: x[0],
+    lambda x: x[0] * x[1],
+    lambda x: jnp.sin(x).sum(),
+    lambda x: 1.0,
+    lambda x: float(x[0]),
+    lambda x: math.sin(x[0]),
+    lambda x: np.where(x > 0, 1.0, 0.0),
+    lambda x: x[0] if x[0] > 0 else x[1],
+    lambda x: [x[:, 0], x[:, 1]],
+    lambda x: None,
+    lambda x: "word",
+    lambda x, y: x,
+    lambda x: x[:, :0],
+    lambda x: x[:, 0] + 1j,
+    lambda x: x.values,
+    5,
+    None,
+]
+"""Written for one sample, or giving something else than a row per sample."""
+
+FUNCTIONS = [
+    (r"samplers\[0\]", lambda: own([lambda: 1.0], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([lambda key: "word"], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([2.5], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own(["two"], lambda c: c, lambda c: c)),
+    (r"samplers\[0\]", lambda: own([0], lambda c: c, lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c: c[0], lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c, other: c, lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], lambda c: float(c[0]), lambda c: c)),
+    (r"functions\[0\]", lambda: own([1], 3.0, lambda c: c)),
+    (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c, e: c + e, lambda c: c)),
+    (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c: c[0], lambda c: c)),
+    (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: jnp.outer(c, c))),
+    ("activation 'mine'", lambda: net(activations=activation(jnp.tanh))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (jnp.tanh(h), 1.0)))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (h.sum(), h)))),
+    ("activation 'mine'", lambda: net(activations=activation(lambda h: (math.tanh(h), h)))),
+    ("activation 'mine'", lambda: E.IID(2, 3, activation=activation(lambda h: h if h > 0 else 0))),
+    ("activation 'mine'", lambda: net(activations=activation("tanh"))),
+    ("activation: ", lambda: net(activations=[jnp.tanh] * 3)),
+    ("activation: ", lambda: E.IID(2, 3, activation=["tanh"])),
+    ("loss 'of_one_sample': its value", lambda: train(given=problem(loss=OfOneSample()))),
+    ("loss 'without_outputs': gradient", lambda: solve(given=problem(loss=WithoutOutputs()))),
+    ("distribution", lambda: solve(given=problem(LawOfOneSample()))),
+    ("schedules", lambda: solve(given=problem(schedules=lambda t: jnp.ones(3)))),
+    ("schedules", lambda: train(given=problem(schedules=lambda t: 1.0 if t < 1 else 0.5))),
+    ("schedules", lambda: train(given=problem(schedules=lambda t: math.exp(-t)))),
+    ("schedules", lambda: solve(given=problem(schedules=[S.constant(), lambda: 1.0, jnp.cos]))),
+    (
+        "decay",
+        lambda: solve(given=nr.Problem(D.Empirical(X, Y), L.Squared(), decay=jnp.atleast_1d)),
+    ),
+]
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("target", OF_ONE_SAMPLE)
+def test_targets_of_one_sample(target, dim):
+    refused("^target: takes a batch", lambda: line(target=target, inputs=D.Uniform(dim=dim)))
+
+
+def test_a_target_of_one_sample_is_mapped():
+    law = line(target=jax.vmap(lambda x: jnp.sin(x[0]) * x[1]))
+    assert law.sample(jax.random.key(0), 5)[1].shape == (5, 1)
+
+
+@pytest.mark.parametrize(("names", "call"), FUNCTIONS)
+def test_functions_of_other_shapes(names, call):
+    refused(f"^{names}", call)
 
 
 @pytest.mark.parametrize(("solver", "constant_step"), SOLVERS)
 def test_solvers(solver, constant_step):
-    refused("solver", lambda: ode_solver(solver, constant_step))
+    refused("^solver", lambda: solve(solver=solver, step=0.1 if constant_step else None))
 
 
 def test_solvers_that_the_ode_takes():
     for solver in (diffrax.Tsit5(), diffrax.Heun(), diffrax.HalfSolver(diffrax.Euler())):
-        ode_solver(solver, False)
+        check_solver(solver, False)
     for solver in (diffrax.Euler(), diffrax.LeapfrogMidpoint(), diffrax.Dopri8()):
-        ode_solver(solver, True)
+        check_solver(solver, True)
+    assert np.isfinite(solve(solver=diffrax.Euler(), step=0.1, save_at=2).loss).all()
 
 
 COUNTS = {
@@ -287,6 +399,40 @@ def test_whole_numbers_of_any_kind_are_counts(name, kind):
     plain = [np.asarray(a) for a in jax.tree.leaves(COUNTS[name](3)) if hasattr(a, "shape")]
     others = [np.asarray(a) for a in jax.tree.leaves(found) if hasattr(a, "shape")]
     assert all(np.array_equal(a, b) for a, b in zip(plain, others, strict=True))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64, float, list])
+@pytest.mark.parametrize("size", [2**31, 2**40, 2**62])
+def test_integers_of_any_size_keep_their_value(kind, size):
+    given = [[size, -1.0]] if kind in (float, list) else np.array([[size, 1]], kind)
+    x = given if kind is list else np.asarray(given)
+    for found in (D.Empirical(x, [1]).x, D.Empirical([[1.0]], x).y, net().inputs(x)):
+        assert float(found[0, 0]) == size
+
+
+OF_OTHER_KINDS = [
+    np.ones((3, 2), complex), np.array([["a", "b"]] * 3), np.ma.masked_array(X, mask=X > 2),
+    np.array(X, object), np.zeros((3, 2), "datetime64[D]"), [[1.0, 2.0], [3.0]],
+    [["1", "2"]] * 3, [[None, 1.0]] * 3, {"a": 1}, b"12", [[10**400, 1]] * 3,
+]  # fmt: skip
+
+
+def test_numbers_beyond_the_precision_are_told_from_nan():
+    refused("^x: holds numbers beyond the range of float32", lambda: D.Empirical(1e200 * X, Y))
+    refused("^y: holds numbers beyond the range of float32", lambda: D.Empirical(X, 1e200 * Y))
+    with jax.enable_x64(True):
+        assert D.Empirical(1e200 * X, Y).x[1, 1] == 3e200
+
+
+@pytest.mark.parametrize("given", OF_OTHER_KINDS)
+def test_arrays_of_other_kinds(given):
+    refused("^x: ", lambda: D.Empirical(given, Y))
+    refused("^y: ", lambda: D.Empirical(X, given))
+    refused("^weights: ", lambda: D.Empirical(X, Y, given))
+    refused("^x: ", lambda: net()(given))
+    refused(r"^weights\[0\]: ", lambda: net(weights=[given, *W[1:]]))
+    refused("^inputs: ", lambda: bidirectional(gain="critical", inputs=given))
+    refused("^means: ", lambda: D.GaussianMixture(given))
 
 
 @pytest.mark.parametrize(("names", "call"), NETWORKS)

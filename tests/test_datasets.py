@@ -280,6 +280,33 @@ def test_a_name_given_twice_to_columns_that_are_not_used_is_no_fault(tmp_path):
     assert datasets.table(path, "y", features=["a"]).features == ("a",)
 
 
+ODD = {
+    "lists": [[1], [2]] * 6,
+    "bytes": [b"a", b"b"] * 6,
+    "dates": list(pd.date_range("2020-01-01", periods=12)),
+    "spans": list(pd.to_timedelta(range(12), unit="D")),
+    "words": pd.Categorical(["a", "b"] * 6),
+    "gaps": pd.array([1, None] * 6, dtype="Int64"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_columns_that_are_no_numbers_are_named(tmp_path, name):
+    frame = pd.DataFrame({name: ODD[name], "y": np.arange(12.0)})
+    frame.to_parquet(tmp_path / "d.parquet")
+    with pytest.raises(nr.InvalidInput, match=f"^column '{name}': "):
+        datasets.table(tmp_path / "d.parquet", "y")
+
+
+def test_numbers_of_every_kind_are_numbers(tmp_path):
+    columns = {
+        "Int64": pd.array(range(12), dtype="Int64"), "truths": [True, False] * 6,
+        "categories": pd.Categorical([1, 2, 3] * 4), "y": np.arange(12.0) / 2,
+    }  # fmt: skip
+    pd.DataFrame(columns).to_parquet(tmp_path / "d.parquet")
+    assert datasets.table(tmp_path / "d.parquet", "y").features == ("Int64", "truths", "categories")
+
+
 @pytest.mark.parametrize("levels", [["weight"], ["weight", "height"], ["price"]])
 def test_named_levels_of_an_index_are_columns_of_a_parquet_file(frame, tmp_path, levels):
     path = tmp_path / "t.parquet"

@@ -12,8 +12,10 @@ proved if it brings its `form`: the same functions on intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from types import FunctionType
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +25,7 @@ from jaxtyping import Array, Float
 from .bounds import intervals as iv
 from .bounds.forms import ActivationForm, constant
 from .bounds.intervals import Interval
+from .checks import of_shape, require, results, shown
 from .errors import InvalidInput
 
 
@@ -221,13 +224,45 @@ def get(activation: str | Activation) -> Activation:
     """The activation of that name; an `Activation` is returned as it is.
 
     Raises:
-        InvalidInput: no activation has that name.
+        InvalidInput: no activation has that name, or one of your own does not give the value and
+            the derivative, each of the shape of its argument.
     """
     if isinstance(activation, Activation):
+        if ACTIVATIONS.get(activation.name) is not activation:
+            _check(activation)
         return activation
-    if activation in ACTIVATIONS:
+    if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]
-    raise InvalidInput(f"activation: {activation!r} is none of {', '.join(sorted(ACTIVATIONS))}")
+    raise InvalidInput(
+        f"activation: takes an Activation or one of {', '.join(sorted(ACTIVATIONS))}, "
+        f"got {shown(activation)}"
+    )
+
+
+def _check(activation: Activation) -> None:
+    """Raise `InvalidInput` for a user's own that does not give two arrays of the shape it gets."""
+    name = f"activation {activation.name!r}: value_and_derivative"
+    takes = "takes an array h of any shape to (phi(h), phi'(h)), each of that shape"
+    given = results(name, takes, activation.value_and_derivative, of_shape(2, 3))
+    shapes = [getattr(part, "shape", None) for part in jax.tree.leaves(given)]
+    require(
+        isinstance(given, tuple | list) and shapes == [(2, 3)] * 2,
+        f"{name}: {takes}, got shapes {shapes} for (2, 3)",
+    )
+
+
+def in_words(items: Iterable[object]) -> str:
+    """Items of layers in a row: equal ones that follow each other once, and six words at most."""
+    runs = [(word, len(list(run))) for word, run in groupby(map(_word, items))]
+    words = [word if count == 1 else f"{word} x {count}" for word, count in runs]
+    return ", ".join(words if len(words) <= 6 else [*words[:4], "...", words[-1]])
+
+
+def _word(item: object) -> str:
+    """A number to four digits, a function by its name, and anything else as it prints itself."""
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    return item.__name__ if isinstance(item, FunctionType) else str(item)
 
 
 def per_layer(

@@ -7,10 +7,10 @@ the work where it can: JAX would compile every operation, for each shape.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from numbers import Real
 from typing import Any
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +18,11 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from .errors import InvalidInput
+
+LARGEST = 2**31 - 1
+"""Of counts: as many as JAX's integers hold."""
+_LONG = 100
+"""Signs of a value in a message."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -28,9 +33,20 @@ def require(condition: bool, message: str) -> None:
 
 def is_number(value: object) -> bool:
     """Whether `value` is one finite number: Python's, NumPy's or an array of no dimensions."""
-    if not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        if value.ndim or not _is_real(value.dtype) or not is_known(value):
+            return False
+    elif not isinstance(value, Real):
         return False
-    return np.ndim(value) == 0 and math.isfinite(_as_float(value))
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # an integer beyond all of them
+        return False
+
+
+def _is_real(dtype: Any) -> bool:
+    """Whether it holds integers or floating-point numbers."""
+    return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -38,10 +54,10 @@ def is_whole(value: object, least: int) -> bool:
     return is_number(value) and int(value) == value and value >= least  # pyright: ignore[reportArgumentType, reportOperatorIssue]
 
 
-def whole(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+def whole(name: str, value: Any, least: int, most: int = LARGEST) -> int:
     """`value` as an integer of at least `least`."""
-    require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
-    require(value <= most, f"{name}: takes an integer <= {most}, got {value!r}")
+    require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {shown(value)}")
+    require(value <= most, f"{name}: takes an integer <= {most}, got {shown(value)}")
     return int(value)
 
 
@@ -52,41 +68,39 @@ def one_or_several(name: str, value: Any, count: int) -> tuple[float, ...]:
     return tuple(map(float, np.broadcast_to(array, count) if array.ndim == 0 else array))
 
 
-def _floats(name: str, value: Any) -> np.ndarray:
-    """`value` in double precision."""
-    try:
-        return np.asarray(value, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+def choice(name: str, value: object, options: Collection[str]) -> None:
+    """Raise `InvalidInput` unless `value` is one of the words."""
+    known = isinstance(value, str) and value in options
+    require(known, f"{name}: {shown(value)} is none of {', '.join(options)}")
+
+
+def several(name: str, value: Any, what: str) -> tuple[Any, ...]:
+    """The elements of a sequence of `what`."""
+    if isinstance(value, np.ndarray | jax.Array):
+        fits = value.ndim > 0
+    else:
+        fits = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    require(fits, f"{name}: takes a sequence of {what}, got {shown(value)}")
+    return tuple(value)
 
 
 def positive(name: str, value: Any) -> float:
     """`value` as a finite number above 0."""
-    number = _as_float(value)
-    require(math.isfinite(number) and number > 0, f"{name}: takes a positive number, got {value!r}")
-    return number
+    require(is_number(value) and value > 0, f"{name}: takes a positive number, got {shown(value)}")
+    return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """`value` as a finite number of at least 0."""
-    number = _as_float(value)
-    require(
-        math.isfinite(number) and number >= 0, f"{name}: takes a number >= 0, got {_plain(value)!r}"
-    )
-    return number
+    require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {shown(value)}")
+    return float(value)
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's number as Python's, for a message."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _as_float(value: Any) -> float:
-    """NaN where it is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
+def shown(value: Any) -> str:
+    """A value in a message: on one line, and NumPy's number as Python's."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    words = " ".join(repr(plain).split())
+    return words if len(words) <= _LONG else f"{words[:_LONG]}..."
 
 
 def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
@@ -100,7 +114,8 @@ def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
     require(bool(np.isfinite(weights).all()), f"{name}: holds NaN or infinite values")
     largest = float(weights.max())
     require(
-        float(weights.min()) >= 0 and largest > 0, f"{name}: takes numbers >= 0, not all of them 0"
+        float(weights.min()) >= 0 and largest > 0,
+        f"{name}: takes numbers >= 0, not all of them zero",
     )
     scaled = np.ldexp(weights, -math.frexp(largest)[1])
     return scaled.astype(jax.dtypes.canonicalize_dtype(float)).astype(np.float64)
@@ -108,26 +123,56 @@ def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
 
 def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`."""
-    y = numbers(name, y)
-    return finite(name, as_numpy_if_free(y)[:, None] if y.ndim == 1 else y, 2)
+    if _real(name, y).ndim != 1:
+        return finite(name, y, 2)
+    return jnp.asarray(as_numpy_if_free(finite(name, y, 1))[:, None])
 
 
 def finite(name: str, value: ArrayLike, ndim: int) -> Array:
     """`value` as an array of that many dimensions without NaN or infinite values."""
     array = numbers(name, value)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        array = array.astype(float)
     require(array.ndim == ndim, f"{name}: takes {ndim} dimensions, got shape {array.shape}")
-    require(all_finite(array), f"{name}: holds NaN or infinite values")
+    if not all_finite(array):
+        given = np.asarray(value)
+        beyond = given.dtype != array.dtype and bool(np.isfinite(given).all())
+        words = f"numbers beyond the range of {array.dtype}" if beyond else "NaN or infinite values"
+        raise InvalidInput(f"{name}: holds {words}")
     return array
 
 
-def numbers(name: str, value: ArrayLike) -> Array:
-    """`value` as an array of numbers."""
+def numbers(name: str, value: ArrayLike) -> Float[Array, "..."]:
+    """`value` as an array of floating-point numbers: of JAX's precision if it holds integers."""
+    given = _real(name, value)
+    if isinstance(given, np.ndarray) and not jnp.issubdtype(given.dtype, jnp.floating):
+        # In NumPy: JAX would take integers to 32 bits first, round and round.
+        given = given.astype(jax.dtypes.canonicalize_dtype(float))
+    with np.errstate(over="ignore"):
+        array = jnp.asarray(given)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def _floats(name: str, value: ArrayLike) -> np.ndarray:
+    """`value` in double precision."""
+    given = _real(name, value)
+    require(is_known(given), f"{name}: takes numbers known when it is called")
+    return np.asarray(given, np.float64)
+
+
+def _real(name: str, value: Any) -> Array | np.ndarray:
+    """`value` as an array of real numbers or truths, else `InvalidInput`."""
+    require(not np.ma.is_masked(value), f"{name}: holds masked values; fill them or drop them")
     try:
-        return jnp.asarray(np.asarray(value) if isinstance(value, list) else value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"{name}: not an array of numbers ({error})") from error
+        given = value if isinstance(value, jax.Array) else np.asarray(value)
+        if given.dtype == np.longdouble:
+            given = given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        told = str(error).partition("\n")[0]
+        raise InvalidInput(f"{name}: not an array of numbers ({told})") from error
+    require(
+        _is_real(given.dtype) or given.dtype == bool,
+        f"{name}: not an array of numbers (its type is {given.dtype})",
+    )
+    return given
 
 
 def all_finite(array: Array) -> bool:
@@ -152,38 +197,85 @@ def as_numpy_if_free(array: Array) -> Array | np.ndarray:
     return np.asarray(array) if platforms == ["cpu"] else array
 
 
-def hidden_sizes(name: str, sizes: int | Sequence[int], depth: int) -> tuple[int, ...]:
+_OF_USERS = (
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    ArithmeticError,
+)
+"""What functions raise that were written for other arguments; JAX's own errors are among them."""
+
+
+def results(name: str, takes: str, function: Callable[..., Any], *arguments: Any) -> PyTree:
+    """Shapes and types of what a user's function gives, found without computing anything.
+
+    Args:
+        takes: what `name` takes and gives, for the message.
+        arguments: arrays, or `jax.ShapeDtypeStruct`.
+    """
+    require(callable(function), f"{name}: {takes}, got {shown(function)}")
+    try:
+        return jax.eval_shape(function, *arguments)
+    except _OF_USERS as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InvalidInput(
+            f"{name}: {takes}, got {type(error).__name__} from it ({told})"
+        ) from error
+
+
+def result_shape(
+    name: str, takes: str, function: Callable[..., Any], *arguments: Any
+) -> tuple[int, ...]:
+    """The shape of the one array of real numbers that a user's function gives, likewise."""
+    given = results(name, takes, function, *arguments)
+    one = isinstance(given, jax.ShapeDtypeStruct)
+    require(one, f"{name}: {takes}, got {type(given).__name__}")
+    real = _is_real(given.dtype) or given.dtype == bool
+    require(real, f"{name}: {takes}, got numbers of type {given.dtype}")
+    return given.shape
+
+
+def of_shape(*shape: int) -> jax.ShapeDtypeStruct:
+    """An argument of that shape, in JAX's precision."""
+    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(float))
+
+
+def hidden_sizes(
+    name: str, sizes: int | Sequence[int], depth: int, most: int = LARGEST
+) -> tuple[int, ...]:
     """`sizes` as one positive integer per hidden layer."""
-    given: tuple[Any, ...] = (
-        (sizes,) * (depth - 1) if np.ndim(sizes) == 0 else tuple(np.asarray(sizes))
-    )
+    of_array = isinstance(sizes, np.ndarray | jax.Array) and sizes.ndim > 0
+    several = of_array or (isinstance(sizes, Sequence) and not isinstance(sizes, str))
+    given: tuple[Any, ...] = tuple(sizes) if several else (sizes,) * (depth - 1)  # pyright: ignore[reportArgumentType]
     require(
         len(given) == depth - 1,
         f"{name}: takes one integer, or one a hidden layer ({depth - 1}), got {len(given)}",
     )
-    for n in given:
-        require(is_whole(n, 1), f"{name}: takes integers >= 1, got {n!r}")
-    return tuple(map(int, given))
+    return tuple(whole(name, n, 1, most) for n in given)
 
 
-def dimensions(input_dim: int, depth: int, output_dim: int) -> None:
-    """Raise `InvalidInput` unless the three are possible."""
-    for name, value, least in (
-        ("input_dim", input_dim, 1),
-        ("depth", depth, 2),
-        ("output_dim", output_dim, 1),
-    ):
-        require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+def dimensions(input_dim: int, depth: int, output_dim: int) -> tuple[int, int, int]:
+    """The three as integers.
+
+    Raises:
+        InvalidInput: one of them is impossible.
+    """
+    least = {"input_dim": (input_dim, 1), "depth": (depth, 2), "output_dim": (output_dim, 1)}
+    first, second, third = (whole(name, *value) for name, value in least.items())
+    return first, second, third
 
 
 def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
     """A random key from a key or an integer seed."""
     if isinstance(seed, int | np.integer):
-        require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {seed!r}")
+        require(abs(int(seed)) < 2**63, f"key: takes a seed below 2^63, got {shown(seed)}")
         return jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        require(seed.ndim == 0, f"key: takes one key, got keys of shape {seed.shape}")
         return seed
-    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
+    array = _real("key", seed)
     if array.ndim == 0 and np.issubdtype(array.dtype, np.integer) and is_known(array):
         return key_of(int(array))
     require(
@@ -191,32 +283,3 @@ def key_of(seed: int | PRNGKeyArray) -> PRNGKeyArray:
         "key: takes jax.random.key(seed), jax.random.PRNGKey(seed) or an integer seed",
     )
     return jax.random.wrap_key_data(jnp.asarray(array))
-
-
-def ode_solver(solver: object, constant_step: bool) -> None:
-    """Raise `InvalidInput` for a solver that the MF ODE cannot take.
-
-    It takes explicit solvers of one velocity, those that estimate their error unless the step is
-    constant.
-    """
-    inner = solver
-    while isinstance(inner, diffrax.AbstractWrappedSolver):
-        inner = inner.solver
-    terms = getattr(inner, "term_structure", None)
-    require(
-        isinstance(inner, diffrax.AbstractSolver)
-        and not isinstance(inner, diffrax.AbstractImplicitSolver)
-        and isinstance(terms, type)
-        and issubclass(diffrax.ODETerm, terms),
-        "solver: takes an explicit solver of Diffrax for ordinary differential equations, such as "
-        f"diffrax.Tsit5(), got {_shown(solver)}",
-    )
-    require(
-        constant_step or isinstance(solver, diffrax.AbstractAdaptiveSolver),
-        f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
-        "diffrax.Tsit5()",
-    )
-
-
-def _shown(solver: object) -> str:
-    return type(solver).__name__ if isinstance(solver, diffrax.AbstractSolver) else repr(solver)

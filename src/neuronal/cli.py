@@ -188,7 +188,7 @@ def sweep(
     from .report import terminal
 
     experiment = load(file)
-    swept = dict(map(sweeps.setting, settings))
+    swept = sweeps.settings_of(settings)
     folder = out or Path("runs") / f"{experiment.name}-sweep"
     count = len(sweeps.points(experiment, swept, file.parent))
     # Spawned: JAX has threads, which a fork would not carry over.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -13,8 +14,8 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .checks import as_numpy_if_free, columns, finite, is_known, require
-from .kernels import Kernel, grows, is_finite, matrix
+from .checks import as_numpy_if_free, columns, finite, is_known, numbers, require, several
+from .kernels import Kernel, grows, is_finite, matrix, rank
 from .losses import Loss
 
 _MATRIX_BYTES = 2**32
@@ -56,7 +57,8 @@ class Network(eqx.Module):
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
     ):
-        given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(weights))
+        layers = several("weights", weights, "matrices, one per layer")
+        given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(layers))
         depth = len(given)
         require(depth >= 2, f"weights: takes L >= 2 layers, got {depth}")
         for i, w in enumerate(given):
@@ -75,12 +77,26 @@ class Network(eqx.Module):
         if isinstance(activations, str | Activation):
             self.activations = activations_.per_layer(activations, "identity", depth)
         else:
-            self.activations = tuple(map(activations_.get, activations))
+            own = several("activations", activations, "activations, one per layer")
+            self.activations = tuple(map(activations_.get, own))
         require(
             len(self.activations) == depth,
             f"activations: takes one a layer ({depth}), got {len(self.activations)}",
         )
         self.measures = _measures(measures, hidden[:-1], dtype)
+
+    def __repr__(self) -> str:
+        if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self, is_leaf=_is_gone)):
+            # Without some of its arrays, as JAX and Equinox make trees.
+            return f"Network(a part of one, {activations_.in_words(self.activations)})"
+        ranks = [rank(w) for w in self.weights[1:-1]]
+        sizes = activations_.in_words(self.widths)
+        products = activations_.in_words("full" if r is None else r for r in ranks)
+        kept = f"factored weights of rank {products}" if self.factored else "dense weights"
+        return (
+            f"Network({self.input_dim} -> {sizes} -> {self.output_dim}, "
+            f"{activations_.in_words(self.activations)}, {self.weights[0].dtype}, {kept})"
+        )
 
     @property
     def depth(self) -> int:
@@ -149,7 +165,7 @@ class Network(eqx.Module):
 
     def inputs(self, x: ArrayLike) -> Float[Array, "m d"]:
         """`x (m, d)` in the network's precision, else `InvalidInput`."""
-        x = jnp.asarray(x, self.weights[0].dtype)
+        x = numbers("x", x).astype(self.weights[0].dtype)
         require(
             x.ndim == 2 and x.shape[1] == self.input_dim,
             f"x: takes shape (m, {self.input_dim}), got {x.shape}",
@@ -173,6 +189,10 @@ def _sensitivities(network: Network, x: Array, y: Array, loss: Loss) -> dynamics
     return network.backward(slopes, loss.gradient(y, values[-1]))
 
 
+def _is_gone(leaf: object) -> bool:
+    return leaf is None
+
+
 def _matrix(name: str, w: Array | Kernel) -> Array:
     size = w.shape[0] * w.shape[1] * w.dtype.itemsize
     require(
@@ -194,6 +214,7 @@ def _measures(
 ) -> dynamics.Measures:
     if measures is None:
         return tuple(jnp.asarray(np.full(n, 1 / n, dtype)) for n in widths)
+    measures = several("measures", measures, "arrays, one per hidden layer")
     require(
         len(measures) == len(widths),
         f"measures: takes one a hidden layer ({len(widths)}), got {len(measures)}",

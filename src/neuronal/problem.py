@@ -8,7 +8,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .checks import require, whole
+from .activations import in_words
+from .checks import of_shape, require, result_shape, shown, whole
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
@@ -16,7 +17,7 @@ from .motion.decay import Decay
 from .motion.motion import Motion
 from .motion.term import Term
 from .network import Network
-from .schedules import Schedule, Schedules, Strengths, at, per_layer, strengths
+from .schedules import Schedule, Schedules, Strengths, at, check_schedules, per_layer, strengths
 
 
 class Problem(eqx.Module):
@@ -54,21 +55,34 @@ class Problem(eqx.Module):
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
         )
         require(
-            isinstance(loss, Loss), f"loss: takes a loss such as losses.Squared(), got {loss!r}"
+            isinstance(loss, Loss),
+            f"loss: takes a loss such as losses.Squared(), got {shown(loss)}",
         )
         if schedules is not None and not callable(schedules):
             require(
                 isinstance(schedules, Sequence),
-                f"schedules: takes one callable, or one a layer, got {schedules!r}",
+                f"schedules: takes one callable, or one a layer, got {shown(schedules)}",
             )
             schedules = tuple(schedules)
         self.distribution, self.loss, self.schedules = distribution, loss, schedules
         self.decay = strengths("decay", decay)
         require(
             isinstance(terms, Sequence) and all(isinstance(term, Term) for term in terms),
-            f"terms: takes terms of the motion such as motion.decay.Decay, got {terms!r}",
+            f"terms: takes terms of the motion such as motion.decay.Decay, got {shown(terms)}",
         )
         self.more_terms = tuple(terms)
+
+    def __repr__(self) -> str:
+        words = [repr(self.distribution), repr(self.loss)]
+        for name, given in (("schedules", self.schedules), ("decay", self.decay)):
+            if given is not None:
+                layers = in_words(given if isinstance(given, tuple) else (given,))
+                words.append(
+                    f"{name}=({layers})" if isinstance(given, tuple) else f"{name}={layers}"
+                )
+        if self.more_terms:
+            words.append(f"terms={in_words(type(term).__name__ for term in self.more_terms)}")
+        return f"Problem({', '.join(words)})"
 
     def rates(self, t: Float[Array, ""], depth: int) -> list[Float[Array, ""]]:
         r"""$\xi_1(t), \dots, \xi_L(t)$."""
@@ -114,9 +128,29 @@ class Problem(eqx.Module):
             model.input_dim == d,
             f"input_dim: the network takes {model.input_dim} coordinates, the data have {d}",
         )
-        self.loss.check(jnp.asarray(self.distribution.quadrature(64)[1]), model.output_dim)
-        self.layer_schedules(model.depth)
-        self.terms(model.depth)
+        x, y, weights = map(jnp.asarray, self.distribution.quadrature(64))
+        shapes = x.shape, y.shape, weights.shape
+        require(
+            x.ndim == y.ndim == 2 and shapes[0] == (len(y), d) and shapes[2] == (len(y),),
+            f"distribution: its quadrature gives x (n, {d}), y (n, k), weights (n,), got {shapes}",
+        )
+        self.loss.check(y, model.output_dim)
+        _check_loss(self.loss, y.shape[1], model.output_dim)
+        check_schedules("schedules", self.layer_schedules(model.depth))
+        if self.decay is not None:
+            check_schedules("decay", per_layer(self.decay, model.depth, "decay"))
+
+
+def _check_loss(loss: Loss, columns: int, outputs: int) -> None:
+    """Raise `InvalidInput` for a loss of one sample, or of other shapes."""
+    y, prediction = of_shape(outputs + 2, columns), of_shape(outputs + 2, outputs)
+    for words, function, gives, expected in (
+        ("its value", loss, "(m,)", (outputs + 2,)),
+        ("gradient", loss.gradient, "(m, k)", prediction.shape),
+    ):
+        name, takes = f"loss {loss.name!r}: {words}", f"takes y and prediction (m, k) to {gives}"
+        shape = result_shape(name, takes, function, y, prediction)
+        require(shape == expected, f"{name}: {takes}, got {shape} for {prediction.shape}")
 
 
 @eqx.filter_jit

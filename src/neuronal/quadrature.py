@@ -24,8 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special, stats
 
-from .checks import require
-from .errors import InvalidInput
+from .checks import choice, key_of, require, whole
 
 RULES = ("monte-carlo", "antithetic", "sobol", "lattice", "gauss-hermite")
 _MAX_SOBOL_DIM = 21201
@@ -42,7 +41,8 @@ def gaussian(
     Raises:
         InvalidInput: an unknown rule, or a rule that does not reach that dimension.
     """
-    require(nodes >= 1, f"nodes: takes 1 or more, got {nodes}")
+    nodes, dim, key = whole("nodes", nodes, 1), whole("dim", dim, 1), key_of(key)
+    choice("rule", rule, RULES)
     if rule == "monte-carlo":
         return jax.random.normal(key, (nodes, dim)), _equal(nodes)
     if rule == "sobol":
@@ -55,9 +55,7 @@ def gaussian(
         half = jax.random.normal(key, (-(-nodes // 2), dim))
         pairs = jnp.stack([half, -half], axis=1).reshape(-1, dim)
         return pairs[:nodes], _equal(nodes)
-    if rule == "gauss-hermite":
-        return _gauss_hermite(nodes, dim)
-    raise InvalidInput(f"rule: {rule!r} is none of {', '.join(RULES)}")
+    return _gauss_hermite(nodes, dim)
 
 
 def _equal(nodes: int) -> Float[Array, "n"]:

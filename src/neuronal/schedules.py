@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ from .bounds.forms import ScheduleForm
 from .bounds.forms import constant as constant_form
 from .bounds.intervals import Interval
 from .bounds.proofs import proof
-from .checks import is_number, non_negative, positive, require, whole
+from .checks import is_number, non_negative, of_shape, positive, require, result_shape, shown, whole
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
@@ -38,6 +38,12 @@ VANISHING = "{}: Theorem 2 is silent on a last layer whose rate tends to 0"
 
 class AbstractSchedule(abc.ABC):
     """A schedule that states its constants, and may prove them."""
+
+    def __repr__(self) -> str:
+        own = fields(self) if is_dataclass(self) else ()
+        given = [(f.name, getattr(self, f.name)) for f in own]
+        words = [f"{name}={float(v):.4g}" if is_number(v) else name for name, v in given]
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @property
     @abc.abstractmethod
@@ -67,7 +73,7 @@ class AbstractSchedule(abc.ABC):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Constant(AbstractSchedule):
     r"""$\xi(t) = v$."""
 
@@ -96,7 +102,7 @@ class Constant(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cosine(AbstractSchedule):
     r"""From `value` at $t = 0$ down a half cosine to `final` at `horizon`, constant after."""
 
@@ -134,7 +140,7 @@ class Cosine(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exponential(AbstractSchedule):
     r"""$\xi(t) = v\,e^{-t/\tau}$, `time_constant` $\tau$ in MF time."""
 
@@ -165,7 +171,7 @@ class Exponential(AbstractSchedule):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Warmup(AbstractSchedule):
     r"""Rises linearly from 0 to `value` over `horizon`, constant after."""
 
@@ -242,7 +248,7 @@ def depth_balanced(
         horizon: MF time over which all fall to zero, as half a cosine; constant if left out.
     """
     depth = whole("depth", depth, 2)
-    require(is_number(power), f"power: takes a number, got {power!r}")
+    require(is_number(power), f"power: takes a number, got {shown(power)}")
     middle = float(max(depth - 2, 1)) ** -power
     values = (1.0, *(middle,) * (depth - 2), 1.0)
     if horizon is None:
@@ -264,7 +270,7 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
         return (schedules,) * depth
     require(
         isinstance(schedules, Iterable),
-        f"{name}: takes one callable, or one a layer ({depth}), got {schedules!r}",
+        f"{name}: takes one callable, or one a layer ({depth}), got {shown(schedules)}",
     )
     given = tuple(schedules)
     require(
@@ -273,6 +279,16 @@ def per_layer(schedules: Schedules, depth: int, name: str = "schedules") -> tupl
     )
     require(all(map(callable, given)), f"{name}: each must be a callable of MF time")
     return given
+
+
+def check_schedules(name: str, schedules: Sequence[Schedule]) -> None:
+    """Raise `InvalidInput` unless each takes MF time to one number."""
+    for schedule in schedules:
+        if isinstance(schedule, AbstractSchedule):
+            continue
+        takes = "takes MF time t to one number, by operations that JAX can trace"
+        shape = result_shape(name, takes, schedule, of_shape())
+        require(shape == (), f"{name}: {takes}, got shape {shape}")
 
 
 def constant_value(schedule: Schedule) -> float | None:

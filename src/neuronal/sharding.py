@@ -23,7 +23,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from .checks import require
+from .checks import require, several, shown
 from .embeddings import AbstractEmbedding
 from .kernels import matrix, placed
 from .kernels.shards import AXIS, WHOLE
@@ -38,10 +38,10 @@ def mesh(devices: Devices) -> Mesh:
     Raises:
         InvalidInput: no devices, or one of them twice.
     """
-    given = list(devices) if isinstance(devices, Sequence | np.ndarray) else []
+    given = several("devices", devices, "devices such as jax.devices()")
     require(
         len(given) > 0 and all(isinstance(d, jax.Device) for d in given),
-        f"devices: takes a sequence of devices such as jax.devices(), got {devices!r}",
+        f"devices: takes a sequence of devices such as jax.devices(), got {shown(devices)}",
     )
     require(len(set(given)) == len(given), "devices: one of them is given twice")
     return Mesh(np.asarray(given), (AXIS,), axis_types=(AxisType.Auto,))

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .checks import dimensions, hidden_sizes, is_whole, key_of, require
+from .checks import dimensions, hidden_sizes, is_whole, key_of, require, shown
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
 from .drivers.trajectory import DivergenceError, Trajectory
@@ -92,7 +92,7 @@ class Recipe:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuned:
     """A rate found at one width and depth, for all.
 
@@ -121,6 +121,9 @@ class Tuned:
     def schedules(self, depth: int | None = None) -> Sequence[Schedule]:
         r"""$\xi_1, \dots, \xi_L$ of a run at the rate found, for `Problem` and a driver of your own."""
         return self.recipe.schedules(self.depth if depth is None else depth, self.learning_rate)
+
+    def __repr__(self) -> str:
+        return f"Tuned({self})"
 
     def __str__(self) -> str:
         tried = ", ".join(
@@ -281,7 +284,7 @@ def _bidirectional(problem: Problem, most: int = 256) -> OfDepth:
 
 
 def _keys(key: PRNGKeyArray | int, seeds: int) -> Array:
-    require(is_whole(seeds, 1), f"seeds: takes an integer >= 1, got {seeds!r}")
+    require(is_whole(seeds, 1), f"seeds: takes an integer >= 1, got {shown(seeds)}")
     return jax.random.split(key_of(key), int(seeds))
 
 
@@ -290,6 +293,6 @@ def _increasing(rates: Sequence[float]) -> tuple[float, ...]:
     fine = bool(values) and all(np.isfinite(values)) and values[0] > 0
     require(
         fine and all(np.diff(values) > 0),
-        f"rates: takes increasing positive numbers, got {rates!r}",
+        f"rates: takes increasing positive numbers, got {shown(rates)}",
     )
     return values

@@ -1,5 +1,6 @@
 """Runs survive: killed, told to stop, files damaged, disks full, folders shared, memory short."""
 
+import contextlib
 import copy
 import errno
 import json
@@ -17,8 +18,8 @@ import xarray as xr
 
 import neuronal as nr
 from neuronal import kernels
-from neuronal.experiments import checkpoints, parse, results, run
 from neuronal.experiments import certify as certificates
+from neuronal.experiments import checkpoints, parse, results, run
 from neuronal.experiments.checkpoints import RecoveryWarning
 from neuronal.experiments.couple import couple_systems
 from neuronal.experiments.folder import locked
@@ -148,10 +149,8 @@ def test_two_generations_are_kept_whatever_the_moment(tmp_path, monkeypatch):
             move(source, target)
 
         monkeypatch.setattr(os, "replace", stopped)
-        try:
+        with contextlib.suppress(SystemExit):
             checkpoints.save(path, states[2])
-        except SystemExit:
-            pass
         monkeypatch.setattr(os, "replace", move)
         assert checkpoints.latest(path).records == expected
 
@@ -334,7 +333,7 @@ def test_a_full_disk_is_one_message(tmp_path, call, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    code, out, err = call("run", file, "--out", tmp_path / "a")
+    code, _out, err = call("run", file, "--out", tmp_path / "a")
     assert code == 2 and "No space left on device" in err and err.count("\n") == 1
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 import neuronal as nr
 from neuronal.experiments import load, parse, run
-from neuronal.experiments.sweep import points, setting, sweep
+from neuronal.experiments.sweep import points, setting, settings_of, sweep
 
 CONTENT = {
     "name": "tiny",
@@ -114,6 +114,15 @@ def test_from_the_command_line(call, tmp_path):
     assert (tmp_path / "runs" / "tiny-sweep" / "sweep.nc").is_file()
     code, _, err = call("sweep", file, "--set", "systems.rank=1,x")
     assert code == 2 and "--set: systems.rank" in err
+
+
+def test_a_field_is_given_once():
+    assert settings_of(["run.until=1,2", "run.seed=3"]) == {"run.until": [1, 2], "run.seed": [3]}
+    with pytest.raises(nr.InvalidInput, match="^--set: run.until is given twice"):
+        settings_of(["run.until=1", "run.until=2"])
+    for text in ("run.until=" + "9" * 5000, "run.until=" + "[" * 5000):
+        with pytest.raises(nr.InvalidInput, match="^--set: run.until: takes values"):
+            settings_of([text])
 
 
 def test_paths_of_data_are_those_of_the_experiments_file(tmp_path, monkeypatch):

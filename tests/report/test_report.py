@@ -7,9 +7,10 @@ from base64 import b64decode
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 
 from neuronal.experiments import parse
-from neuronal.report import document, page, plots, style
+from neuronal.report import document, page, plots, style, terminal
 
 CONFIGURATION = {
     "name": "made",
@@ -71,6 +72,27 @@ def test_half_time_is_where_the_excess_has_halved(data):
     np.testing.assert_allclose(plots.half_times(data, "limit_risk"), [np.log(2), np.inf], rtol=0.03)
     np.testing.assert_allclose(plots.half_times(data)[0, 0], [np.log(2), 2 * np.log(2)], rtol=0.03)
     assert np.isinf(plots.half_times(data)[1]).all()
+
+
+EVIL = "<script>alert(1)</script> & $\\frac{ _[red]"
+
+
+def test_what_users_say_is_escaped_and_no_formula(made, tmp_path):
+    data = made.assign_coords(system=[EVIL, f"_{EVIL}$"])
+    data["limit_report"] = ("system", [EVIL, EVIL])
+    data.attrs |= {"title": EVIL, "description": EVIL, "networks_report": EVIL}
+    data.attrs["configuration"] += f"# {EVIL}\n"
+    data.attrs |= {"neuronal_version": EVIL, "jax_version": EVIL}
+    text = page.write(data, tmp_path).read_text(encoding="utf-8")
+    assert "<script" not in text and text.count("&lt;script&gt;") >= 8
+    assert "[red]" in terminal_text(data)
+
+
+def terminal_text(data):
+    console = Console(width=400)
+    with console.capture() as captured:
+        console.print(terminal.summary(data))
+    return captured.get()
 
 
 def test_the_page_is_self_contained(text):

@@ -14,6 +14,8 @@ from .intervals import supremum
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _SLACK = 1e-5
+_DECLARED = 1e-9
+"""By which the arithmetic of the one who declares a constant may be wrong, relatively."""
 
 
 class _OfOneClass:
@@ -44,6 +46,11 @@ def proof(method: Method) -> Method:
     return cast(Method, _OfOneClass(method))
 
 
+def exceeds(lower: float, declared: float) -> bool:
+    """Whether a lower bound of a constant shows that what is declared of it is too small."""
+    return lower > declared * (1 + _DECLARED)
+
+
 def certified(
     extension: Extension | None, declared: float, name: str, why_not: str, scale: float = 1.0
 ) -> Finding:
@@ -59,7 +66,7 @@ def certified(
     if extension is None:
         return Finding(VIOLATED, math.inf, f"{name}: {why_not}")
     lower, upper = (scale * v for v in supremum(lambda h: abs(extension(h))))
-    if lower > declared * (1 + 1e-9):
+    if exceeds(lower, declared):
         return Finding(VIOLATED, lower, f"{name} declares {declared:.6g}, which is exceeded")
     if upper <= declared * (1 + _SLACK) + 1e-12:
         how = f"{name}: intervals, over the whole line; declared {declared:.6g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _MISSING = frozenset(
      "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 )  # fmt: skip
 """Words that stand for an empty cell in a column of numbers, and may be labels in one of text."""
+_NOTHING = type(pd.NA)
 _UNREADABLE = (ValueError, OSError, TypeError, KeyError, NotImplementedError, OverflowError)
 
 
@@ -50,7 +52,18 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def no_gaps(name: str, column: pd.Series) -> None:
-    """Raise `InvalidInput` for empty cells; for words such as NA too, where all else are numbers."""
+    """Raise `InvalidInput` for empty cells; for words such as NA too, where all else are numbers.
+
+    And for cells that are neither numbers nor text, such as lists, which Parquet may hold.
+    """
+    if pd.api.types.is_object_dtype(column):
+        for row, cell in enumerate(column, start=1):
+            known = cell is None or isinstance(cell, str | Number | np.bool_ | _NOTHING)
+            require(
+                known,
+                f"column {name!r}: takes numbers or text, row {row} holds {type(cell).__name__}; "
+                "drop the column or encode it",
+            )
     empty = np.flatnonzero(column.isna().to_numpy() | _missing_numbers(column))
     if empty.size:
         raise InvalidInput(
@@ -61,7 +74,13 @@ def no_gaps(name: str, column: pd.Series) -> None:
 
 def as_numbers(name: str, column: pd.Series) -> Float[np.ndarray, "m"]:
     """The column as finite numbers, else `InvalidInput`."""
-    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
+    kind = column.dtype
+    timed = pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind)
+    require(not timed, f"column {name!r}: takes finite numbers, got times; encode them as numbers")
+    # By its cells: as a whole, categories are no numbers to pandas, nor are numbers that may lack.
+    cells: Any = column.astype(object) if isinstance(kind, pd.CategoricalDtype) else column
+    found: Any = pd.to_numeric(cells, errors="coerce")
+    numbers = np.asarray(found.to_numpy(float, na_value=np.nan))
     wrong = np.flatnonzero(~np.isfinite(numbers))
     if wrong.size:
         raise InvalidInput(

@@ -22,6 +22,9 @@ class Samples(NamedTuple):
     y: Float[Array, "m k"]
     weights: Float[Array, "m"]
 
+    def __repr__(self) -> str:
+        return f"Samples(x {self.x.shape}, y {self.y.shape}, weights {self.weights.shape})"
+
 
 class Distribution(FactsOfX):
     """A law of samples `x (m, d)`, `y (m, k)`; a subclass states the first three methods."""

@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import columns, numbers, require, shares
+from ..checks import columns, finite, require, shares
 from ..losses import Loss
 from .base import Distribution
 
@@ -36,16 +36,14 @@ class Empirical(Distribution):
     weights: Float[Array, "m"]
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None):
-        x, y = numbers("x", x), numbers("y", y)
-        require(x.ndim == 2, f"x: takes shape (m, d), got {x.shape}")
-        require(len(x) > 0 and x.shape[1] > 0, f"x: is empty, shape {x.shape}")
-        self.x = columns("x", x)
-        self.y = columns("y", y)
-        require(len(x) == len(y), f"y: {len(y)} targets for {len(x)} inputs")
+        self.x, self.y = finite("x", x, 2), columns("y", y)
+        m, d = self.x.shape
+        require(m > 0 and d > 0, f"x: is empty, shape {self.x.shape}")
+        require(m == len(self.y), f"y: {len(self.y)} targets for {m} inputs")
         if weights is None:
-            self.weights = jnp.asarray(np.full(len(x), 1 / len(x)), float)
+            self.weights = jnp.asarray(np.full(m, 1 / m), float)
         else:
-            w = shares("weights", weights, len(x))
+            w = shares("weights", weights, m)
             w = w.astype(jax.dtypes.canonicalize_dtype(float))
             self.weights = jnp.asarray(w / float(w.sum()))
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from .. import quadrature
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import columns, require
+from ..checks import columns, numbers, require
 from ..losses import Loss
 from .base import Distribution
 from .conditional import Conditional
@@ -54,16 +54,21 @@ class GaussianMixture(Distribution):
     ):
         self.means = columns("means", means)
         classes = len(self.means)
-        stds = jnp.asarray(stds, float)
+        require(self.means.size > 0, f"means: takes one or more, got shape {self.means.shape}")
+        stds = numbers("stds", stds)
         require(
             stds.shape in ((), (1,), (classes,)),
             f"stds: takes one number, or one a class ({classes}), got shape {stds.shape}",
         )
         self.stds = jnp.broadcast_to(stds, (classes,))
-        require(bool(jnp.all(self.stds > 0)), "stds: takes positive numbers")
+        require(
+            bool(jnp.all((self.stds > 0) & jnp.isfinite(self.stds))), "stds: takes positive numbers"
+        )
         self.labels = columns("labels", jnp.arange(classes) if labels is None else labels)
         require(len(self.labels) == classes, f"labels: takes one a class ({classes})")
-        p = jnp.full(classes, 1 / classes) if probabilities is None else jnp.asarray(probabilities)
+        p = numbers("probabilities", np.full(classes, 1 / classes))
+        if probabilities is not None:
+            p = numbers("probabilities", probabilities)
         require(
             p.shape == (classes,) and bool(jnp.all(p > 0)) and abs(float(p.sum()) - 1) < 1e-4,
             f"probabilities: takes {classes} positive numbers of sum 1",

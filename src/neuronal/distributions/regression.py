@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import quadrature
 from ..bounds.finding import VIOLATED, Finding
 from ..bounds.proofs import proof
-from ..checks import columns, require
+from ..checks import columns, non_negative, of_shape, require, result_shape
 from ..losses import Loss
 from .base import Distribution
 from .conditional import Conditional
@@ -42,14 +42,17 @@ class Regression(Distribution):
     noise: float = eqx.field(static=True)
 
     def __init__(self, target: Callable[[Array], Array], inputs: Inputs, noise: float = 0.0):
-        require(callable(target), "target: takes a callable of x (m, d)")
         require(isinstance(inputs, Inputs), "inputs: takes a law of neuronal.distributions")
-        require(0 <= noise < math.inf, f"noise: takes a finite number >= 0, got {noise}")
-        self.target, self.inputs, self.noise = target, inputs, float(noise)
-        shape = jax.eval_shape(target, jax.ShapeDtypeStruct((3, inputs.dim), float)).shape
+        self.target, self.inputs, self.noise = target, inputs, non_negative("noise", noise)
+        m = inputs.dim + 2  # another number, so that rows and coordinates are told apart
+        takes = (
+            f"takes a batch x (m, {inputs.dim}) to (m,) or (m, k), a row per sample (jax.vmap makes "
+            "that of a function of one sample)"
+        )
+        shape = result_shape("target", takes, target, of_shape(m, inputs.dim))
         require(
-            len(shape) in (1, 2) and shape[0] == 3,
-            f"target: takes x (m, {inputs.dim}) to (m,) or (m, k), got {shape} for m = 3",
+            len(shape) in (1, 2) and shape[0] == m and shape[-1] > 0,
+            f"target: {takes}, got shape {shape} for m = {m}",
         )
 
     @property

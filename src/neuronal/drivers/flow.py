@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ..checks import is_whole, require
+from ..checks import is_whole, require, shown
 from ..distributions import Samples
 from ..motion.motion import Motion
 from ..network import Network
@@ -83,14 +83,14 @@ def fields(
     network = trajectory.network
     require(
         is_whole(layer, 1) and layer < network.depth,
-        f"layer: takes 1..{network.depth - 1}, got {layer!r}",
+        f"layer: takes 1..{network.depth - 1}, got {shown(layer)}",
     )
     layer = int(layer)
     since, last = (float(t) for t in trajectory.times[[0, -1]])
     end = last if until is None else float(until)
     require(
         since < end <= last * (1 + 1e-9),
-        f"until: the run covers {since:g} to {last:g}, got {until!r}",
+        f"until: the run covers {since:g} to {last:g}, got {shown(until)}",
     )
     knots: dict[float, list[np.ndarray]] = {}
 

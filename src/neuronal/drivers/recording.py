@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..checks import is_number, is_whole, numbers, require
+from ..checks import is_number, numbers, require, shown, whole
 from ..kernels import rank
 from ..network import Network
 from .driver import Driver, Pace, Report, State
@@ -50,6 +50,8 @@ STATE_BUDGET = 2**31
 
 
 DEFAULT_RECORDS = 65
+
+MOST_RECORDS = 2**24
 
 MOST_STEPS = 2**31
 """Steps of a run, which are counted in 32 bits, are fewer."""
@@ -176,15 +178,15 @@ def record_times(
     Raises:
         InvalidInput: times outside the run or not increasing, or an empty run.
     """
-    require(is_number(since), f"since: takes an MF time, got {since!r}")
+    require(is_number(since), f"since: takes an MF time, got {shown(since)}")
     require(
-        is_number(until) and until > since, f"until: takes a time after {since:g}, got {until!r}"
+        is_number(until) and until > since,
+        f"until: takes a time after {since:g}, got {shown(until)}",
     )
     if save_at is None:
         save_at = DEFAULT_RECORDS - 1
     if is_number(save_at):
-        require(is_whole(save_at, 1), f"save_at: takes 1 or more intervals, got {save_at!r}")
-        return np.linspace(since, until, int(save_at) + 1)  # pyright: ignore[reportArgumentType]
+        return np.linspace(since, until, whole("save_at", save_at, 1, MOST_RECORDS) + 1)
     times = _times(save_at)
     require(
         times.ndim == 1 and bool(np.all(np.diff(times) > 0)),

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ..checks import hidden_sizes, require
+from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
 from ..network import Network
@@ -26,7 +26,7 @@ def choose_kernel(
     Raises:
         InvalidInput: an unknown kernel, or factored ones that the start cannot have.
     """
-    require(kernel in KERNELS, f"kernel: {kernel!r} is none of {', '.join(KERNELS)}")
+    choice("kernel", kernel, KERNELS)
     if isinstance(start, Network):
         known = start.factored
         sizes = start.widths

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ..checks import require
+from ..checks import require, shown
 from ..distributions.base import Samples
 from ..errors import InvalidInput
 from ..network import Network
@@ -75,7 +75,7 @@ class Trajectory:
         slack = 1e-9 * max(1.0, self.times[-1])
         require(
             self.times[0] - slack <= t <= self.times[-1] + slack,
-            f"t: the run covers {self.times[0]:g} to {self.times[-1]:g}, got {t!r}",
+            f"t: the run covers {self.times[0]:g} to {self.times[-1]:g}, got {shown(t)}",
         )
         earlier = [i for i in self._states if self.times[i] <= t + slack]
         index = max(earlier)

@@ -9,6 +9,7 @@ first n neurons of a wider network with the same key are the same neurons.
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -18,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ..activations import Activation
+from ..activations import Activation, in_words
 from ..bounds.finding import UNKNOWN, Finding
-from ..checks import hidden_sizes, key_of, require
+from ..checks import choice, hidden_sizes, key_of, require
 from ..errors import InvalidInput
 from ..kernels import Kernel
 from ..kernels.memory import require_memory
@@ -42,6 +43,20 @@ class AbstractEmbedding(eqx.Module):
     input_dim: eqx.AbstractVar[int]
     output_dim: eqx.AbstractVar[int]
     activations: eqx.AbstractVar[tuple[Activation, ...]]
+
+    def __repr__(self) -> str:
+        named = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        others = [
+            f", {name}=({in_words(value)})"
+            if isinstance(value, tuple)
+            else f", {name}={_short(value)}"
+            for name, value in named.items()
+            if name not in ("input_dim", "output_dim", "activations") and _is_plain(value)
+        ]
+        return (
+            f"{type(self).__name__}({self.input_dim} -> {self.output_dim}, L = {self.depth}, "
+            f"{in_words(self.activations)}{''.join(others)})"
+        )
 
     @property
     def depth(self) -> int:
@@ -90,11 +105,9 @@ class AbstractEmbedding(eqx.Module):
         kernel: str,
         measures: Sequence[Array] | None = None,
     ) -> Network:
-        field = "widths" if measures is None else "nodes"
-        require(
-            kernel in ("dense", "factored"), f"kernel: takes 'dense' or 'factored', got {kernel!r}"
-        )
+        choice("kernel", kernel, ("dense", "factored"))
         if kernel == "dense":
+            field = "widths" if measures is None else "nodes"
             require_memory(field, [len(jax.tree.leaves(c)[0]) for c in latents])
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
@@ -169,6 +182,16 @@ class AbstractEmbedding(eqx.Module):
             self.nodes(i, n, rule, jax.random.fold_in(key, i))
             for i, n in enumerate(counts, start=1)
         ]
+
+
+def _short(value: object) -> str:
+    return in_words([value])
+
+
+def _is_plain(value: object) -> bool:
+    """A number or words, or several."""
+    values = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(v, int | float | str) for v in values)
 
 
 @partial(jax.jit, static_argnums=1)

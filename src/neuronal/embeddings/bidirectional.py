@@ -30,7 +30,7 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, is_whole, one_or_several, positive, require
+from ..checks import dimensions, finite, one_or_several, positive, require, shown, whole
 from ..kernels import Kernel, factored, matrix
 from . import features
 from .base import AbstractEmbedding, Latents
@@ -84,18 +84,17 @@ class Bidirectional(AbstractEmbedding):
         inputs: ArrayLike | None = None,
         last_activation: str | Activation = activations_.identity,
     ):
-        dimensions(input_dim, depth, output_dim)
-        require(is_whole(rank, 1), f"rank: takes an integer >= 1, got {rank!r}")
-        self.input_dim, self.output_dim, self.rank = int(input_dim), int(output_dim), int(rank)
-        self.activations = activations_.per_layer(activation, last_activation, int(depth))
+        self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
+        self.rank = whole("rank", rank, 1)
+        self.activations = activations_.per_layer(activation, last_activation, depth)
         if input_scale is None:
-            input_scale = 1.5 / math.sqrt(input_dim)
+            input_scale = 1.5 / math.sqrt(self.input_dim)
         self.input_scale = positive("input_scale", input_scale)
         if isinstance(gain, str):
-            require(gain == "critical", f"gain: takes 'critical' or numbers, got {gain!r}")
+            require(gain == "critical", f"gain: takes 'critical' or numbers, got {shown(gain)}")
             self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
-            given = one_or_several("gain", gain, int(depth) - 2)
+            given = one_or_several("gain", gain, depth - 2)
             require(
                 len(given) == depth - 2 and all(math.isfinite(g) and g > 0 for g in given),
                 f"gain: takes one positive number, or one a middle layer ({depth - 2})",
@@ -187,9 +186,9 @@ class Bidirectional(AbstractEmbedding):
         if inputs is None:
             x = quadrature.gaussian("sobol", most, self.input_dim, key)[0]
         else:
-            x = np.asarray(inputs, jax.dtypes.canonicalize_dtype(float))
+            x = np.asarray(finite("inputs", inputs, 2), jax.dtypes.canonicalize_dtype(float))
             require(
-                x.ndim == 2 and x.shape[1] == self.input_dim,
+                x.shape[1] == self.input_dim and len(x) > 0,
                 f"inputs: takes shape (m, {self.input_dim}), got {x.shape}",
             )
             x = x[:: max(1, len(x) // most)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,9 +13,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import activations as activations_
 from .. import quadrature
 from ..activations import Activation
-from ..checks import require
+from ..checks import of_shape, require, result_shape, results, several, whole
 from ..errors import InvalidInput
 from .base import AbstractEmbedding, Latents, over_pairs
+
+_SAMPLER = "takes a random key to the latents of one neuron"
+_FIRST = "takes the latents c_1 of one neuron to its weights (d,)"
+_MIDDLE = "takes the latents c, c' of one neuron a layer to one number"
+_LAST = "takes the latents c_{L-1} of one neuron to its weights (k,), or one number"
 
 
 class Embedding(AbstractEmbedding):
@@ -47,7 +53,8 @@ class Embedding(AbstractEmbedding):
         activation: str | Activation = activations_.tanh,
         last_activation: str | Activation = activations_.identity,
     ):
-        self.samplers, self.functions = tuple(samplers), tuple(functions)
+        self.samplers = several("samplers", samplers, "samplers, one per hidden layer")
+        self.functions = several("functions", functions, "functions, one per layer")
         depth = len(self.functions)
         require(depth >= 2, f"functions: takes one a layer, L >= 2, got {depth}")
         require(
@@ -55,32 +62,39 @@ class Embedding(AbstractEmbedding):
             f"samplers: takes one a hidden layer ({depth - 1}), got {len(self.samplers)}",
         )
         self.activations = activations_.per_layer(activation, last_activation, depth)
-        one = [
-            jax.eval_shape(lambda k, i=i: self.draw(i, k), jax.random.key(0))
-            for i in range(1, depth)
-        ]
-        shapes = [jax.eval_shape(self.functions[0], one[0]).shape]
-        shapes += [
-            jax.eval_shape(self.functions[i], one[i - 1], one[i]).shape for i in range(1, depth - 1)
-        ]
-        shapes += [jax.eval_shape(self.functions[-1], one[-1]).shape]
-        require(len(shapes[0]) == 1, f"functions[0]: w_1(c_1) returns (d,), got {shapes[0]}")
-        for i, shape in enumerate(shapes[1:-1], start=1):
-            require(shape == (), f"functions[{i}]: w(c, c') returns a scalar, got shape {shape}")
-        require(len(shapes[-1]) <= 1, f"functions[{depth - 1}]: returns (k,), got {shapes[-1]}")
-        self.input_dim = shapes[0][0]
-        self.output_dim = shapes[-1][0] if shapes[-1] else 1
+        one = [self._of_one_neuron(i) for i in range(1, depth)]
+        first = self._shape_of(0, _FIRST, (1,), one[0])
+        for i in range(1, depth - 1):
+            self._shape_of(i, _MIDDLE, (0,), one[i - 1], one[i])
+        last = self._shape_of(depth - 1, _LAST, (0, 1), one[-1])
+        self.input_dim, self.output_dim = first[0], last[0] if last else 1
+
+    def _of_one_neuron(self, layer: int) -> Any:
+        """Shapes of the latents that a sampler draws."""
+        name, sampler = f"samplers[{layer - 1}]", self.samplers[layer - 1]
+        if not callable(sampler):
+            return of_shape(whole(name, sampler, 1))
+        return results(name, _SAMPLER, sampler, jax.random.key(0))
+
+    def _shape_of(
+        self, place: int, takes: str, dimensions: tuple[int, ...], *latents: Any
+    ) -> tuple[int, ...]:
+        """Of what a function gives for one neuron a layer."""
+        name = f"functions[{place}]"
+        shape = result_shape(name, takes, self.functions[place], *latents)
+        require(len(shape) in dimensions and 0 not in shape, f"{name}: {takes}, got shape {shape}")
+        return shape
 
     def draw(self, layer: int, key: PRNGKeyArray) -> Latents:
         sampler = self.samplers[layer - 1]
-        return sampler(key) if callable(sampler) else jax.random.normal(key, (sampler,))
+        return sampler(key) if callable(sampler) else jax.random.normal(key, (int(sampler),))
 
     def nodes(
         self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
     ) -> tuple[Latents, Float[Array, "n"]]:
         sampler = self.samplers[layer - 1]
         if not callable(sampler):
-            return quadrature.gaussian(rule, nodes, sampler, key)
+            return quadrature.gaussian(rule, nodes, int(sampler), key)
         if rule != "monte-carlo":
             raise InvalidInput(
                 f"rule: layer {layer} has a sampler of its own, which only monte-carlo can use; "

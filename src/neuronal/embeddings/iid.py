@@ -63,9 +63,7 @@ class IID(AbstractEmbedding):
         std: float | Sequence[float] = 1.0,
         last_activation: str | Activation = activations_.identity,
     ):
-        dimensions(input_dim, depth, output_dim)
-        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
-        depth = int(depth)
+        self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
         self.activations = activations_.per_layer(activation, last_activation, depth)
         self.means = one_or_several("mean", mean, depth)
         if np.ndim(mean) == 0:

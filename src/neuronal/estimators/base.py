@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import embeddings
 from ..activations import Activation
-from ..checks import is_whole, require
+from ..checks import is_whole, require, shown
 from ..datasets.scale import Scale
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
@@ -141,7 +141,7 @@ class MeanFieldEstimator(BaseEstimator):
         check_is_fitted(self, "network_")
         require(
             is_whole(width, 1),
-            f"width: takes one integer >= 1 for all hidden layers, got {width!r}; "
+            f"width: takes one integer >= 1 for all hidden layers, got {shown(width)}; "
             "neuronal.resample(model.network_, widths, key) takes one per layer",
         )
         inputs = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, is_whole, require
+from ..checks import is_number, is_whole, require, shown
 
 
 def is_limit(width: object) -> bool:
@@ -26,7 +26,7 @@ def check_parameters(estimator: Any) -> None:
         ("n_iter_no_change", 1),
     ):
         value = getattr(estimator, name)
-        require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {value!r}")
+        require(is_whole(value, least), f"{name}: takes an integer >= {least}, got {shown(value)}")
     require(
         is_limit(estimator.width) or is_whole(estimator.width, 1),
         f"width: takes an integer >= 1, or inf for the limit, got {estimator.width!r}",
@@ -34,11 +34,11 @@ def check_parameters(estimator: Any) -> None:
     rate = estimator.learning_rate
     require(
         rate is None or (is_number(rate) and rate > 0),
-        f"learning_rate: takes a positive number, or None to find one, got {rate!r}",
+        f"learning_rate: takes a positive number, or None to find one, got {shown(rate)}",
     )
     for name in ("alpha", "balance", "tol"):
         value = getattr(estimator, name)
-        require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {value!r}")
+        require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {shown(value)}")
     require(
         estimator.schedule in ("cosine", "constant"),
         f"schedule: takes 'cosine' or 'constant', got {estimator.schedule!r}",
@@ -46,5 +46,5 @@ def check_parameters(estimator: Any) -> None:
     share = estimator.validation_fraction
     require(
         is_number(share) and 0 < share < 1,
-        f"validation_fraction: takes a number between 0 and 1, got {share!r}",
+        f"validation_fraction: takes a number between 0 and 1, got {shown(share)}",
     )

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from .. import losses
 from ..activations import Activation
-from ..checks import require
+from ..checks import require, shown
 from ..errors import InvalidInput
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
@@ -209,11 +209,11 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         found = None if classes is None else _distinct(classes)
         if fresh:
             found = np.unique(y) if found is None else found
-            require(len(found) >= 2, f"y: takes two classes or more, got one class, {found[0]!r}")
+            require(len(found) >= 2, f"y: takes two classes or more, got one class, {shown(found)}")
             self.classes_ = found
         require(
             found is None or np.array_equal(found, self.classes_),
-            f"classes: takes those of the first call, {self.classes_.tolist()}, got {classes!r}",
+            f"classes: takes those of the first call, {self.classes_.tolist()}, got {shown(classes)}",
         )
         unknown = np.setdiff1d(y, self.classes_)
         require(
@@ -229,4 +229,4 @@ def _distinct(classes: Any) -> np.ndarray:
     try:
         return np.unique(np.asarray(classes))
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"classes: takes labels of one type, got {classes!r}") from error
+        raise InvalidInput(f"classes: takes labels of one type, got {shown(classes)}") from error

@@ -17,13 +17,14 @@ from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..activations import ACTIVATIONS
 from ..checks import require
-from ..drivers.recording import MOST_STEPS
+from ..drivers.recording import MOST_RECORDS, MOST_STEPS
 from ..drivers.storage import KERNELS
 from ..errors import InvalidInput
 from ..losses import LOSSES
 from ..quadrature import RULES
 from . import messages
 from .sections import (
+    MOST,
     Count,
     NonNegative,
     NonNegativeInt,
@@ -105,7 +106,7 @@ class MotionSection(Section):
 
 class _System(Section):
     label: Annotated[str, Field(min_length=1)]
-    depth: Annotated[int, Field(ge=2)]
+    depth: Annotated[int, Field(ge=2, le=MOST)]
     activation: one_of(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
     last_activation: one_of(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
 
@@ -199,14 +200,14 @@ class CouplingSection(Section):
     rtol: Positive = 1e-4
     atol: Positive = 1e-6
     until: Positive | None = None
-    records: Annotated[int, Field(ge=1)] = 16
+    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
 
 
 class RunSection(Section):
     """How long, how often, from which seed and in which precision."""
 
     until: Positive
-    records: Annotated[int, Field(ge=2)] = 60
+    records: Annotated[int, Field(ge=2, le=MOST_RECORDS)] = 60
     spacing: Literal["linear", "log"] = "linear"
     checkpoints: Count = 10
     seed: Seed = 0
@@ -274,7 +275,7 @@ def load(path: str | Path) -> Experiment:
     try:
         # With a byte order mark or without one, as editors write it.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of numbers of many digits too
         raise InvalidInput(f"{path.name}: is not TOML in UTF-8: {error}") from error
     locate(content, path.parent)
     return parse(content, path.name)

@@ -14,10 +14,14 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-NonNegativeInt = Annotated[int, Field(ge=0)]
+NonNegativeInt = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+MOST = 10_000
+"""Layers and coordinates at most: as many can be listed."""
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -38,7 +42,7 @@ class InputsSection(Section):
     """The law of X: a cube, a Gaussian or a sphere."""
 
     law: Literal["uniform", "gaussian", "sphere"] = "uniform"
-    dim: Count = 1
+    dim: Annotated[int, Field(ge=1, le=MOST)] = 1
     low: float = -1.0
     high: float = 1.0
     mean: float = 0.0

@@ -47,12 +47,21 @@ def setting(text: str) -> tuple[str, list[Any]]:
     )
     try:
         found = tomllib.loads(f"values = [{values}]")["values"]
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"--set: {field}: takes values as in TOML (a text in quotes), got {values!r} ({error})"
         ) from None
     require(len(found) > 0, f"--set: {field}: takes at least one value")
     return field.strip(), found
+
+
+def settings_of(texts: Sequence[str]) -> Settings:
+    """Several of them, each a field of its own, else `InvalidInput`."""
+    given = [setting(text) for text in texts]
+    for field, _ in given:
+        once = sum(field == other for other, _ in given) == 1
+        require(once, f"--set: {field} is given twice; take {field}=VALUE,VALUE")
+    return dict(given)
 
 
 def points(experiment: Experiment, settings: Settings, home: Path | None = None) -> list[Point]:
@@ -168,7 +177,7 @@ def _put(content: Any, path: list[str], value: Any, field: str) -> None:
     """Set the field at a path; a list without a number in the path has it set in each element."""
     head, *rest = path
     if isinstance(content, list):
-        if head.isdigit():
+        if head.isdecimal() and len(head) < 9:
             require(
                 len(rest) > 0, f"--set: {field}: takes a field of that table, such as {field}.depth"
             )

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from ..checks import is_known, positive, require
 from ..kernels import grows
 from ..network import Network
-from ..schedules import Schedules, Strengths, per_layer, strengths
+from ..schedules import Schedules, Strengths, check_schedules, per_layer, strengths
 from .extras import extra
 
 with extra("optax"):
@@ -128,6 +128,8 @@ def mean_field(
     layers: tuple[Any, ...] = per_layer(schedules, depth)
     given = strengths("decay", decay)
     decays: tuple[Any, ...] = (None,) * depth if given is None else per_layer(given, depth, "decay")
+    check_schedules("schedules", layers)
+    check_schedules("decay", decays if given is not None else ())
     scale = scale_by_mean_field(network)
     dtype = network.weights[0].dtype
 

@@ -8,7 +8,7 @@ $x$ it is the infimum of Theorem 2, Case 1.
 
 from __future__ import annotations
 
-from ..checks import require
+from ..checks import choice
 from ..errors import InvalidInput
 from .base import Loss
 from .classes import CrossEntropy, Logistic
@@ -43,7 +43,7 @@ def get(name: str, **parameters: float) -> Loss:
     Raises:
         InvalidInput: no loss has that name, or it has no such parameter.
     """
-    require(name in LOSSES, f"loss: {name!r} is none of {', '.join(LOSSES)}")
+    choice("loss", name, LOSSES)
     try:
         return LOSSES[name](**parameters)
     except TypeError as error:

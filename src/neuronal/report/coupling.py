@@ -17,7 +17,7 @@ from ..experiments.folder import COUPLING, COUPLING_PAGE
 from ..theory.coupling import PAIRS, fitted
 from ..theory.rates import Rate, rms
 from . import document, plots
-from .style import Theme, shade
+from .style import Theme, plain, shade
 
 _NAMES = {
     "sgd-flow": "SGD to its flow",
@@ -116,7 +116,7 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
                 law = middle[0] * (at / at[0]) ** _HALF[along]
                 axis.plot(at, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
         _logarithmic(axis, data, along)
-        axis.set_title(str(data.system.values[i]))
+        axis.set_title(plain(data.system.values[i]))
     plots.labels(axes, data, "prediction distance", _AXES[along])
     handles = [
         Line2D([], [], label=_NAMES[p], color=c, lw=1.8)
@@ -146,7 +146,7 @@ def weights(data: xr.Dataset, theme: Theme) -> Figure:
         law = float(first.max()) * (data.width.values / data.width.values[0]) ** -0.5
         axis.plot(data.width.values, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
         _logarithmic(axis, data, "width")
-        axis.set_title(str(data.system.values[i]))
+        axis.set_title(plain(data.system.values[i]))
     plots.labels(axes, data, "weight distance", _AXES["width"])
     handles = [
         Line2D([], [], label=f"layer {k + 1}", color=shade(theme, k, deepest), lw=1.8)
@@ -170,7 +170,7 @@ def risks(data: xr.Dataset, theme: Theme) -> Figure:
             axis.fill_between(t, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2, lw=0)
             axis.plot(t, np.median(runs, axis=0), color=color, lw=1.4)
         axis.plot(t, data.risk_limit.values[i], color=theme.limit, lw=2.3, zorder=3)
-        axis.set_title(str(data.system.values[i]))
+        axis.set_title(plain(data.system.values[i]))
         axis.set_xlim(0, t[-1])
     plots.labels(axes, data, "risk")
     plots.legend(figure, data, theme, limit=True)

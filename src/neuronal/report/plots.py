@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from .style import Theme, shade
+from .style import Theme, plain, shade
 
 _COLUMNS = 3
 _WIDTHS = {1: 5.6, 2: 7.6, 3: 9.4}
@@ -65,7 +65,7 @@ def limits(data: xr.Dataset, theme: Theme) -> Figure:
     for i, label in enumerate(data.system.values):
         t, values = _finite(data.time.values, data.limit_risk.values[i] - infimum)
         color = theme.series[i % len(theme.series)]
-        axis.plot(t, np.where(values > 0, values, np.nan), color=color, lw=2, label=str(label))
+        axis.plot(t, np.where(values > 0, values, np.nan), color=color, lw=2, label=plain(label))
     axis.set_yscale("log")
     _time_axis(axis, data)
     axis.set_xlabel(_TIME)
@@ -108,7 +108,7 @@ def predictions(data: xr.Dataset, theme: Theme) -> Figure:
             axis.plot(x, data.limit_prediction.values[i], color=theme.limit, lw=2.2, zorder=3)
         axis.plot(x, data.target.values, color=theme.line, lw=1.4, ls="--", zorder=4)
         axis.set_xlabel("$x$")
-        axis.set_title(str(data.system.values[i]))
+        axis.set_title(plain(data.system.values[i]))
     axes[0][1].set_ylabel("prediction at the end")
     legend(figure, data, theme, lines=("target",))
     return figure
@@ -123,7 +123,7 @@ def escape(data: xr.Dataset, theme: Theme) -> Figure:
     for i, label in enumerate(data.system.values):
         color = theme.series[i % len(theme.series)]
         middle = np.median(times[i], axis=1)
-        axis.plot(widths, middle, color=color, lw=1.8, marker="o", ms=5, label=str(label))
+        axis.plot(widths, middle, color=color, lw=1.8, marker="o", ms=5, label=plain(label))
         for seeds, width in zip(times[i], widths, strict=True):
             axis.plot([width] * len(seeds), seeds, ls="", marker="o", ms=3, color=color, alpha=0.5)
         never = widths[~np.isfinite(middle)]
@@ -186,7 +186,7 @@ def _series(
     if f"limit_{name}" in data:
         t, values = _finite(data.time.values, view(data[f"limit_{name}"].values[system]))
         axis.plot(t, values, color=theme.limit, lw=2.3, zorder=3)
-    axis.set_title(str(data.system.values[system]))
+    axis.set_title(plain(data.system.values[system]))
     _time_axis(axis, data)
 
 

@@ -99,6 +99,12 @@ def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float,
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
+def plain(words: object) -> str:
+    """A user's words as Matplotlib prints them: no formula, and no name that a legend leaves out."""
+    text = str(words).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def svg(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
     """A figure as SVG, its text as paths: the same on every machine."""
     with using(theme):

@@ -50,7 +50,7 @@ def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:
     """Final risks of a sweep: a row a combination and system."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for field in (*fields, "system"):
-        table.add_column(field, style="bold")
+        table.add_column(escape(field), style="bold")
     kinds = {"limit": data["limit_risk"]} if "limit_risk" in data else {}
     if "risk" in data:
         risks = data["risk"].median("seed")

@@ -26,7 +26,7 @@ from ..problem import Problem
 from .coupling import couple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TripleLimit:
     r"""The risk, and its limits taken one after the other.
 
@@ -46,6 +46,10 @@ class TripleLimit:
     value: float
     error: float
     infimum: float | None
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {size}" for name, size in self.risk.sizes.items())
+        return f"TripleLimit({self.value:.5g} +- {self.error:.2g}; {sizes})"
 
     def __str__(self) -> str:
         lines = [f"{'t':>8}{'n -> inf, eps -> 0':>28}{'MF limit':>14}"]

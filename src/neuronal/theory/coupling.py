@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from ..checks import key_of, require
+from ..checks import key_of, one_or_several, require, shown, whole
 from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
@@ -30,7 +30,7 @@ PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
 QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Coupling:
     """Distances between SGD, the flow of its own neurons, and the limit.
 
@@ -45,6 +45,10 @@ class Coupling:
 
     data: xr.Dataset
     limit: Trajectory
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {size}" for name, size in self.data.sizes.items())
+        return f"Coupling({sizes}; limit {self.limit!r})"
 
     def rate(
         self,
@@ -174,11 +178,18 @@ def coupled(
     Args:
         kept_runs: called for every run.
     """
-    require(len(widths) > 0 and min(widths) >= 1, f"widths: takes integers >= 1, got {widths}")
-    require(seeds >= 1, f"seeds: takes 1 or more, got {seeds}")
-    require(carried >= 0, f"carried: takes 0 or more, got {carried}")
-    rates = np.atleast_1d(np.asarray(learning_rate, float))
-    require(bool(np.all(rates > 0)), f"learning_rate: takes positive numbers, got {learning_rate}")
+    require(
+        isinstance(widths, Sequence | np.ndarray) and len(widths) > 0,
+        f"widths: takes one integer or more, got {shown(widths)}",
+    )
+    widths = [whole("widths", n, 1) for n in widths]
+    seeds, carried = whole("seeds", seeds, 1), whole("carried", carried, 0)
+    batch_size = whole("batch_size", batch_size, 1)
+    rates = np.asarray(one_or_several("learning_rate", learning_rate, 1))
+    require(
+        len(rates) > 0 and bool(np.all(np.isfinite(rates) & (rates > 0))),
+        f"learning_rate: takes positive numbers, got {shown(learning_rate)}",
+    )
     times = _common_times(record_times(save_at, 0.0, until), rates)
     law = problem.quadrature(data_nodes)
     systems = Systems(
@@ -242,7 +253,9 @@ def fitted(
     data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
 ) -> Rate:
     """`Coupling.rate` from the dataset alone."""
-    require(along in ("width", "learning_rate"), f"along: width or learning_rate, got {along!r}")
+    require(
+        along in ("width", "learning_rate"), f"along: width or learning_rate, got {shown(along)}"
+    )
     require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
     require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
     chosen = data[of].sel(pair=pair)

@@ -27,7 +27,7 @@ from ..network import Network
 from ..problem import Problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picard:
     r"""Distances of Picard iterates to the solution.
 
@@ -42,6 +42,13 @@ class Picard:
 
     distances: Float[np.ndarray, "M1"]
     floor: float
+
+    def __repr__(self) -> str:
+        first, *_, last = self.distances
+        return (
+            f"Picard(distances {first:.3g} to {last:.3g} in {len(self.distances) - 1} iterations, "
+            f"floor {self.floor:.3g})"
+        )
 
     @property
     def ratios(self) -> Float[np.ndarray, "M"]:

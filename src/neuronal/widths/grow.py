@@ -31,7 +31,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from ..checks import hidden_sizes, key_of, require
+from ..checks import hidden_sizes, key_of, require, shown
 from ..kernels.dense import mapped
 from ..network import Network
 
@@ -82,7 +82,7 @@ def grow(
         )
     require(
         bool(np.isfinite(spread)) and spread >= 0,
-        f"spread: takes a number >= 0, got {spread!r}",
+        f"spread: takes a number >= 0, got {shown(spread)}",
     )
     key = key_of(key)
     first, *rest = network.weights

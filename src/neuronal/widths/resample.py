@@ -121,7 +121,7 @@ def resampling_error(
         ```
     """
     require(isinstance(network, Network), "network: takes a Network, as Trajectory.network is")
-    sizes = hidden_sizes("widths", widths, network.depth)
+    sizes = hidden_sizes("widths", widths, network.depth, most=2**62)
     shares = jnp.asarray([1 / n for n in sizes], network.weights[0].dtype)
     variances = [_variances(network, some) for some in _pieces(network, network.inputs(x))]
     return jnp.sqrt(jnp.einsum("i,imk->mk", shares, jnp.concatenate(variances, axis=1)))

@@ -1,6 +1,7 @@
 """Whole certificates: what must be violated, what must not, and the table's forms."""
 
 import json
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import neuronal as nr
 from neuronal.theory.certificate.document import _SECTIONS
+from neuronal.theory.certificate.notation import in_html, in_markdown, in_unicode
 
 LAWS, LOSS, EMB, XI = nr.distributions, nr.losses, nr.embeddings, nr.schedules
 TARGET = lambda x: jnp.sin(2 * x[:, 0])
@@ -86,8 +88,13 @@ def test_every_form_says_the_same(whole):
     table = [line for line in whole.markdown().splitlines() if line.startswith("| ")]
     assert len(table) == 1 + len(whole.rows)
     for row in whole.rows:
-        assert f"<td>{row.condition.split(' ', 1)[1]}".replace("'", "&#x27;").split("&")[0][4:] in (
-            whole.html()
+        assert f">{in_html(row.bare_condition)}</td>" in whole.html()
+        assert f"| {in_markdown(row.condition)} | " in whole.markdown()
+        assert f"  {in_unicode(row.bare_condition)} " in str(whole)
+        assert whole[in_unicode(row.condition)] is whole[row.condition] is row
+    for form in (whole.html(), whole.markdown(), str(whole)):
+        assert "phi_" not in re.sub(r"\\varphi_", "", form) and "xi_" not in re.sub(
+            r"\\xi_", "", form
         )
     assert whole.html().count("<tr><td") == len(whole.rows)
     assert whole.summary.startswith("20 proved") or "proved" in str(whole)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special
 
 import neuronal as nr
 from neuronal.theory.certificate import regularity
@@ -94,6 +94,114 @@ def test_a_users_own_activation_is_measured_never_proved():
 def test_growth_and_jumps_of_a_users_own_are_violations(value, derivative, condition):
     rows = regularity.activation_rows((own(value, derivative),) * 2)
     assert by_name(rows, f"1.1 {condition}").status == "violated"
+
+
+def polished(function, low=-6.0, high=6.0):
+    """sup |function| on [low, high] by SciPy, from the best of a grid."""
+    grid = np.linspace(low, high, 2001)
+    best, step = grid[np.argmax(np.abs(function(grid)))], grid[1] - grid[0]
+    found = optimize.minimize_scalar(
+        lambda h: -abs(float(function(h))), bounds=(best - step, best + step), method="bounded",
+        options={"xatol": 1e-12},
+    )  # fmt: skip
+    return max(-float(found.fun), abs(float(function(best))))
+
+
+def gauss(h):
+    return np.exp(-h * h / 2) / math.sqrt(2 * math.pi)
+
+
+def logistic(h):
+    return special.expit(h)
+
+
+def logistic_slope(h):
+    return logistic(h) * (1 - logistic(h))
+
+
+def swish_curve(h):
+    s, d = logistic(h), logistic_slope(h)
+    return 2 * d + h * d * (1 - 2 * s)
+
+
+ROOT_PI = math.sqrt(math.pi)
+KNOWN = {
+    # name: the function in JAX, and sup |phi|, sup |phi'|, sup |phi''|
+    "tanh": (jnp.tanh, 1.0, 1.0, 4 / (3 * math.sqrt(3))),
+    "arctan": (jnp.arctan, math.pi / 2, 1.0, 3 * math.sqrt(3) / 8),
+    "sin": (jnp.sin, 1.0, 1.0, 1.0),
+    "steep sin": (lambda h: jnp.sin(7 * h), 1.0, 7.0, 49.0),
+    "sigmoid": (jax.nn.sigmoid, 1.0, 0.25, 1 / (6 * math.sqrt(3))),
+    "softplus": (jax.nn.softplus, math.inf, 1.0, 0.25),
+    "erf": (jax.scipy.special.erf, 1.0, 2 / ROOT_PI, 2 * math.sqrt(2) / ROOT_PI * math.exp(-0.5)),
+    "Gaussian": (lambda h: jnp.exp(-h * h), 1.0, math.sqrt(2) * math.exp(-0.5), 2.0),
+    "h / root(1 + h^2)": (lambda h: h / jnp.sqrt(1 + h * h), 1.0, 1.0, 48 / (25 * math.sqrt(5))),
+    "small": (lambda h: 1e-6 * jnp.tanh(h), 1e-6, 1e-6, 4e-6 / (3 * math.sqrt(3))),
+    "Swish": (jax.nn.silu, math.inf, polished(lambda h: logistic(h) + h * logistic_slope(h)),
+              polished(swish_curve)),
+    "GELU": (lambda h: jax.nn.gelu(h, approximate=False), math.inf,
+             polished(lambda h: special.ndtr(h) + h * gauss(h)),
+             polished(lambda h: (2 - h * h) * gauss(h))),
+}  # fmt: skip
+
+
+def with_constants(name, factor=1.0):
+    function, *constants = KNOWN[name]
+
+    def value_and_derivative(h):
+        return jax.jvp(function, (h,), (jnp.ones_like(h),))
+
+    return ACT.Activation(
+        name, value_and_derivative, *(factor * c for c in constants), derivative_nonzero=True
+    )
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_true_constants_of_a_users_own_are_never_violated(name):
+    rows = regularity.activation_rows((with_constants(name),) * 2)
+    figures = []
+    for part, constant in zip(CONSTANTS, KNOWN[name][1:], strict=True):
+        row = by_name(rows, f"1.1 {part.format(1)}")
+        assert row.status == ("measured" if constant < math.inf else "violated")
+        figures.append(constant if row.status == "violated" else row.figure / constant - 1)
+    slack = [figure for figure in figures if figure < math.inf]
+    assert all(-1e-7 < excess <= 1e-9 for excess in slack), figures
+    vanishes = name in ("sin", "steep sin", "Gaussian", "Swish", "GELU")
+    nonzero = by_name(rows, "1.1 phi'_2 nonzero").status
+    assert (nonzero == "violated") == vanishes
+
+
+CONSTANTS = ("phi_{} bounded", "phi'_{} bounded", "phi'_{} Lipschitz")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_constants_of_a_users_own_that_are_too_small_are_violated(name):
+    rows = regularity.activation_rows((with_constants(name, 1 - 1e-6),) * 2)
+    for part in CONSTANTS:
+        assert by_name(rows, f"1.1 {part.format(1)}").status == "violated"
+
+
+def test_an_activation_in_single_precision_is_no_staircase():
+    def value_and_derivative(h):
+        value = jnp.tanh(h.astype(jnp.float32))
+        return value, 1 - value * value
+
+    single = dataclasses.replace(ACT.tanh, value_and_derivative=value_and_derivative)
+    row = by_name(regularity.activation_rows((single,) * 2), "1.1 phi'_1 Lipschitz")
+    assert row.status == "measured" and row.figure == pytest.approx(0.7698, rel=2e-3)
+
+
+def test_a_derivative_that_rounds_to_zero_is_not_known_to_vanish():
+    def value_and_derivative(h):
+        value = jnp.tanh(h)
+        return value, 1 - value * value
+
+    own_tanh = dataclasses.replace(ACT.tanh, value_and_derivative=value_and_derivative)
+    row = by_name(regularity.activation_rows((own_tanh,) * 2), "1.1 phi'_2 nonzero")
+    assert row.status == "unknown"
+    declared = dataclasses.replace(own_tanh, derivative_nonzero=False)
+    row = by_name(regularity.activation_rows((declared,) * 2), "1.1 phi'_2 nonzero")
+    assert row.status == "violated"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...checks import positive, require
+from ...checks import positive, require, shown
 from ...errors import InaccuracyWarning, InvalidInput
 from ..trajectory import Trajectory
 
@@ -49,9 +49,9 @@ def refined(
     """
     positive("accuracy", accuracy)
     require(
-        rule in ORDERS,
+        isinstance(rule, str) and rule in ORDERS,
         f"accuracy: takes a randomised rule ({', '.join(ORDERS)}), whose scatter tells the error; "
-        f"got {rule!r}",
+        f"got {shown(rule)}",
     )
     keys = list(jax.random.split(key, RANDOMISATIONS))
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
-from ...checks import is_whole, key_of, positive, require
+from ...checks import is_whole, key_of, positive, require, shown, whole
 from ...embeddings import AbstractEmbedding
 from ...kernels.memory import require_memory
 from ...network import Network
@@ -30,7 +30,7 @@ from ..trajectory import Trajectory
 from .accuracy import refined
 from .factored import factored_start
 from .integrate import Control, Integrator
-from .stepper import AbstractStepper, Dense
+from .stepper import AbstractStepper, Dense, check_solver
 
 
 def solve(
@@ -82,21 +82,31 @@ def solve(
         progress: True for a bar, or a callable of `(time, loss, network)`.
 
     Raises:
-        InvalidInput: arguments that do not fit, or tolerances that no step meets.
+        InvalidInput: arguments that do not fit, such as an implicit solver, or one that does not
+            estimate its error without a step; or tolerances that no step meets.
         DivergenceError: the state left the finite numbers.
 
     Warns:
         InaccuracyWarning: `accuracy` is not reached with 2^20 nodes per layer.
     """
     settings = ODESettings(
-        rtol, atol, kernel, solver or diffrax.Tsit5(), step, data_nodes, max_steps, devices
+        rtol,
+        atol,
+        kernel,
+        diffrax.Tsit5() if solver is None else solver,
+        step,
+        data_nodes,
+        max_steps,
+        devices,
     )
     interval = (save_at, since, until)
     if accuracy is None:
         return prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
-    require(is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
+    require(
+        is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {shown(nodes)}"
+    )
     x, _, weights = problem.quadrature(data_nodes)
 
     def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
@@ -128,12 +138,12 @@ class ODESettings:
     devices: Devices | None = None
 
     def __post_init__(self) -> None:
-        require(
-            self.rtol > 0 and self.atol > 0,
-            f"rtol, atol: take positive numbers, got {self.rtol}, {self.atol}",
-        )
+        positive("rtol", self.rtol)
+        positive("atol", self.atol)
+        whole("max_steps", self.max_steps, 1)
         if self.step is not None:
             positive("step", self.step)
+        check_solver(self.solver, self.step is not None)
 
     def __str__(self) -> str:
         if self.step is not None:
@@ -144,7 +154,7 @@ class ODESettings:
         """The control of steps; in arrays, so that changing its numbers does not recompile."""
         constant = None if self.step is None else jnp.asarray(self.step, dtype)
         rtol, atol = jnp.asarray(self.rtol, dtype), jnp.asarray(self.atol, dtype)
-        return Control(rtol, atol, constant, self.max_steps)
+        return Control(rtol, atol, constant, int(self.max_steps))
 
 
 class Start(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ... import dynamics
+from ...checks import require
 from ...distributions import Samples
 from ...motion.change import Change
 from ...motion.motion import Motion
@@ -172,3 +173,34 @@ def ode_term(right_hand_side: RightHandSide) -> diffrax.ODETerm:
         return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
 
     return diffrax.ODETerm(velocity)  # pyright: ignore[reportArgumentType]
+
+
+def check_solver(solver: object, constant_step: bool) -> None:
+    """Raise `InvalidInput` for a solver that the MF ODE cannot take.
+
+    It takes steppers, and Diffrax's explicit solvers of one velocity: those that estimate their
+    error, unless the step is constant.
+    """
+    if isinstance(solver, AbstractStepper):
+        return
+    inner = solver
+    while isinstance(inner, diffrax.AbstractWrappedSolver):
+        inner = inner.solver
+    terms = getattr(inner, "term_structure", None)
+    require(
+        isinstance(inner, diffrax.AbstractSolver)
+        and not isinstance(inner, diffrax.AbstractImplicitSolver)
+        and isinstance(terms, type)
+        and issubclass(diffrax.ODETerm, terms),
+        "solver: takes an explicit solver of Diffrax for ordinary differential equations, such as "
+        f"diffrax.Tsit5(), or a stepper, got {_shown(solver)}",
+    )
+    require(
+        constant_step or isinstance(solver, diffrax.AbstractAdaptiveSolver),
+        f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
+        "diffrax.Tsit5()",
+    )
+
+
+def _shown(solver: object) -> str:
+    return type(solver).__name__ if isinstance(solver, diffrax.AbstractSolver) else repr(solver)

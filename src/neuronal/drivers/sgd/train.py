@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
-from ...checks import columns, is_whole, key_of, positive, require
+from ...checks import columns, is_whole, key_of, numbers, positive, require, several, shown
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
@@ -112,7 +112,7 @@ def prepare(
     )
     problem.check(network)
     eps = positive("learning_rate", learning_rate)
-    require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
+    require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {shown(batch_size)}")
     batch_size = int(batch_size)
     times = _whole_steps(record_times(*interval), eps)
     stream = None if data is None else _stream(data, network)
@@ -197,8 +197,9 @@ class SGD:
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
-    require(len(data) == 2, "data: takes a pair (x, y)")
-    x, y = map(jnp.asarray, data)
+    pair = several("data", data, "two arrays, x and y")
+    require(len(pair) == 2, f"data: takes a pair (x, y), got {len(pair)}")
+    x, y = numbers("data: x", pair[0]), numbers("data: y", pair[1])
     require(
         x.ndim == 3 and x.shape[2] == network.input_dim,
         f"data: x takes shape (steps, batch, {network.input_dim}), got {x.shape}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from jaxtyping import PRNGKeyArray
 
 from ...bounds.finding import UNKNOWN
-from ...checks import require
+from ...checks import require, shown
 from ...drivers.trajectory import Trajectory
 from ...embeddings import AbstractEmbedding
 from ...network import Network
@@ -56,7 +56,7 @@ def certify(
     require(isinstance(embedding, AbstractEmbedding), "embedding: takes an embedding")
     problem.check(embedding)
     for name, value in (("nodes", nodes), ("data_nodes", data_nodes)):
-        require(int(value) == value and value >= 2, f"{name}: takes 2 or more, got {value!r}")
+        require(int(value) == value and value >= 2, f"{name}: takes 2 or more, got {shown(value)}")
     networks = _networks(embedding, trajectory, nodes, key)
     times = list(networks)
     horizon = times[-1] if times[-1] > 0 else _HORIZON

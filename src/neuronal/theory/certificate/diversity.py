@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from ...bounds.finding import MEASURED, VIOLATED
-from ...checks import require
+from ...checks import require, shown
 from ...embeddings import AbstractEmbedding
 from ...network import Network
 from .rows import Row
@@ -62,7 +62,7 @@ def reach(network: Network, layer: int, targets: Targets, most: int = MOST) -> R
     Raises:
         InvalidInput: no such layer, or targets of another shape.
     """
-    require(1 <= layer < network.depth, f"layer: takes 1..{network.depth - 1}, got {layer!r}")
+    require(1 <= layer < network.depth, f"layer: takes 1..{network.depth - 1}, got {shown(layer)}")
     incoming, outgoing = _neurons(network, layer)
     f, h = (np.atleast_2d(np.asarray(t, float)) for t in targets)
     sizes = (incoming.shape[1], outgoing.shape[1])

@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 
 from ...bounds.finding import STATUSES, UNKNOWN, VIOLATED
 from ...checks import require
 from ...errors import InvalidInput
+from .notation import escaped_markdown, in_markdown, in_unicode
 from .rendering import as_html, as_table, as_text
 from .rows import Row
 
@@ -24,7 +26,7 @@ _SECTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """Answers to Assumption 1; `print` it for the table.
 
@@ -79,11 +81,16 @@ class Certificate:
         """For a Rich console."""
         return as_table(self.title, self.summary, self.sections())
 
-    def __rich__(self) -> Table:
-        return self.table()
+    def __repr__(self) -> str:
+        return f"Certificate({self.title!r}: {self.summary})"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """In Unicode, or with names such as ``phi_2`` where the terminal has other encodings."""
+        name = in_unicode if options.encoding.startswith("utf") else str
+        yield as_table(self.title, self.summary, self.sections(), name)
 
     def __str__(self) -> str:
-        return as_text(self.table())
+        return as_text(self)
 
     def html(self) -> str:
         """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
@@ -91,11 +98,12 @@ class Certificate:
 
     def markdown(self) -> str:
         """A heading, the summary, and one table."""
-        lines = [f"# {self.title}", "", f"{self.summary}.", ""]
+        lines = [f"# {escaped_markdown(self.title)}", "", f"{self.summary}.", ""]
         lines += ["| condition | says | status | figure | how |", "|---|---|---|---|---|"]
         for row in self.rows:
-            cells = (row.condition, row.statement, row.status, row.figure_text, row.how)
-            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+            names = map(in_markdown, (row.condition, row.statement))
+            cells = [*names, row.status, escaped_markdown(row.figure_text), in_markdown(row.how)]
+            lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from ...activations import Activation
 from ...bounds import search
 from ...bounds.finding import MEASURED, PROVED, UNKNOWN, VIOLATED, Finding
-from ...bounds.proofs import certified
+from ...bounds.proofs import certified, exceeds
 from ...distributions import Distribution, Inputs
 from ...losses import Loss
 from .rows import Row, groups, layered
@@ -65,7 +65,7 @@ def _measured_activation(activation: Activation, part: str, declared: float) -> 
     def pick(index: int) -> search.Function:
         def function(h: np.ndarray) -> np.ndarray:
             with jax.enable_x64(True):
-                return np.asarray(activation.value_and_derivative(jnp.asarray(h))[index], float)
+                return np.asarray(activation.value_and_derivative(jnp.asarray(h))[index])
 
         return function
 
@@ -84,7 +84,7 @@ def _measured_activation(activation: Activation, part: str, declared: float) -> 
             how = f"{activation} grows: this size at h = {worst.at:.3g}"
             return Finding(VIOLATED, worst.value, how)
         figure, at = max((near.value, near.at), (far.value, far.at))
-    if figure > declared * (1 + 1e-6) + 1e-9:
+    if exceeds(figure, declared):
         how = f"{activation} declares {declared:.6g}, which is exceeded at h = {at:.4g}"
         return Finding(VIOLATED, figure, how)
     how = (
@@ -101,14 +101,21 @@ def _nonzero(activation: Activation, depth: int) -> Row:
         if form.nonzero is None:
             return Row(name, statement, VIOLATED, 0.0, f"{activation}: {form.why_not}")
         return Row(name, statement, PROVED, "", f"{activation}: {form.nonzero}")
+    if not activation.derivative_nonzero:
+        how = f"{activation} declares that phi' vanishes somewhere"
+        return Row(name, statement, VIOLATED, 0.0, how)
     with jax.enable_x64(True):
         h = jnp.linspace(-_NEAR, _NEAR, search.GRID + 1)
         slope = np.asarray(activation.derivative(h))
-    if np.min(slope) <= 0 <= np.max(slope):
-        at = float(h[np.argmin(np.abs(slope))])
-        how = f"{activation}: phi' vanishes or changes sign near h = {at:.4g}"
-        return Row(name, statement, VIOLATED, 0.0, how)
+    error = search.rounding(slope)
     least = float(np.min(np.abs(slope)))
+    at = float(h[np.argmin(np.abs(slope))])
+    if np.min(slope) < -error and np.max(slope) > error:
+        how = f"{activation}: phi' changes sign near h = {at:.4g}"
+        return Row(name, statement, VIOLATED, 0.0, how)
+    if least <= error:  # as tanh' is, computed as 1 - tanh^2, at h = 20
+        how = f"{activation}: phi' is 0, or too small for double precision, near h = {at:.4g}"
+        return Row(name, statement, UNKNOWN, least, how)
     how = f"least |phi'| on a grid of [-{_NEAR:g}, {_NEAR:g}]"
     return Row(name, statement, MEASURED, least, how)
 
@@ -169,8 +176,8 @@ def _measured_loss(loss: Loss, names: tuple[str, str], says: tuple[str, str]) ->
             return [Row(n, s, UNKNOWN, "", how) for n, s in zip(names, says, strict=True)]
         size, slope = max(s.value for s in (*sizes, *far)), max(s.value for s in slopes)
         how = "largest on a grid of predictions, for targets -1, 0 and 1; declared {:.6g}"
-        unbounded = any(s.grows for s in (*sizes, *far)) or size > loss.gradient_bound * (1 + 1e-6)
-        steep = any(s.grows for s in slopes) or slope > loss.gradient_lipschitz * (1 + 1e-6)
+        unbounded = any(s.grows for s in (*sizes, *far)) or exceeds(size, loss.gradient_bound)
+        steep = any(s.grows for s in slopes) or exceeds(slope, loss.gradient_lipschitz)
         return [
             Row(names[0], says[0], VIOLATED if unbounded else MEASURED, size,
                 how.format(loss.gradient_bound)),

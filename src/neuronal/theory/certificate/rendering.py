@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape as escape_html
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable
 from rich.markup import escape
 from rich.table import Table
 
+from .notation import in_html, in_unicode
 from .rows import Row
 
 Sections = Iterable[tuple[str, list[Row]]]
@@ -33,8 +34,10 @@ def as_html(title: str, summary: str, sections: Sections) -> str:
     )
 
 
-def as_table(title: str, summary: str, sections: Sections) -> Table:
-    """For a Rich console: a row per condition."""
+def as_table(
+    title: str, summary: str, sections: Sections, name: Callable[[str], str] = in_unicode
+) -> Table:
+    """For a Rich console: a row per condition; `name` writes its symbols."""
     table = Table(title=escape(title), title_justify="left", caption=summary,
                   caption_justify="left", box=None, padding=(0, 2, 0, 0))  # fmt: skip
     table.add_column("condition", no_wrap=True)
@@ -45,15 +48,15 @@ def as_table(title: str, summary: str, sections: Sections) -> Table:
         table.add_row(f"[bold]{section}[/bold]")
         for row in rows:
             table.add_row(
-                f"  {escape(row.bare_condition)}",
+                f"  {escape(name(row.bare_condition))}",
                 f"[{_COLOURS[row.status]}]{row.status}[/]",
                 escape(row.figure_text),
-                escape(row.how),
+                escape(name(row.how)),
             )
     return table
 
 
-def as_text(table: Table) -> str:
+def as_text(table: ConsoleRenderable) -> str:
     """A table as text, as wide as the terminal."""
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -65,8 +68,9 @@ def as_text(table: Table) -> str:
 
 def _html_row(row: Row) -> str:
     return (
-        f'<tr><td title="{escape_html(row.statement)}">{escape_html(row.bare_condition)}</td>'
+        f'<tr><td title="{escape_html(in_unicode(row.statement))}">'
+        f"{in_html(row.bare_condition)}</td>"
         f'<td class="status {row.status}">{row.status}</td>'
         f"<td>{escape_html(row.figure_text)}</td>"
-        f'<td class="how">{escape_html(row.how)}</td></tr>'
+        f'<td class="how">{in_html(row.how)}</td></tr>'
     )

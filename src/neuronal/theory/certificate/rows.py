@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ...bounds.finding import STATUSES, Finding
 from ...checks import require
+from .notation import in_unicode
 
 Item = TypeVar("Item")
 
@@ -31,7 +32,7 @@ class Row:
     figure: float | str = ""
     how: str = ""
     layers: tuple[int, ...] = ()
-    detail: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    detail: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         require(
@@ -40,9 +41,10 @@ class Row:
 
     @property
     def names(self) -> set[str]:
-        """The condition's name, and that of each of its layers."""
+        """The condition's name, and that of each of its layers, plain and as mathematics."""
         shared = f"_{span(self.layers)}"
-        return {self.condition} | {self.condition.replace(shared, f"_{i}") for i in self.layers}
+        plain = {self.condition, *(self.condition.replace(shared, f"_{i}") for i in self.layers)}
+        return plain | set(map(in_unicode, plain))
 
     @property
     def bare_condition(self) -> str:
