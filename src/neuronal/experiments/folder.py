@@ -28,6 +28,7 @@ CERTIFICATE_MD = "certificate.md"
 COUPLING = "coupling.nc"
 COUPLING_PAGE = "coupling.html"
 SWEEP = "sweep.nc"
+SWEEP_PAGE = "sweep.html"
 
 
 def prepare_run(experiment: Experiment, folder: Path, resume: bool, overwrite: bool) -> None:
