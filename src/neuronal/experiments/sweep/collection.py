@@ -79,8 +79,8 @@ def _frames(points: list[Point], outcomes: dict[str, Outcome]) -> dict[Hashable,
     frames: dict[Hashable, xr.DataArray] = {}
     for point in points:
         final = outcomes[point.name].final
-        for name in final.data_vars if final is not None else ():
-            frames.setdefault(name, final[name])
+        for name, series in final.data_vars.items() if final is not None else ():
+            frames.setdefault(name, series)
     experiments = [point.experiment for point in points]
     if "limit_risk" not in frames and any(e.limit.enabled for e in experiments):
         frames["limit_risk"] = xr.DataArray(np.empty(0), dims=["system"])
