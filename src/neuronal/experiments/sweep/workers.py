@@ -19,6 +19,10 @@ TRIES = 3
 """How often a point whose worker is killed is begun, in processes of this machine."""
 
 
+_UNABLE = "executor: a worker process could not start"
+_GUARD = 'In a script, sweep below `if __name__ == "__main__":`, or take executor=1'
+
+
 class WorkerKilled(RuntimeError):
     """A worker ended in the middle of its work, each time that it was tried."""
 
@@ -105,11 +109,14 @@ class Processes(ThreadPoolExecutor):
         for _ in range(TRIES):
             worker = self._worker()
             try:
+                worker.welcome()
                 answer, error = worker.ask(fn, args, kwargs)
             except (EOFError, OSError):
                 code = worker.ended()
                 with self._lock:
                     self._workers.discard(worker)
+                if not worker.is_ready and code is not None and code > 0:
+                    raise InvalidInput(f"{_UNABLE}: it {_ending(code)}. {_GUARD}") from None
                 continue
             if error is not None:
                 raise error
@@ -124,9 +131,11 @@ class Processes(ThreadPoolExecutor):
         with self._lock:
             if self._stopped:
                 raise WorkerKilled("the sweep was stopped")
-            worker = self._own.worker = _Worker()
+            try:
+                worker = self._own.worker = _Worker()
+            except RuntimeError as error:  # while a spawned process imports the script
+                raise InvalidInput(f"{_UNABLE}. {_GUARD}") from error
             self._workers.add(worker)
-        worker.welcome()
         return worker
 
 
@@ -139,16 +148,13 @@ class _Worker:
         self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
+        self.is_ready = False
 
     def welcome(self) -> None:
-        """Wait until it can take work."""
-        try:
+        """Wait until it can take work; EOFError if the process ends."""
+        if not self.is_ready:
             self._pipe.recv()
-        except (EOFError, OSError):
-            raise InvalidInput(
-                f"executor: a worker process could not start: it {_ending(self.ended())}. In a "
-                'script, sweep below `if __name__ == "__main__":`, or take executor=1'
-            ) from None
+            self.is_ready = True
 
     def ask(self, *call: Any) -> tuple[Any, Exception | None]:
         """The call's result and None, or None and what it raised; EOFError if the process ends."""
