@@ -30,7 +30,8 @@ def connected(address: str) -> Iterator[Any]:
             "--scheduler: takes distributed, which is not installed: pip install 'neuronal[cluster]'"
         ) from error
     try:
-        client = Client(address, timeout=_WAIT)
+        # As a default it would be taken by xarray too, and left behind by a failure.
+        client = Client(address, timeout=_WAIT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InvalidInput(
             f"--scheduler: no scheduler answers at {address!r}; takes the address that "
