@@ -1,13 +1,17 @@
 """The command line: `neuronal run`, `certify`, `couple`, `sweep`, `report` and `gallery`.
 
 Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
-diverged; 130 interrupted.
+diverged; 130 interrupted, 143 told to end.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -30,11 +34,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _out = Console(highlight=False)
+_farewell = ["interrupted"]
+"""What to say if a signal ends the process; the last one counts."""
 
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder to write; runs/NAME if left out.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where a run is.")]
 
 
@@ -62,6 +69,7 @@ def run(
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Solve the limit, train the networks, and write a folder with a page.
 
@@ -70,7 +78,7 @@ def run(
     """
     from .experiments import load
 
-    _run(load(file), out, resume, overwrite)
+    _run(load(file), out, resume, overwrite, quiet)
 
 
 @app.command()
@@ -160,11 +168,8 @@ def sweep(
         int | None,
         typer.Option("--workers", "-j", min=1, help="Processes; one per processor if left out."),
     ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A scheduler of Dask: compute on its cluster."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Dask's.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run an experiment at every combination of some settings.
 
@@ -172,31 +177,27 @@ def sweep(
     makes four folders, [b]sweep.nc[/b] with their final risks, [b]sweep.html[/b] that compares
     them, and a table. Runs that are finished are not run again; those that failed are.
     """
-    from contextlib import nullcontext
-
-    from .errors import InvalidInput
     from .experiments import load
     from .experiments import sweep as sweeps
     from .experiments.sweep import cluster
     from .report import progress, terminal
     from .report import sweep as page
 
-    if workers and scheduler:
-        raise InvalidInput("--workers: is of this machine; take it or --scheduler")
     experiment = load(file)
     swept = dict(map(sweeps.setting, settings))
     folder = out or Path("runs") / f"{experiment.name}-sweep"
-    place = cluster.connected(scheduler) if scheduler else nullcontext(workers)
-    try:
-        with place as executor, progress.Points(_out, quiet) as shown:
-            data = sweeps.sweep(
-                experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
-            )
-    except KeyboardInterrupt:
-        _stop("interrupted; the same command goes on where it was", 130)
+    with (
+        cluster.chosen(workers, scheduler) as executor,
+        progress.Points(_out, quiet) as shown,
+        _ending("interrupted; the same command goes on where it was"),
+    ):
+        data = sweeps.sweep(
+            experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
+        )
     path = page.write(data, folder)
-    _out.print(terminal.swept(data, list(swept)))
-    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+    if not quiet:
+        _out.print(terminal.swept(data, list(swept)))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
     failed = int((data.status == "failed").sum())
     if failed:
         _stop(f"{failed} of {data.status.size} points failed; the same command tries them again", 1)
@@ -209,13 +210,12 @@ def report(
     """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
     from .experiments import certify as certificates
     from .experiments import results
-    from .experiments import sweep as sweeps
     from .experiments.folder import SWEEP
     from .report import page
     from .report import sweep as comparison
 
     if (folder / SWEEP).is_file():
-        path = comparison.write(sweeps.read(folder), folder)
+        path = comparison.write(results.read(folder, SWEEP), folder)
     else:
         path = page.write(results.read(folder), folder, certificates.read(folder))
     _out.print(f"wrote {escape(str(path))}")
@@ -228,6 +228,7 @@ def gallery(
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """List the bundled examples, or run one."""
     from .experiments import examples as bundled
@@ -246,10 +247,12 @@ def gallery(
     if show:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
-    _run(load(path), out, resume, overwrite)
+    _run(load(path), out, resume, overwrite, quiet)
 
 
-def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool) -> None:
+def _run(
+    experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
+) -> None:
     from . import experiments
     from .experiments import certify as certificates
     from .experiments.jobs import jobs
@@ -257,6 +260,7 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
 
     folder = out or Path("runs") / experiment.name
     todo = list(jobs(experiment))
+    began = time.monotonic()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
@@ -264,7 +268,7 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_out, transient=True) as shown:
+    with Progress(*columns, console=_out, transient=True, disable=quiet) as shown:
         whole = shown.add_task("all", total=len(todo), state=f"0/{len(todo)} runs")
         one = shown.add_task("starting", total=None, state="")
         current: list[Job] = []
@@ -276,17 +280,40 @@ def _run(experiment: Experiment, out: Path | None, resume: bool, overwrite: bool
             shown.update(one, completed=t, state=f"t = {t:.4g}  risk {risk:.4g}")
             place = todo.index(job) + t / job.times[-1]
             shown.update(whole, completed=place, state=f"{int(place)}/{len(todo)} runs")
+            if t == job.times[-1] and not quiet and not _out.is_terminal:
+                took = f"{time.monotonic() - began:.1f} s"
+                typer.echo(f"{job.title}: risk {risk:.4g} at t = {t:g}, after {took}")
 
-        try:
+        with _ending(f"interrupted; --resume goes on from the checkpoints in {folder}"):
             data = experiments.run(experiment, folder, resume, overwrite, on_record)
-        except KeyboardInterrupt:
-            _stop(f"interrupted; --resume goes on from the checkpoints in {folder}", 130)
         shown.update(one, description="certifying", state="")
-        found = certificates.certify_systems(experiment, folder=folder)
-        certificates.write(found, folder)
+        found = certificates.certify_run(experiment, folder)
         path = page.write(data, folder, found)
-    _out.print(terminal.summary(data))
-    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+    if not quiet:
+        _out.print(terminal.summary(data))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+
+
+@contextmanager
+def _ending(words: str) -> Iterator[None]:
+    """What is said if a signal ends the process meanwhile."""
+    _farewell.append(words)
+    try:
+        yield
+    finally:
+        _farewell.pop()
+
+
+def _end(trouble: str) -> None:
+    """The last words, and the terminal as it was."""
+    _out.show_cursor()
+    print(
+        f"\nneuronal: {trouble} {_farewell[-1]}".replace(":  ", ": "), file=sys.stderr, flush=True
+    )
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"neuronal: {message}", file=sys.stderr, flush=True)
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -296,20 +323,27 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The entry point: errors of the user's input as one message on stderr, exit code 2."""
+    from jax.errors import JaxRuntimeError
+
     from .drivers.trajectory import DivergenceError
     from .errors import InvalidInput
+    from .experiments.interrupts import listening
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding does not have becomes ?
             stream.reconfigure(errors="replace")
     try:
-        app()
+        with listening(_end), warnings.catch_warnings():
+            warnings.showwarning = _warn
+            app()
     except (InvalidInput, DivergenceError) as error:
         _stop(str(error), 2)
-    except KeyboardInterrupt:
-        _stop("interrupted", 130)
     except OSError as error:
         _stop(f"{error.strerror or error}: {error.filename or ''}", 2)
+    except (MemoryError, JaxRuntimeError) as error:
+        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _stop("out of memory; take fewer nodes, narrower networks or less data", 2)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -128,12 +129,19 @@ def within(over: Mesh | None) -> AbstractContextManager[Any]:
 
 def run_within(over: Mesh | None, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, called in that context."""
+    return function if over is None else Within(over, function)
 
-    def called(*arguments: Any) -> Any:
-        with within(over):
-            return function(*arguments)
 
-    return function if over is None else called
+@dataclass(frozen=True)
+class Within:
+    """A function called on some devices."""
+
+    over: Mesh
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        with within(self.over):
+            return self.function(*arguments)
 
 
 def _put(a: Array, sharding: NamedSharding) -> Array:

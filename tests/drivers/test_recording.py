@@ -36,7 +36,9 @@ def test_a_state_asked_for_between_records_has_its_memory():
         for i, w in enumerate(network.weights)
     }
     report = nr.Report("an oscillator", "four neurons")
-    run = record(oscillator(), network, [0.0, 1.0, 2.5, 4.0], report, memory=memory)
+    run = record(
+        oscillator(), network, [0.0, 1.0, 2.5, 4.0], report, state=State(network.weights, memory)
+    )
     for t in (0.0, 0.7, 1.0, 2.0, 3.9, 4.0):
         for i, w in enumerate(run.at(t).weights):
             expected = np.cos(t) * network.weights[i] + np.sin(t) * memory[f"velocity_{i}"]

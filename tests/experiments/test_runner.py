@@ -49,8 +49,9 @@ def test_a_run_leaves_its_folder(whole, experiment):
     with xr.open_dataset(folder / "results.nc", engine="h5netcdf") as opened:
         xr.testing.assert_identical(opened.load(), data)
     names = {path.name for path in (folder / "checkpoints").iterdir()}
-    assert names == {job.file for job in jobs(experiment)} and len(names) == 6
-    assert not list(folder.glob("*.partial"))
+    files = {job.file for job in jobs(experiment)}
+    assert names == files | {f"{name[:-4]}.previous.npz" for name in files} and len(names) == 12
+    assert not list(folder.rglob("*.partial"))
 
 
 def test_the_dataset_is_labelled_and_complete(whole):

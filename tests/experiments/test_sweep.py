@@ -12,6 +12,7 @@ from rich.console import Console
 
 import neuronal as nr
 from neuronal.experiments import load, parse, run
+from neuronal.experiments.folder import locked
 from neuronal.experiments.sweep import attempts, points, setting, sweep
 from neuronal.report import progress
 
@@ -281,7 +282,7 @@ def test_failures_end_with_exit_code_1_and_progress_is_a_line_per_point(
     assert re.search(r"^1/2 points, ETA 0:\d\d:\d\d  networks.batch_size=1: finished$", out, re.M)
     assert "2/2 points, failed 1  networks.batch_size=2: failed: MemoryError" in out
     code, out, err = call(*command, "--quiet")
-    assert code == 1 and "points" not in out and "sweep.html" in out
+    assert code == 1 and out == "" and "1 of 2 points failed" in err
     code, out, _ = call("report", tmp_path / "o")
     assert code == 0 and "sweep.html" in out
 
@@ -297,6 +298,11 @@ def test_a_terminal_has_a_bar():
     assert "3/4 points, failed 1, ETA 0:00:0" in shown.getvalue()
     assert "networks.batch_size=1: failed: no [room]" in shown.getvalue()
     assert "finished" not in shown.getvalue()
+
+
+def test_two_sweeps_into_one_folder_are_refused(tmp_path):
+    with locked(tmp_path), pytest.raises(nr.InvalidInput, match="in use by another run"):
+        sweep(parse(TINY), GRID, tmp_path, 1)
 
 
 @pytest.mark.parametrize("executor", [0, -1, 1.5, True, "2", object()])

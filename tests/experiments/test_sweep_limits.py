@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
+from neuronal.drivers.ode import solve as ode
 from neuronal.experiments import checkpoints, jobs, parse, run
 from neuronal.experiments.sweep import limits, sweep
 
@@ -21,15 +22,16 @@ CONTENT = {
 
 @pytest.fixture
 def solved(monkeypatch):
-    """How often a limit was solved, so far."""
-    times = []
+    """The steps of the limits that were solved, so far."""
+    steps = []
+    prepare = ode.prepare
 
-    def counted(*arguments, **options):
-        times.append(options["since"])
-        return nr.solve(*arguments, **options)
+    def counted(problem, start, neurons, settings, interval):
+        steps.append(settings.step)
+        return prepare(problem, start, neurons, settings, interval)
 
-    monkeypatch.setattr(jobs, "solve", counted)
-    return times
+    monkeypatch.setattr(ode, "prepare", counted)
+    return steps
 
 
 def test_a_limit_that_no_setting_changes_is_solved_once(tmp_path, solved):
@@ -66,12 +68,14 @@ def test_a_point_that_comes_later_takes_what_another_solved(tmp_path, solved):
 
 
 def test_points_whose_limit_fails_are_told_and_the_others_go_on(tmp_path, monkeypatch):
-    def fails(problem, start, *arguments, **options):
-        if options["step"] == 0.25:
-            raise nr.InvalidInput("no step will do")
-        return nr.solve(problem, start, *arguments, **options)
+    prepare = ode.prepare
 
-    monkeypatch.setattr(jobs, "solve", fails)
+    def fails(problem, start, neurons, settings, interval):
+        if settings.step == 0.25:
+            raise nr.InvalidInput("no step will do")
+        return prepare(problem, start, neurons, settings, interval)
+
+    monkeypatch.setattr(ode, "prepare", fails)
     settings = {"limit.step": [0.25, 0.5], "networks.batch_size": [1, 2]}
     data = sweep(parse(CONTENT), settings, tmp_path, 1)
     assert data.status.values.tolist() == [["failed"] * 2, ["finished"] * 2]

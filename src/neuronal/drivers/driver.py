@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Array
 
 from ..distributions import Samples
 from ..dynamics import Kernels
-from ..problem import Problem
+from ..losses import Loss
+from ..network import Network
+from ..problem import Problem, mean_loss
 
 
 @dataclass
@@ -68,24 +71,50 @@ class State(NamedTuple):
     memory: dict[str, Any] | None = None
 
 
+Pace = Mapping[str, np.ndarray | Array]
+"""What a driver found on its way and uses again, such as the length of the next step, by name.
+
+It changes no more of a run than its tolerance allows, so that it is no part of a state; with it a
+run that is taken up again gives the very bits of one never interrupted."""
+
+
 @dataclass
 class Segment:
     """What `Driver.advance` returns: the state reached and what it took.
 
     Attributes:
         state, time: where it came to.
-        pace: what the driver found on the way and may use again, such as a step size; it changes no
-            more of a run than its tolerance allows, so that it is not kept with a state.
+        pace: to go on with; None where a driver has none.
         finite: whether it is still in the finite numbers.
     """
 
     state: State
-    pace: Any
+    pace: Pace | None
     time: float
     finite: bool
     steps: int = 0
     rejected: int = 0
     discarded: np.ndarray | float = 0.0
+
+
+def _anywhere(t: float) -> float:
+    return t
+
+
+@dataclass(frozen=True)
+class Risk:
+    """The recorded loss of given weights: that of the network on samples of the law.
+
+    Attributes:
+        network: whose neurons have the weights.
+    """
+
+    network: Network
+    loss: Loss
+    samples: Samples
+
+    def __call__(self, weights: Kernels) -> float:
+        return float(mean_loss(self.network.with_weights(weights), self.loss, *self.samples))
 
 
 @dataclass
@@ -101,8 +130,8 @@ class Driver:
         problem, law: what an ODE solves, and the samples of its $E_Z$; None of SGD.
     """
 
-    advance: Callable[[State, Any, float, float], Segment]
+    advance: Callable[[State, Pace | None, float, float], Segment]
     loss: Callable[[Kernels], float]
-    snap: Callable[[float], float] = field(default=lambda t: t)
+    snap: Callable[[float], float] = _anywhere
     problem: Problem | None = None
     law: Samples | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -15,10 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from ..checks import is_number, is_whole, numbers, require
 from ..kernels import rank
 from ..network import Network
-from .driver import Driver, Report, State
+from .driver import Driver, Pace, Report, State
 from .trajectory import DivergenceError, Trajectory
 
 OnRecord = Callable[[float, float, Network], None]
+"""Called at each record with its MF time, the risk and the network."""
+OnState = Callable[[State, Pace | None], None]
+"""Called after it with all that a run needs to be taken up again from that record."""
 
 
 @contextmanager
@@ -52,30 +55,73 @@ MOST_STEPS = 2**31
 """Steps of a run, which are counted in 32 bits, are fewer."""
 
 
+@dataclass
+class Prepared:
+    """A run that is ready to be made.
+
+    Attributes:
+        driver: of the dynamics.
+        network: to start from, its weights kept as the driver takes them.
+        times: MF times to record, `(T,)`.
+        report: filled on the way.
+        label: of a progress bar.
+    """
+
+    driver: Driver
+    network: Network
+    times: Float[np.ndarray, "T"]
+    report: Report
+    label: str
+
+    def run(self, progress: bool | OnRecord = False, watch: OnRecord | None = None) -> Trajectory:
+        """Run it; `watch` is called at each record besides what shows the progress."""
+        with bar(self.label, self.times[0], self.times[-1], progress) as shown:
+            return self.record(_both(shown, watch))
+
+    def record(
+        self,
+        on_record: OnRecord | None = None,
+        on_state: OnState | None = None,
+        state: State | None = None,
+        pace: Pace | None = None,
+    ) -> Trajectory:
+        """Run it from a state that `on_state` gave at the first of the times, if there is one."""
+        start = self.network if state is None else self.network.with_weights(state.weights)
+        state = state or State(start.weights)
+        times = list(self.times)
+        return record(self.driver, start, times, self.report, on_record, on_state, state, pace)
+
+
 def record(
     driver: Driver,
     start: Network,
     save_at: Sequence[float],
     report: Report,
     on_record: OnRecord | None = None,
+    on_state: OnState | None = None,
+    state: State | None = None,
+    pace: Pace | None = None,
     budget: int = STATE_BUDGET,
-    memory: dict[str, Any] | None = None,
 ) -> Trajectory:
     """Run `driver` from `start` at `save_at[0]` through all of `save_at`.
 
     Keeps as many states as fit the budget, evenly among the records; first and last always.
-    `memory` is that of the state to start from.
+
+    Args:
+        state, pace: to start from; those of `start`, and none, if left out.
 
     Raises:
         DivergenceError: the state left the finite numbers; it carries what was recorded.
     """
     began = clock.perf_counter()
-    size = sum(a.nbytes for a in jax.tree.leaves((start.weights, memory)))
+    state = state or State(start.weights)
+    size = sum(a.nbytes for a in jax.tree.leaves(state))
     stride = max(1, -(-len(save_at) * size // budget))
-    state, pace = State(start.weights, memory), None
     times, losses, states = [save_at[0]], [driver.loss(state.weights)], {0: state}
     if on_record:
         on_record(times[0], losses[0], start)
+    if on_state:
+        on_state(state, pace)
     for i, target in enumerate(save_at[1:], start=1):
         segment = driver.advance(state, pace, times[-1], target)
         report.steps += segment.steps
@@ -101,9 +147,23 @@ def record(
             states[i] = state
         if on_record:
             on_record(target, loss, start.with_weights(state.weights))
+        if on_state:
+            on_state(state, pace)
     report.stopped = f"reached t = {times[-1]:g}"
     report.ranks = tuple(r for w in state.weights if (r := rank(w)) is not None)
     return Trajectory(times, losses, states, start.with_weights(state.weights), report, driver)
+
+
+def _both(one: OnRecord | None, other: OnRecord | None) -> OnRecord | None:
+    """Both called at each record."""
+    if one is None or other is None:
+        return one or other
+
+    def both(t: float, loss: float, network: Network) -> None:
+        one(t, loss, network)
+        other(t, loss, network)
+
+    return both
 
 
 def record_times(

@@ -23,6 +23,7 @@ from ..bounds.finding import UNKNOWN, Finding
 from ..checks import hidden_sizes, key_of, require
 from ..errors import InvalidInput
 from ..kernels import Kernel
+from ..kernels.memory import require_memory
 from ..network import Network
 from .moments import measured
 
@@ -89,9 +90,12 @@ class AbstractEmbedding(eqx.Module):
         kernel: str,
         measures: Sequence[Array] | None = None,
     ) -> Network:
+        field = "widths" if measures is None else "nodes"
         require(
             kernel in ("dense", "factored"), f"kernel: takes 'dense' or 'factored', got {kernel!r}"
         )
+        if kernel == "dense":
+            require_memory(field, [len(jax.tree.leaves(c)[0]) for c in latents])
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
         )
@@ -149,6 +153,12 @@ class AbstractEmbedding(eqx.Module):
             ]
             measures = [append_zeros(p, n) for p, n in zip(measures, sizes, strict=True)]
         return self._network(latents, kernel, measures)
+
+    def sizes(
+        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+    ) -> tuple[int, ...]:
+        """Nodes per hidden layer that `quadrature` has: fewer where neurons are alike."""
+        return tuple(len(p) for _, p in self._all_nodes(nodes, rule, key))
 
     def _all_nodes(
         self, nodes: int | Sequence[int], rule: str, key: PRNGKeyArray | int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import jax
@@ -15,7 +16,7 @@ from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import SOLVERS, System, build
 from .config import Experiment
-from .folder import CERTIFICATE, CERTIFICATE_MD, atomically, check_data
+from .folder import CERTIFICATE, CERTIFICATE_MD, CONFIG, atomically, check_data
 
 _NODES = 128
 _RECORDS = 16
@@ -58,6 +59,23 @@ def certify_systems(
                 )
             )
     return certificates
+
+
+def certify_run(experiment: Experiment, folder: Path) -> list[Certificate]:
+    """The certificates of a finished run: those in its folder, or made and written there.
+
+    They are of the run if they are newer than its configuration and name its systems.
+    """
+    file = folder / CERTIFICATE
+    labels = [section.label for section in experiment.systems]
+    if file.is_file() and file.stat().st_mtime_ns >= (folder / CONFIG).stat().st_mtime_ns:
+        with suppress(InvalidInput):  # a file cut short is written anew
+            found = read(folder)
+            if [certificate.title for certificate in found] == labels:
+                return found
+    found = certify_systems(experiment, folder=folder)
+    write(found, folder)
+    return found
 
 
 def write(certificates: list[Certificate], folder: Path) -> None:

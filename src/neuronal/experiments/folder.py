@@ -6,9 +6,12 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from ..checks import require
 from ..errors import InvalidInput
@@ -29,6 +32,9 @@ COUPLING = "coupling.nc"
 COUPLING_PAGE = "coupling.html"
 SWEEP = "sweep.nc"
 SWEEP_PAGE = "sweep.html"
+LOCK = ".lock"
+PARTIAL = ".partial"
+"""The end of the names of files that are being written."""
 
 
 def prepare_run(experiment: Experiment, folder: Path, resume: bool, overwrite: bool) -> None:
@@ -125,16 +131,60 @@ def keep_data(experiment: Experiment, digest: str, folder: Path) -> None:
         atomically(folder / DATA, lambda file: file.write(f"{digest}\n".encode()))
 
 
-def atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under another name and move it in place when it is whole."""
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a folder, which is made if it is not there, from other processes that would write in it.
+
+    The lock is the operating system's, so that it ends with the process, however that ends.
+
+    Raises:
+        InvalidInput: another run holds it, or it is no folder that can be written.
+    """
+    name = str(folder)
+    require(not folder.exists() or folder.is_dir(), f"--out: {name!r} is a file; takes a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, blocking=False)
+        lock.acquire()
+    except Timeout:
+        raise InvalidInput(
+            f"--out: {name!r} is in use by another run; wait for its end, or take another --out"
+        ) from None
+    except OSError as error:
+        raise InvalidInput(f"--out: {name!r} cannot be written: {error.strerror}") from None
+    try:
+        for place in (folder, folder / CHECKPOINTS):
+            for torn in place.glob(f".*{PARTIAL}"):  # of a process that was killed
+                torn.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def settled(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def atomically(
+    path: Path, write: Callable[[BinaryIO], object], previous: Path | None = None
+) -> None:
+    """Write a file under another name and move it in place when it is whole and on the disk.
+
+    Args:
+        previous: where to keep what `path` held before; nothing is kept if left out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
+        if previous is not None and path.exists():
+            os.replace(path, previous)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -146,11 +196,16 @@ def _holds_run(folder: Path) -> bool:
     name = str(folder)
     require(not folder.exists() or folder.is_dir(), f"--out: {name!r} is a file; takes a folder")
     held = (folder / CONFIG).is_file()
-    strange = not held and folder.is_dir() and any(folder.iterdir())
+    strange = not held and folder.is_dir() and any(not _ours(file) for file in folder.iterdir())
     require(
         not strange, f"--out: {name!r} holds files that are no run; take an empty or a new folder"
     )
     return held
+
+
+def _ours(file: Path) -> bool:
+    """Whether a file is what any run leaves before it has its configuration."""
+    return file.name == LOCK or file.name.endswith(PARTIAL)
 
 
 def _another(option: str, folder: Path, differing: list[str]) -> str:

@@ -13,7 +13,7 @@ from ..errors import InvalidInput
 from .build import Built
 from .checkpoints import Checkpoint
 from .config import Experiment
-from .folder import RESULTS, SWEEP
+from .folder import PARTIAL, RESULTS, SWEEP, settled
 from .jobs import Job, final, times
 
 _SERIES = {
@@ -110,10 +110,18 @@ def attributes(experiment: Experiment) -> dict[str, str | int]:
 
 
 def write(data: xr.Dataset, path: Path) -> None:
-    """Write a dataset whole or not at all."""
-    partial = path.with_suffix(".partial")
-    data.to_netcdf(partial, engine="h5netcdf")
-    partial.replace(path)
+    """Write a dataset whole or not at all, with checksums of its numbers."""
+    summed = [n for n, v in data.variables.items() if v.dtype.kind in "if" and v.ndim and v.size]
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        data.to_netcdf(
+            partial, engine="h5netcdf", encoding={name: {"fletcher32": True} for name in summed}
+        )
+        settled(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def read(folder: Path, file: str = RESULTS) -> xr.Dataset:
@@ -131,8 +139,12 @@ def read(folder: Path, file: str = RESULTS) -> xr.Dataset:
         )
     try:
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"DIR: {file} in {str(folder)!r} cannot be read: {error}") from error
+    except Exception as error:  # h5py and xarray have many for files cut short or overwritten
+        again = "`neuronal sweep`" if file == SWEEP else "`neuronal run` with --resume"
+        raise InvalidInput(
+            f"DIR: {file} in {str(folder)!r} cannot be read; {again} writes it anew from the "
+            "checkpoints"
+        ) from error
 
 
 def _place(job: Job, widths: list[int], seeds: list[int]) -> tuple[int, ...]:

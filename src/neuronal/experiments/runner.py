@@ -10,8 +10,9 @@ import xarray as xr
 from . import results
 from .build import build
 from .config import Experiment
-from .folder import CHECKPOINTS, RESULTS, check_data, keep_data, prepare_run, write_config
-from .jobs import OnLeg, advance, jobs
+from .folder import CHECKPOINTS, RESULTS, check_data, keep_data, locked, prepare_run, write_config
+from .jobs import check_memory, jobs
+from .legs import OnRecord, advance
 
 
 def run(
@@ -19,9 +20,11 @@ def run(
     folder: str | Path,
     resume: bool = False,
     overwrite: bool = False,
-    on_record: OnLeg | None = None,
+    on_record: OnRecord | None = None,
 ) -> xr.Dataset:
     """Run all jobs of an experiment and write its folder.
+
+    A run that is killed, at whatever moment, is gone on with by `resume`, to the same bits.
 
     Args:
         folder: created if it is not there.
@@ -34,21 +37,26 @@ def run(
         the dataset written as `results.nc`.
 
     Raises:
-        InvalidInput: a folder that holds something else, data that were edited since the run
-            began, or input that does not fit.
+        InvalidInput: a folder that holds something else, that another run is writing, or that
+            holds the run of data that were edited since; or input that does not fit, or does not
+            fit into memory.
         DivergenceError: a job left the finite numbers.
+
+    Warns:
+        RecoveryWarning: a checkpoint cannot be read, and the one before it is taken.
     """
     folder = Path(folder)
-    prepare_run(experiment, folder, resume, overwrite)
-    with jax.enable_x64(experiment.run.precision == "float64"):
+    with locked(folder), jax.enable_x64(experiment.run.precision == "float64"):
+        prepare_run(experiment, folder, resume, overwrite)
         todo = list(jobs(experiment))
         built = build(experiment)
         check_data(experiment, built.digest, folder)
+        check_memory(experiment, built, todo)
         write_config(experiment, folder)
         keep_data(experiment, built.digest, folder)
         states = {
             job: advance(experiment, built, job, folder / CHECKPOINTS, on_record) for job in todo
         }
         data = results.collect(experiment, built, states)
-    results.write(data, folder / RESULTS)
+        results.write(data, folder / RESULTS)
     return data

@@ -170,14 +170,20 @@ class FactoredRungeKutta(AbstractStepper):
     def carry_over(self, new: Truncation, old: Truncation, keep: Bool[Array, ""]) -> Truncation:
         return Truncation(jnp.where(keep, new.discarded, old.discarded), new.rank, new.rows)
 
+    @property
+    def room(self) -> tuple[int, ...]:
+        return self.rows
+
+    def with_room(self, room: tuple[int, ...]) -> FactoredRungeKutta:
+        return FactoredRungeKutta(self.solver, self.rtol, self.atol, room)
+
     def with_more_room(
         self, network: Network, state: Truncation
     ) -> tuple[FactoredRungeKutta, Network]:
         first, *middle, last = network.weights
         rows = tuple(rows_for(k, int(n)) for k, n in zip(self.rows, state.rows, strict=True))
         kernels = tuple(with_room_for(w, int(n)) for w, n in zip(middle, state.rank, strict=True))
-        stepper = FactoredRungeKutta(self.solver, self.rtol, self.atol, rows)
-        return stepper, network.with_weights((first, *kernels, last))
+        return self.with_room(rows), network.with_weights((first, *kernels, last))
 
     def discarded(self, state: Truncation) -> Float[np.ndarray, "layers"]:
         return np.asarray(state.discarded)

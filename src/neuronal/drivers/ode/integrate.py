@@ -3,13 +3,14 @@ r"""The MF ODE integrated: steps, their size, and what to do when factored weigh
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ... import dynamics
@@ -18,7 +19,7 @@ from ...errors import InvalidInput
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
-from ..driver import Segment, State
+from ..driver import Pace, Segment, State
 from .stepper import AbstractStepper, RightHandSide, ode_term
 
 
@@ -84,31 +85,41 @@ class Control(eqx.Module):
         return diffrax.PIDController(rtol=self.rtol, atol=self.atol, norm=norm)
 
 
-def integrator(
-    network: Network,
-    problem: Problem,
-    data: Samples,
-    control: Control,
-    stepper: AbstractStepper,
-) -> Callable[[State, Any, float, float], Segment]:
-    """`Driver.advance` for the ODE; its pace is the stepper, as it has grown, and the next step.
+@dataclass(frozen=True)
+class Integrator:
+    """`Driver.advance` for the ODE; its pace is the next step and the stepper's room as it has grown.
 
-    Raises:
-        InvalidInput: when called, tolerances that no step meets.
+    Attributes:
+        network: whose neurons move.
+        data: the samples of $E_Z$.
+        stepper: as it is at first.
     """
-    first_stepper = stepper
 
-    def advance(state: State, pace: Any, t0: float, t1: float) -> Segment:
-        at = network.with_weights(state.weights)
-        stepper, dt = (first_stepper, None) if pace is None else pace
-        if dt is None:
-            dt = _initial_step(at, problem, data, stepper, control, jnp.asarray(t0))
+    network: Network
+    problem: Problem
+    data: Samples
+    control: Control
+    stepper: AbstractStepper
+
+    def __call__(self, state: State, pace: Pace | None, t0: float, t1: float) -> Segment:
+        """See `Driver`.
+
+        Raises:
+            InvalidInput: tolerances that no step meets.
+        """
+        at = self.network.with_weights(state.weights)
+        if pace is None:
+            stepper = self.stepper
+            dt = _initial_step(at, self.problem, self.data, stepper, self.control, jnp.asarray(t0))
+        else:
+            stepper = self.stepper.with_room(tuple(np.asarray(pace["room"]).tolist()))
+            dt = jnp.asarray(pace["dt"])
         segment = Segment(state, None, t0, True)
         while True:
             now = segment.time
             span = jnp.asarray(now), jnp.asarray(t1 - now)
             with one_lapack_thread():
-                reached = _integrate(at, problem, data, stepper, control, dt, *span)
+                reached = _integrate(at, self.problem, self.data, stepper, self.control, dt, *span)
                 reached.status.block_until_ready()
             segment.time = now + float(reached.time)
             segment.steps += int(reached.accepted)
@@ -120,14 +131,13 @@ def integrator(
             stepper, at = stepper.with_more_room(at, reached.stepper_state)
         if int(reached.status) == Status.EXHAUSTED:
             raise InvalidInput(
-                f"rtol, atol: not reached in {control.max_steps} steps after t = {t0:g}; loosen the "
+                f"rtol, atol: not reached in {self.control.max_steps} steps after t = {t0:g}; loosen the "
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
-        segment.state, segment.pace = State(at.weights), (stepper, dt)
+        segment.state = State(at.weights)
+        segment.pace = {"dt": dt, "room": np.asarray(stepper.room, int)}
         segment.finite = int(reached.status) == Status.DONE
         return segment
-
-    return advance
 
 
 @eqx.filter_jit

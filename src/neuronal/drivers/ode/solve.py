@@ -19,16 +19,17 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require
 from ...embeddings import AbstractEmbedding
+from ...kernels.memory import require_memory
 from ...network import Network
-from ...problem import Problem, mean_loss
+from ...problem import Problem
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
-from ..driver import Driver, Report
-from ..recording import OnRecord, bar, record, record_times
-from ..storage import choose_kernel, network_as_factors
+from ..driver import Driver, Report, Risk
+from ..recording import OnRecord, Prepared, record_times
+from ..storage import choose_kernel, network_as_factors, ode_copies
 from ..trajectory import Trajectory
 from .accuracy import refined
 from .factored import factored_start
-from .integrate import Control, integrator
+from .integrate import Control, Integrator
 from .stepper import AbstractStepper, Dense
 
 
@@ -92,7 +93,7 @@ def solve(
     )
     interval = (save_at, since, until)
     if accuracy is None:
-        return _solve(problem, start, (nodes, rule, key), settings, interval, progress)
+        return prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
     require(is_whole(nodes, 2), f"nodes: with an accuracy takes one integer >= 2, got {nodes!r}")
@@ -103,7 +104,7 @@ def solve(
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
         watch = lambda t, loss, network: predictions.append(network(x))
         ensemble = (nodes, rule, key)
-        trajectory = _solve(problem, start, ensemble, finer, interval, progress, watch)
+        trajectory = prepare(problem, start, ensemble, finer, interval).run(progress, watch)
         return trajectory, jnp.stack(predictions)
 
     return refined(run, accuracy, nodes, rule, key_of(key), weights)
@@ -123,8 +124,8 @@ class ODESettings:
     solver: diffrax.AbstractSolver | AbstractStepper
     step: float | None
     data_nodes: int
-    max_steps: int
-    devices: Devices | None
+    max_steps: int = 1_000_000
+    devices: Devices | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -181,6 +182,10 @@ def start_of(
     kernel, why = choose_kernel(start, nodes, settings.kernel)
     over = mesh_for(settings.devices, start)
     if isinstance(start, AbstractEmbedding):
+        if kernel == "dense" and over is None:
+            instead = " of them, or kernel='factored'" if start.factored else " of them"
+            sizes = start.sizes(nodes, rule, key)
+            require_memory("nodes", sizes, ode_copies(settings.solver), instead=instead)
         sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
         network = sampled_over(start, sample, kernel, over)
         ensemble = f"{rule} nodes {network.widths}"
@@ -206,24 +211,27 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
                 network, settings.solver, control.rtol, control.atol, data
             )
     driver = Driver(
-        run_within(over, integrator(network, problem, data, control, stepper)),
-        run_within(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *data))),
+        run_within(over, Integrator(network, problem, data, control, stepper)),
+        run_within(over, Risk(network, problem.loss, data)),
         problem=problem,
         law=data,
     )
     return driver, network
 
 
-def _solve(
+def prepare(
     problem: Problem,
     start: AbstractEmbedding | Network,
     neurons: Neurons,
     settings: ODESettings,
     interval: tuple[int | ArrayLike | None, float, float],
-    progress: bool | OnRecord,
-    watch: OnRecord | None = None,
-) -> Trajectory:
-    """One run; `watch` is called at each record besides what shows the progress."""
+) -> Prepared:
+    """One run, ready to be made.
+
+    Args:
+        neurons: nodes, rule and key of an embedding's quadrature.
+        interval: what to record, since when and until when, as `solve` takes them.
+    """
     begin = start_of(problem, start, neurons, settings)
     times = record_times(*interval)
     driver, network = ode_driver(problem, begin, settings)
@@ -232,20 +240,7 @@ def _solve(
         begin.ensemble,
         kernel=f"{begin.kernel}: {begin.why}",
     )
-    with bar(f"ODE, {begin.ensemble}", times[0], times[-1], progress) as on_record:
-        return record(driver, network, list(times), report, _both(on_record, watch))
-
-
-def _both(one: OnRecord | None, other: OnRecord | None) -> OnRecord | None:
-    """Both called at each record."""
-    if one is None or other is None:
-        return one or other
-
-    def both(t: float, loss: float, network: Network) -> None:
-        one(t, loss, network)
-        other(t, loss, network)
-
-    return both
+    return Prepared(driver, network, times, report, f"ODE, {begin.ensemble}")
 
 
 def network_widths(network: Network) -> str:

@@ -98,6 +98,15 @@ class AbstractStepper(eqx.Module):
     ) -> Float[Array, ""]:
         """The length of the first step to try, in MF time."""
 
+    @property
+    def room(self) -> tuple[int, ...]:
+        """Sizes that grow as a run needs them, kept with a run that is to be taken up again."""
+        return ()
+
+    def with_room(self, room: tuple[int, ...]) -> AbstractStepper:
+        """The stepper with such sizes."""
+        return self
+
     def with_more_room(self, network: Network, state: Any) -> tuple[AbstractStepper, Network]:
         """The stepper and the network with room for what the last step was found to need."""
         return self, network

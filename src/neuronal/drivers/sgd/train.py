@@ -8,6 +8,8 @@ step's number alone: a run can be taken up at any step and continues the same st
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
@@ -15,7 +17,7 @@ from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from ...checks import columns, is_whole, key_of, positive, require
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
-from ...problem import Problem, mean_loss
+from ...problem import Problem
 from ...sharding import (
     Devices,
     mesh_for,
@@ -23,8 +25,8 @@ from ...sharding import (
     spread_over,
     within,
 )
-from ..driver import Driver, Report, Segment, State
-from ..recording import MOST_STEPS, OnRecord, bar, record, record_times
+from ..driver import Driver, Pace, Report, Risk, Segment, State
+from ..recording import MOST_STEPS, OnRecord, Prepared, record_times
 from ..storage import network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
@@ -75,6 +77,36 @@ def train(
         InvalidInput: arguments that do not fit.
         DivergenceError: predictions left the finite numbers.
     """
+    return prepare(
+        problem,
+        network,
+        learning_rate,
+        (save_at, since, until),
+        key,
+        batch_size,
+        data,
+        data_nodes=data_nodes,
+        devices=devices,
+    ).run(progress)
+
+
+def prepare(
+    problem: Problem,
+    network: Network,
+    learning_rate: float,
+    interval: tuple[int | ArrayLike | None, float, float],
+    key: PRNGKeyArray | int,
+    batch_size: int = 1,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
+    *,
+    data_nodes: int = 1024,
+    devices: Devices | None = None,
+) -> Prepared:
+    """A run of SGD, ready to be made.
+
+    Args:
+        interval: what to record, since when and until when, as `train` takes them.
+    """
     require(
         isinstance(network, Network), "network: takes a Network; an embedding makes one by .sample"
     )
@@ -82,7 +114,7 @@ def train(
     eps = positive("learning_rate", learning_rate)
     require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {batch_size!r}")
     batch_size = int(batch_size)
-    times = _whole_steps(record_times(save_at, since, until), eps)
+    times = _whole_steps(record_times(*interval), eps)
     stream = None if data is None else _stream(data, network)
     if stream is not None:
         batch_size = stream.x.shape[1]
@@ -98,23 +130,55 @@ def train(
     law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
+    sgd = SGD(network, problem, stream, key, eps, batch_size, block)
+    driver = Driver(
+        run_within(over, sgd), run_within(over, Risk(network, problem.loss, law)), snap=sgd.snap
+    )
+    report = Report(
+        f"SGD, learning rate {eps:g}, batch {batch_size}",
+        f"a network of widths {network.widths}"
+        + (f" over {over.size} devices" if over is not None else ""),
+        kernel=f"{'factored' if network.factored else 'dense'}: as the network's weights are kept",
+    )
+    return Prepared(driver, network, times, report, f"SGD, widths {network.widths}")
 
-    def advance(state: State, pace: None, t0: float, t1: float) -> Segment:
-        first, last = round(t0 / eps), round(t1 / eps)
+
+@dataclass(frozen=True)
+class SGD:
+    """`Driver.advance` for SGD.
+
+    Attributes:
+        network: whose neurons learn, with room for factored weights to grow.
+        stream: of samples, if they are not drawn.
+        eps: MF time of a step.
+        block: steps whose samples are drawn at once.
+    """
+
+    network: Network
+    problem: Problem
+    stream: Stream | None
+    key: PRNGKeyArray
+    eps: float
+    batch_size: int
+    block: int
+
+    def __call__(self, state: State, pace: Pace | None, t0: float, t1: float) -> Segment:
+        """See `Driver`."""
+        first, last = round(t0 / self.eps), round(t1 / self.eps)
         weights, segment = state.weights, Segment(state, None, t0, True)
         k = first
         while True:
             with one_lapack_thread():
                 done = steps(
-                    network.with_weights(weights),
-                    problem,
-                    stream,
-                    key,
-                    jnp.asarray(eps, weights[0].dtype),
+                    self.network.with_weights(weights),
+                    self.problem,
+                    self.stream,
+                    self.key,
+                    jnp.asarray(self.eps, weights[0].dtype),
                     jnp.int32(k),
                     jnp.int32(last),
-                    batch_size,
-                    block,
+                    self.batch_size,
+                    self.block,
                 )
                 k = int(done.k)
             weights = done.weights
@@ -123,23 +187,13 @@ def train(
                 break
             weights = with_room(done.weights, done.needed)
         segment.state = State(weights)
-        segment.time, segment.steps = k * eps, k - first
+        segment.time, segment.steps = k * self.eps, k - first
         segment.finite = bool(done.finite)
         return segment
 
-    driver = Driver(
-        run_within(over, advance),
-        run_within(over, lambda w: float(mean_loss(network.with_weights(w), problem.loss, *law))),
-        snap=lambda t: np.floor(t / eps * (1 + 1e-9)) * eps,
-    )
-    report = Report(
-        f"SGD, learning rate {eps:g}, batch {batch_size}",
-        f"a network of widths {network.widths}"
-        + (f" over {over.size} devices" if over is not None else ""),
-        kernel=f"{'factored' if network.factored else 'dense'}: as the network's weights are kept",
-    )
-    with bar(f"SGD, widths {network.widths}", times[0], times[-1], progress) as on_record:
-        return record(driver, network, list(times), report, on_record)
+    def snap(self, t: float) -> float:
+        """The time of the last step up to t."""
+        return float(np.floor(t / self.eps * (1 + 1e-9)) * self.eps)
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:

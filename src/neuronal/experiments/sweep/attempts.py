@@ -15,8 +15,9 @@ from ...errors import InvalidInput
 from .. import checkpoints
 from ..build import build
 from ..config import Experiment
-from ..folder import CHECKPOINTS, check_data, keep_data, prepare_run, write_config
-from ..jobs import Job, advance
+from ..folder import CHECKPOINTS, check_data, keep_data, locked, prepare_run, write_config
+from ..jobs import Job, check_memory
+from ..legs import advance
 from ..runner import run
 from . import limits
 
@@ -59,12 +60,13 @@ def attempt_point(
     tries = 0
     try:
         tries = begin(home, name)
-        prepare_run(experiment, folder, resume=True, overwrite=False)
-        check_data(experiment, digest, folder)
-        write_config(experiment, folder)  # with its digest before any state is there
-        keep_data(experiment, digest, folder)
-        for job, key in shared.items():
-            limits.lend(home, key, folder / CHECKPOINTS / job.file)
+        with locked(folder):
+            prepare_run(experiment, folder, resume=True, overwrite=False)
+            check_data(experiment, digest, folder)
+            write_config(experiment, folder)  # with its digest before any state is there
+            keep_data(experiment, digest, folder)
+            for job, key in shared.items():
+                limits.lend(home, key, folder / CHECKPOINTS / job.file)
         data = run(experiment, folder, resume=True)
     except Exception as error:
         return failed(one_line(error), tries, folder)
@@ -83,6 +85,7 @@ def attempt_limit(experiment: Experiment, home: Path, digest: str, job: Job, key
             built = build(experiment)
             if built.digest != digest:
                 raise InvalidInput("problem: the data were edited while the sweep went on")
+            check_memory(experiment, built, [job])
             advance(experiment, built, job, limits.workshop(home, key))
         limits.keep(home, key, job)
     except Exception as error:
@@ -145,6 +148,8 @@ def _final(data: xr.Dataset) -> xr.Dataset:
 def _spent(folder: Path) -> float:
     seconds = 0.0
     for file in sorted(folder.glob("*.npz")):
+        if file.name.endswith(checkpoints.PREVIOUS):
+            continue
         try:
             state = checkpoints.load(file)
         except InvalidInput:

@@ -8,10 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...checks import require
 from ...errors import InvalidInput
 
 _WAIT = 10
 """Seconds in which a scheduler has to answer."""
+
+
+@contextmanager
+def chosen(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """What `sweep` takes as executor, by the options of the command line.
+
+    Raises:
+        InvalidInput: both options, or as `connected`.
+    """
+    require(not (workers and scheduler), "--workers: is of this machine; take it or --scheduler")
+    if scheduler is None:
+        yield workers
+        return
+    with connected(scheduler) as client:
+        yield client
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import xarray as xr
 from ...errors import InvalidInput
 from .. import results
 from ..config import Experiment
-from ..folder import SWEEP
+from ..folder import SWEEP, locked
 from .attempts import TRIES, Outcome, attempt_limit, attempt_point, begun, failed, one_line
 from .collection import collect
 from .combinations import Point, Settings, points
@@ -62,7 +62,8 @@ def sweep(
 
     Raises:
         InvalidInput: fields or values that do not fit, data that cannot be read, or a folder of
-            another experiment or of data that were edited since: before anything runs.
+            another experiment, of data that were edited since, or that another sweep is writing:
+            before anything runs.
 
     Example:
         ```python
@@ -83,9 +84,8 @@ def sweep(
     """
     folder = Path(folder).absolute()
     combinations = points(experiment, settings, home)
-    folder.mkdir(parents=True, exist_ok=True)
     outcomes: dict[str, Outcome] = {}
-    with opened(executor, len(combinations), folder) as open_executor:
+    with locked(folder), opened(executor, len(combinations), folder) as open_executor:
         todo = plan(combinations, digests_of(combinations, open_executor), folder, overwrite)
         if on_begin:
             on_begin(len(combinations), len(todo.done))
@@ -93,8 +93,8 @@ def sweep(
             outcomes[point.name] = outcome
             if on_done:
                 on_done(point, outcome.error or None)
-    data = collect(experiment, combinations, outcomes)
-    results.write(data, folder / SWEEP)
+        data = collect(experiment, combinations, outcomes)
+        results.write(data, folder / SWEEP)
     return data
 
 

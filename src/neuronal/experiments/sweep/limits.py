@@ -84,8 +84,8 @@ def lend(home: Path, key: str, file: Path) -> None:
     there = _file(home, key)
     if not there.is_file():
         return
-    own = checkpoints.load(file)
-    lent = checkpoints.load(there)
+    own = checkpoints.latest(file)
+    lent = checkpoints.latest(there)
     if lent and (own is None or own.records < lent.records):
         _copy(there, file)
 

@@ -14,11 +14,14 @@ from typing import Any
 
 from ...checks import is_whole
 from ...errors import InvalidInput
+from ..interrupts import listening
 
 TRIES = 3
 """How often a point whose worker is killed is begun, in processes of this machine."""
 
 
+_PATIENCE = 30.0
+"""Seconds for final checkpoints."""
 _UNABLE = "executor: a worker process could not start"
 _GUARD = 'In a script, sweep below `if __name__ == "__main__":`, or take executor=1'
 
@@ -95,12 +98,15 @@ class Processes(ThreadPoolExecutor):
         return super().submit(self._away, fn, args, kwargs)
 
     def stop(self) -> None:
-        """Kill what is still at work, and forget what waits."""
+        """End what is still at work, with a final checkpoint, and forget what waits."""
         with self._lock:
             self._stopped = True
             workers = list(self._workers)
         self.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(_PATIENCE)
             worker.process.kill()
         self.shutdown(wait=True)
 
@@ -170,19 +176,20 @@ class _Worker:
 
 def _serve(pipe: connection.Connection) -> None:
     """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent takes it, and ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    pipe.send("ready")
-    while True:
-        try:
-            fn, args, kwargs = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = (fn(*args, **kwargs), None)
-        except Exception as error:
-            answer = (None, error)
-        pipe.send(answer)
+    with listening(lambda _: None):  # SIGTERM leaves a final checkpoint
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent takes it, and ends this one
+        pipe.send("ready")
+        while True:
+            try:
+                fn, args, kwargs = pipe.recv()
+            except EOFError:
+                return
+            try:
+                answer = (fn(*args, **kwargs), None)
+            except Exception as error:
+                answer = (None, error)
+            pipe.send(answer)
 
 
 def _end_with_parent() -> None:
