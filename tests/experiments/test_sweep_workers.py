@@ -62,18 +62,16 @@ def home(tmp_path):
 
 
 def test_what_a_killed_worker_did_is_done_again_up_to_three_times(pool, home):
-    futures = {n: pool.submit(die, home, f"p{n}", n) for n in (0, 2, 3)}
-    assert futures[0].result() == 1 and futures[2].result() == 3
+    futures = {n: pool.submit(die, home, f"p{n}", n) for n in (0, 1, 3)}
+    assert futures[0].result() == 1 and futures[1].result() == 2
     with pytest.raises(WorkerKilled, match="killed by signal 9, 3 times; out of memory"):
         futures[3].result()
     assert attempts.begun(home, "p3") == 3
 
 
-def test_errors_and_exits_are_told(pool):
+def test_errors_of_what_is_called_come_back(pool):
     with pytest.raises(nr.InvalidInput, match="x: takes y"):
         pool.submit(refuse).result()
-    with pytest.raises(WorkerKilled, match="exit code 3"):
-        pool.submit(leave).result()
 
 
 def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path):
