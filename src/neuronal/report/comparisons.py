@@ -144,9 +144,9 @@ def _axis(axis: Axes, values: np.ndarray, at: np.ndarray, numeric: bool) -> None
 
 
 def _logarithmic(axis: Axes, values: np.ndarray) -> None:
-    """A logarithmic axis of risks, where they allow it."""
+    """A logarithmic axis of risks, where they are positive and span more than a power of ten."""
     finite = values[np.isfinite(values)]
-    if finite.size and finite.min() > 0:
+    if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
         axis.set_yscale("log")
 
 
