@@ -1,7 +1,7 @@
 """The command line: `neuronal run`, `certify`, `couple`, `sweep`, `report` and `gallery`.
 
-Exit codes: 0 done; 2 input that cannot be used, or a run that diverged; 130 interrupted, 143 told
-to end.
+Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
+diverged; 130 interrupted, 143 told to end.
 """
 
 from __future__ import annotations
@@ -170,56 +170,60 @@ def sweep(
     ],
     out: Out = None,
     overwrite: Overwrite = False,
-    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-j", min=1, help="Processes; one per processor if left out."),
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Dask's.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run an experiment at every combination of some settings.
 
     [b]neuronal sweep mine.toml --set networks.learning_rate=0.05,0.1 --set systems.depth=3,6[/b]
-    makes six folders, [b]sweep.nc[/b] with their final risks, and a table. Runs that are finished
-    are not run again.
+    makes four folders, [b]sweep.nc[/b] with their final risks, [b]sweep.html[/b] that compares
+    them, and a table. Runs that are finished are not run again; those that failed are.
     """
-    from concurrent.futures import ProcessPoolExecutor
-    from contextlib import nullcontext
-    from multiprocessing import get_context
-
     from .experiments import load
     from .experiments import sweep as sweeps
-    from .experiments.folder import SWEEP
-    from .report import terminal
+    from .experiments.sweep import cluster
+    from .report import progress, terminal
+    from .report import sweep as page
 
     experiment = load(file)
     swept = sweeps.settings_of(settings)
     folder = out or Path("runs") / f"{experiment.name}-sweep"
-    count = len(sweeps.points(experiment, swept, file.parent))
-    # Spawned: JAX has threads, which a fork would not carry over.
-    pool = ProcessPoolExecutor(workers, get_context("spawn")) if workers > 1 else nullcontext()
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
-    with pool as executor, Progress(*columns, console=_out, transient=True) as shown:
-        task = shown.add_task(f"0/{count} runs", total=count)
-        done = 0
-
-        def on_done(point: sweeps.Point, error: str | None) -> None:
-            nonlocal done
-            done += 1
-            shown.update(task, completed=done, description=f"{done}/{count} runs")
-            if error:
-                shown.console.print(f"{escape(point.name)}: {escape(error)}")
-
-        data = sweeps.sweep(experiment, swept, folder, executor, overwrite, on_done, file.parent)
-    _out.print(terminal.swept(data, list(swept)))
-    _out.print(f"\nwrote {escape(str(folder / SWEEP))}", soft_wrap=True)
+    with (
+        cluster.chosen(workers, scheduler) as executor,
+        progress.Points(_out, quiet) as shown,
+        _ending("interrupted; the same command goes on where it was"),
+    ):
+        data = sweeps.sweep(
+            experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
+        )
+    path = page.write(data, folder)
+    if not quiet:
+        _out.print(terminal.swept(data, list(swept)))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+    failed = int((data.status == "failed").sum())
+    if failed:
+        _stop(f"{failed} of {data.status.size} points failed; the same command tries them again", 1)
 
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `neuronal run` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run or a sweep wrote.")],
 ) -> None:
-    """Write report.html anew from results.nc."""
+    """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
     from .experiments import certify as certificates
     from .experiments import results
+    from .experiments.folder import SWEEP
     from .report import page
+    from .report import sweep as comparison
 
-    path = page.write(results.read(folder), folder, certificates.read(folder))
+    if (folder / SWEEP).is_file():
+        path = comparison.write(results.read(folder, SWEEP), folder)
+    else:
+        path = page.write(results.read(folder), folder, certificates.read(folder))
     _out.print(f"wrote {escape(str(path))}")
 
 

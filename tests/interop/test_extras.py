@@ -11,8 +11,8 @@ BRIDGES = ["torch", "onnx", "optax"]
 
 def test_importing_the_package_imports_no_extra():
     code = (
-        "import neuronal, sys; neuronal.MeanFieldRegressor; "
-        "print(sorted({'torch', 'onnx', 'onnxruntime', 'optax'} & set(sys.modules)))"
+        "import neuronal.cli, neuronal.experiments.sweep, sys; neuronal.MeanFieldRegressor; "
+        "print(sorted({'torch', 'onnx', 'onnxruntime', 'optax', 'distributed'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

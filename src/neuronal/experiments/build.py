@@ -129,6 +129,17 @@ def build(experiment: Experiment) -> Built:
     return Built(systems, split, _grid(law), law.bayes_risk(loss), constant)
 
 
+def data_digest(experiment: Experiment) -> str:
+    """The digest of real data, as `Built` has it, without building systems.
+
+    Raises:
+        InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
+    """
+    split = _law(experiment)[1] if experiment.on_real_data else None
+    _loss(experiment, split)
+    return split.digest if split else ""
+
+
 def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
     section = experiment.problem
     if isinstance(section, RegressionProblem):

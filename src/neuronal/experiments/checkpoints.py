@@ -22,7 +22,8 @@ from ..kernels import Factored
 from .folder import atomically
 
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
-_PREVIOUS = ".previous.npz"
+PREVIOUS = ".previous.npz"
+"""The end of the name of the checkpoint before the last."""
 _PARTS = ("f", "g", "s")
 UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError,
@@ -81,7 +82,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays |= {f"pace_{name}": value for name, value in (checkpoint.pace or {}).items()}
     meta["memory"] = list(checkpoint.memory) if checkpoint.memory is not None else None
     words: Any = {"meta": np.asarray(json.dumps(meta)), **arrays}
-    atomically(path, lambda file: np.savez(file, **words), path.with_suffix(_PREVIOUS))
+    atomically(path, lambda file: np.savez(file, **words), path.with_suffix(PREVIOUS))
 
 
 def latest(path: Path) -> Checkpoint | None:
@@ -92,7 +93,7 @@ def latest(path: Path) -> Checkpoint | None:
     Warns:
         RecoveryWarning: a checkpoint could not be read.
     """
-    earlier = path.with_suffix(_PREVIOUS)
+    earlier = path.with_suffix(PREVIOUS)
     for file, instead in (
         (path, "goes on from the checkpoint before it"),
         (earlier, "starts anew"),

@@ -25,6 +25,7 @@ from ..quadrature import RULES
 from . import messages
 from .sections import (
     MOST,
+    BundledProblem,
     Count,
     NonNegative,
     NonNegativeInt,
@@ -32,6 +33,7 @@ from .sections import (
     ProblemSection,
     Section,
     Seed,
+    TableProblem,
     one_of,
 )
 
@@ -258,6 +260,11 @@ class Experiment(Section):
                 f"{self.networks.learning_rate:g}"
             )
         return self
+
+    @property
+    def on_real_data(self) -> bool:
+        """Whether samples are rows of a file, and not drawn from a law."""
+        return isinstance(self.problem, TableProblem | BundledProblem)
 
     def to_toml(self) -> str:
         """The whole experiment, defaults included, as TOML."""

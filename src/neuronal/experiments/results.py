@@ -13,7 +13,7 @@ from ..errors import InvalidInput
 from .build import Built
 from .checkpoints import Checkpoint
 from .config import Experiment
-from .folder import PARTIAL, RESULTS, settled
+from .folder import PARTIAL, RESULTS, SWEEP, settled
 from .jobs import Job, final, times
 
 _SERIES = {
@@ -124,24 +124,26 @@ def write(data: xr.Dataset, path: Path) -> None:
         raise
 
 
-def read(folder: Path) -> xr.Dataset:
-    """The dataset of a run's folder, in memory.
+def read(folder: Path, file: str = RESULTS) -> xr.Dataset:
+    """The dataset of a folder, in memory: that of a run, or of a sweep (`sweep.nc`).
 
     Raises:
         InvalidInput: no finished run there.
     """
-    path = folder / RESULTS
+    path = folder / file
     if not path.is_file():
+        kind = "sweep" if file == SWEEP else "run"
         raise InvalidInput(
-            f"DIR: no finished run in {str(folder)!r} ({RESULTS} is missing); give the folder that "
-            "`neuronal run` wrote"
+            f"DIR: no finished {kind} in {str(folder)!r} ({file} is missing); give the folder that "
+            f"`neuronal {kind}` wrote"
         )
     try:
         return xr.load_dataset(path, engine="h5netcdf")
     except Exception as error:  # h5py and xarray have many for files cut short or overwritten
+        again = "`neuronal sweep`" if file == SWEEP else "`neuronal run` with --resume"
         raise InvalidInput(
-            f"DIR: {RESULTS} in {str(folder)!r} cannot be read; `neuronal run` with --resume writes "
-            "it anew from the checkpoints"
+            f"DIR: {file} in {str(folder)!r} cannot be read; {again} writes it anew from the "
+            "checkpoints"
         ) from error
 
 

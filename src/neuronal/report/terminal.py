@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from .comparisons import final
+
 
 def summary(data: xr.Dataset) -> Group:
     """The final risk of each run, as a table."""
@@ -47,19 +49,18 @@ def _final(data: xr.Dataset, system: int, kind: str, name: str) -> float:
 
 
 def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:
-    """Final risks of a sweep: a row a combination and system."""
+    """Final risks of a sweep: a row per combination and system."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for field in (*fields, "system"):
-        table.add_column(escape(field), style="bold")
-    kinds = {"limit": data["limit_risk"]} if "limit_risk" in data else {}
-    if "risk" in data:
-        risks = data["risk"].median("seed")
-        kinds |= {f"width {n}": risks.sel(width=n) for n in data.width.values}
+        table.add_column(escape(field), style="bold", overflow="fold")
+    kinds = final(data)
     for kind in kinds:
-        table.add_column(f"risk, {kind}", justify="right")
+        table.add_column(f"risk, {kind}", justify="right", overflow="fold")
     for index in itertools.product(*(range(data.sizes[d]) for d in (*fields, "system"))):
         at = dict(zip((*fields, "system"), index, strict=True))
         names = [str(data[d].values[i]) for d, i in at.items()]
+        failed = str(data.status.isel({d: at[d] for d in fields}).values) == "failed"
         values = [float(risk.isel(at)) for risk in kinds.values()]
-        table.add_row(*map(escape, names), *(f"{v:.4g}" if v == v else "diverged" for v in values))
+        missing = "failed" if failed else "–"
+        table.add_row(*map(escape, names), *(f"{v:.4g}" if v == v else missing for v in values))
     return table

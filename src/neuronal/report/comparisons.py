@@ -1,0 +1,173 @@
+"""The figures of a sweep: final risks against a field, and the curves of all points."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from . import plots
+from .style import Theme, shade
+
+Curve = tuple[dict[str, int], xr.Dataset]
+"""Where a point stands among the fields, and its results."""
+
+_MOST_CURVES = 300
+_MOST_ENTRIES = 8
+"""Of a legend: of more lines, some are named."""
+
+
+def final(data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Final risks by their kind: of the limit, and of each width the median over seeds."""
+    kinds = {"limit": data["limit_risk"]} if "limit_risk" in data else {}
+    if "risk" in data and data.sizes.get("width"):
+        risks = data["risk"].median("seed")
+        kinds |= {f"width {n}": risks.sel(width=n) for n in data.width.values}
+    return kinds
+
+
+def leading(data: xr.Dataset) -> str:
+    """The field by which curves are coloured: the first of several values."""
+    fields = [str(d) for d in data.status.dims]
+    return next((field for field in fields if data.sizes[field] > 1), fields[0])
+
+
+def thinned(curves: list[Curve]) -> list[Curve]:
+    """Evenly chosen curves where there are too many to be seen."""
+    if len(curves) <= _MOST_CURVES:
+        return curves
+    chosen = np.linspace(0, len(curves) - 1, _MOST_CURVES).round().astype(int)
+    return [curves[i] for i in chosen]
+
+
+def final_risks(data: xr.Dataset, field: str, theme: Theme) -> Figure:
+    """Final risk against a field, a panel per system, a line per combination of other fields."""
+    figure, axes = plots.panels(data)
+    values = data[field].values
+    numeric = values.dtype.kind in "iuf"
+    at = values if numeric else np.arange(len(values))
+    order = np.argsort(at, kind="stable")
+    kinds = final(data)
+    others = [str(d) for d in data.status.dims if d != field and data.sizes[d] > 1]
+    combinations = list(itertools.product(*(range(data.sizes[d]) for d in others)))
+    fixed = {str(d): 0 for d in data.status.dims if data.sizes[d] == 1}
+    last = list(kinds)[-1] if len(kinds) > ("limit" in kinds) else None
+    for i, axis in axes:
+        for k, index in enumerate(combinations):
+            place = fixed | dict(zip(others, index, strict=True))
+            for j, (kind, risks) in enumerate(kinds.items()):
+                if others and kind not in ("limit", last):
+                    continue
+                style = (
+                    _among_others(theme, kind, k, len(combinations))
+                    if others
+                    else _alone(
+                        theme, kind, j - ("limit" in kinds), len(kinds) - ("limit" in kinds)
+                    )
+                )
+                line = risks.isel({**place, "system": i}).values
+                axis.plot(at[order], line[order], marker="o", ms=3.4, **style)
+        axis.set_title(str(data.system.values[i]))
+        _axis(axis, values, at, numeric)
+        _logarithmic(axis, np.concatenate([risks.values.ravel() for risks in kinds.values()]))
+    plots.labels(axes, data, "final risk", _plain(field))
+    if others:
+        words = [
+            ", ".join(str(data[d].values[i]) for d, i in zip(others, index, strict=True))
+            for index in combinations
+        ]
+        _legend(figure, theme, words, ", ".join(others))
+    else:
+        plots.legend(figure, data, theme)
+    return figure
+
+
+def risk_curves(data: xr.Dataset, curves: list[Curve], theme: Theme) -> Figure:
+    """Risk against MF time of all points on one axis per system, coloured by the leading field."""
+    figure, axes = plots.panels(data)
+    field = leading(data)
+    until = max(float(results.time.values[-1]) for _, results in curves)
+    alpha = max(0.35, 1 - len(curves) / 40)
+    for i, axis in axes:
+        label = data.system.values[i]
+        seen = [np.empty(0)]
+        for place, results in curves:
+            if label not in results.system.values:
+                continue
+            own = results.sel(system=label)
+            color = _colour(theme, place[field], data.sizes[field])
+            t = results.time.values
+            lines = []
+            if "limit_risk" in own:
+                lines.append((own.limit_risk.values, "-", 1.6))
+            if "risk" in own:
+                lines.append((own.risk.isel(width=-1).median("seed").values, "--", 1.1))
+            for line, dashes, width in lines:
+                axis.plot(t, line, color=color, ls=dashes, lw=width, alpha=alpha)
+                seen.append(line)
+        axis.set_title(str(label))
+        axis.set_xlim(0, until)
+        _logarithmic(axis, np.concatenate(seen))
+    plots.labels(axes, data, "risk")
+    _legend(figure, theme, [str(v) for v in data[field].values], field)
+    return figure
+
+
+def _alone(theme: Theme, kind: str, place: int, count: int) -> dict[str, Any]:
+    if kind == "limit":
+        return {"color": theme.limit, "lw": 2.3, "zorder": 3}
+    return {"color": shade(theme, place, count), "lw": 1.4}
+
+
+def _among_others(theme: Theme, kind: str, place: int, count: int) -> dict[str, Any]:
+    dashes = ("-", 1.8) if kind == "limit" else ("--", 1.3)
+    return {"color": _colour(theme, place, count), "ls": dashes[0], "lw": dashes[1]}
+
+
+def _colour(theme: Theme, place: int, count: int) -> Any:
+    """One of the categorical colours, or of a range where there are more lines than those."""
+    return theme.series[place] if count <= len(theme.series) else shade(theme, place, count)
+
+
+def _axis(axis: Axes, values: np.ndarray, at: np.ndarray, numeric: bool) -> None:
+    """Ticks at the values, if they are few; logarithmic where they span much."""
+    if numeric and at.min() > 0 and at.max() >= 8 * at.min():
+        axis.set_xscale("log")
+        axis.minorticks_off()
+    if len(values) <= 6:
+        axis.set_xticks(at, [_plain(f"{v:g}" if numeric else str(v)) for v in values])
+
+
+def _logarithmic(axis: Axes, values: np.ndarray) -> None:
+    """A logarithmic axis of risks, where they are positive and span more than a power of ten."""
+    finite = values[np.isfinite(values)]
+    if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
+        axis.set_yscale("log")
+
+
+def _legend(figure: Figure, theme: Theme, words: list[str], title: str) -> None:
+    """The colours of several lines, some of them if they are many."""
+    count = len(words)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_ENTRIES)).round().astype(int))
+    handles = [
+        Line2D([], [], color=_colour(theme, int(k), count), lw=1.8, label=_plain(words[k]))
+        for k in chosen
+    ]
+    columns = min(
+        len(handles), max(1, int(figure.get_figwidth() * 12 / (max(map(len, words)) + 8)))
+    )
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=columns, handlelength=1.6,
+        title=_plain(title), title_fontsize=10,
+    )  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """Words that Matplotlib does not take for mathematics, and that fit."""
+    short = text if len(text) <= 48 else f"{text[:45]}..."
+    return short.replace("$", r"\$")
