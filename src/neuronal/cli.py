@@ -130,6 +130,7 @@ def couple(
     from .experiments import load
     from .experiments.couple import couple_systems
     from .report import coupling as page
+    from .report import terminal
 
     experiment = load(file)
     folder = out or Path("runs") / experiment.name
@@ -148,16 +149,7 @@ def couple(
         path = page.write(data, folder)
     if quiet:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("system", style="bold")
-    for head in ("distance", "flow to the limit, in n", "SGD to its flow, in ε"):
-        table.add_column(head)
-    for i, label in enumerate(data.system.values):
-        for k, (name, *rates) in enumerate(page.rates(data, i)):
-            cells = [str(rate) if rate else "–" for rate in rates]
-            table.add_row("" if k else escape(str(label)), name, *cells)
-    _out.print("fitted exponents, 95 % intervals over seeds")
-    _out.print(table)
+    _out.print(terminal.coupled(data))
     _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 

@@ -19,7 +19,7 @@ import xarray as xr
 import neuronal as nr
 from neuronal import kernels
 from neuronal.experiments import certify as certificates
-from neuronal.experiments import checkpoints, parse, results, run
+from neuronal.experiments import checkpoints, load, parse, results, run
 from neuronal.experiments.checkpoints import RecoveryWarning
 from neuronal.experiments.couple import couple_systems
 from neuronal.experiments.folder import locked
@@ -345,3 +345,29 @@ def test_a_recovery_is_said_on_the_command_line(whole, tmp_path, call):
     file.write_text(tomli_w.dumps(CONTENT))
     code, _, err = call("run", file, "--out", folder, "--resume", "--quiet")
     assert code == 0 and "goes on from the checkpoint before it" in err and "Warning" not in err
+
+
+def test_no_path_of_the_machine_is_in_what_a_run_leaves(tmp_path, call):
+    """Neither where it ran nor who ran it, nor where its data lie."""
+    home = tmp_path / "secret-home"
+    home.mkdir()
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"{a:.4f},{b:.4f},{a + b:.4f}" for a, b in rng.normal(size=(20, 2)))
+    (home / "d.csv").write_text(f"a,b,y\n{rows}\n")
+    content = CONTENT | {
+        "problem": {"kind": "table", "path": "d.csv", "target": "y", "features": ["a", "b"]}
+    }
+    (home / "small.toml").write_text(tomli_w.dumps(content))
+    folder = home / "runs" / "a"
+    for verb in ("run", "couple"):
+        code, _, err = call(verb, home / "small.toml", "--out", folder)
+        assert code == 0, err
+    words = [b"secret-home", str(tmp_path).encode(), os.uname().nodename.encode()]
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert len(files) > 8
+    for file in files:
+        read = [name for name in words if name in file.read_bytes()]
+        assert not read, (file.name, read)
+    assert load(folder / "config.toml").problem.path == str(home / "d.csv")
+    shutil.move(folder, home / "b")  # and what has moved is gone on with
+    assert call("run", home / "small.toml", "--out", home / "b", "--resume")[0] == 0

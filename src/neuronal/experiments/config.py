@@ -7,6 +7,7 @@ trusts what it is given.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -266,9 +267,19 @@ class Experiment(Section):
         """Whether samples are rows of a file, and not drawn from a law."""
         return isinstance(self.problem, TableProblem | BundledProblem)
 
-    def to_toml(self) -> str:
-        """The whole experiment, defaults included, as TOML."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+    def to_toml(self, folder: Path | None = None) -> str:
+        """The whole experiment, defaults included, as TOML.
+
+        Args:
+            folder: from which the path of data is told; the file's own, so that its name alone is
+                told, if left out.
+        """
+        content = self.model_dump(exclude_none=True)
+        if isinstance(self.problem, TableProblem):
+            path = Path(self.problem.path).resolve()
+            told = Path(os.path.relpath(path, folder.resolve())) if folder else Path(path.name)
+            content["problem"]["path"] = told.as_posix()
+        return tomli_w.dumps(content)
 
 
 def load(path: str | Path) -> Experiment:

@@ -93,6 +93,12 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
     now = tomllib.loads(experiment.to_toml())
+    for content in (
+        before,
+        now,
+    ):  # `check_data` sees whether the data are the same, wherever they are
+        if isinstance(content.get("problem"), dict):
+            content["problem"].pop("path", None)
     # A table that an older file does not have stood at its defaults.
     for key, field in Experiment.model_fields.items():
         if key not in before and isinstance(field.default, Section):
@@ -107,7 +113,9 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
 
 def write_config(experiment: Experiment, folder: Path) -> None:
     """Write the experiment as `config.toml`, which makes the folder that of a run."""
-    atomically(folder / CONFIG, lambda file: file.write(experiment.to_toml().encode()))
+    content, file = experiment.to_toml(folder).encode(), folder / CONFIG
+    if not file.is_file() or file.read_bytes() != content:
+        atomically(file, lambda opened: opened.write(content))
 
 
 def check_data(experiment: Experiment, digest: str, folder: Path) -> None:

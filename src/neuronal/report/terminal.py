@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .comparisons import final
+from .coupling import rates
 
 
 def summary(data: xr.Dataset) -> Group:
@@ -46,6 +47,19 @@ def _final(data: xr.Dataset, system: int, kind: str, name: str) -> float:
         width = int(kind.removeprefix("width "))
         values = data[name].isel(system=system).sel(width=width).median("seed")
     return float(values.dropna("time")[-1])
+
+
+def coupled(data: xr.Dataset) -> Group:
+    """The rates fitted to a coupling: a row per system and distance."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("system", style="bold")
+    for head in ("distance", "flow to the limit, in n", "SGD to its flow, in ε"):
+        table.add_column(head)
+    for i, label in enumerate(data.system.values):
+        for k, (name, *fitted) in enumerate(rates(data, i)):
+            cells = [str(rate) if rate else "–" for rate in fitted]
+            table.add_row("" if k else escape(str(label)), name, *cells)
+    return Group("fitted exponents, 95 % intervals over seeds", table)
 
 
 def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:
