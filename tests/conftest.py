@@ -1,6 +1,21 @@
 """Fixtures that several test files use."""
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # Before JAX is imported, and by the process that starts the workers: what one of them compiles
+    # the others take, and processes that tests start.
+    programs = tempfile.mkdtemp(prefix="neuronal-programs-")
+    atexit.register(shutil.rmtree, programs, ignore_errors=True)
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": programs,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 import jax
 import pytest
