@@ -35,11 +35,17 @@ def whole(tmp_path_factory):
 
 
 def start(home, out):
-    # Processes of a group of their own, so that all are killed with one signal.
+    # Processes of a group of their own, so that all are killed with one signal; programs are
+    # compiled once for all of them.
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
     command = ["sweep", home / "tiny.toml", "-s", "networks.batch_size=1,2,3,4", "-j", "2", "-q"]
     return subprocess.Popen(
         [sys.executable, "-m", "neuronal.cli", *command, "-o", out],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | cache,
     )  # fmt: skip
 
 
