@@ -32,6 +32,7 @@ def test_run_then_report(call, tmp_path):
     folder = tmp_path / "runs" / "tiny"
     assert {p.name for p in folder.iterdir()} == {
         "config.toml", "results.nc", "report.html", "checkpoints", "certificate.json", "certificate.md",
+        ".lock",
     }  # fmt: skip
     assert "L = 2" in out and "report.html" in out
     before = (folder / "report.html").read_text()
@@ -110,17 +111,6 @@ def test_help_and_version(call):
     assert code == 0 and all(name in out for name in ("run", "report", "gallery"))
     code, out, _ = call("--version")
     assert code == 0 and out.startswith("neuronal ")
-
-
-def test_an_interrupt_says_how_to_go_on(call, tmp_path, monkeypatch):
-    from neuronal import experiments
-
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(experiments, "run", interrupted)
-    code, _, err = call("run", written(tmp_path / "a.toml"))
-    assert code == 130 and "--resume" in err
 
 
 TABLE = "a,b,y\n" + "".join(f"{i % 7},{i % 5},{i * i % 11}.5\n" for i in range(40))

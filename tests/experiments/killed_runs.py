@@ -90,9 +90,10 @@ def tries(kind: str, count: int, number: int, home: Path) -> dict:
     file.write_text(tomli_w.dumps(BASE | KINDS[kind]))
     load(file)
     legs.SAVE_EVERY = 0.0  # at every record, so that moments fall into the writing
-    jax.config.update("jax_compilation_cache_dir", str(home / "programs"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(home / "programs"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     verb = "couple" if kind == "couple" else "run"
     more = [] if kind == "couple" else ["--resume"]
 
@@ -109,19 +110,21 @@ def tries(kind: str, count: int, number: int, home: Path) -> dict:
     found = {"kind": kind, "whole run, s": round(whole, 2), "tries": [], "equal": 0}
     for i in range(count):
         folder = home / f"try{i}"
-        moments, codes = [], []
+        moments, codes, words = [], [], []
         for _ in range(1 + i % 2):  # every other one twice
             moments.append(round(rng.uniform(0, whole), 3))
             pid = forked(command(folder), home / "words")
             time.sleep(moments[-1])
             os.killpg(pid, number)
             codes.append(ended(pid))
+            words.append((home / "words").read_text().strip())
         left = sorted(p.name for p in (folder / "checkpoints").glob("*"))
         last = ended(forked(command(folder), home / "words"))
         told = (home / "words").read_text()
         same = last == 0 and numbers(folder) == expected
         found["equal"] += same
         found["tries"].append({"at": moments, "codes": codes, "left": len(left), "equal": same})
+        found["tries"][-1]["words"] = words
         if not same:
             found["tries"][-1]["told"] = told[-500:]
     return found

@@ -62,7 +62,10 @@ def test_runs_killed_at_twenty_moments_go_on_to_the_same_bits(kind):
 def test_a_run_told_to_stop_leaves_a_final_checkpoint(number, code):
     found = killed("dense", 2, number)
     assert found["equal"] == 2, found
-    assert {c for a_try in found["tries"] for c in a_try["codes"]} <= {code, 0}, found
+    ends = [e for a in found["tries"] for e in zip(a["codes"], a["words"], strict=True)]
+    assert {c for c, _ in ends} <= {code, 0}, found
+    for ended_with, words in ends:
+        assert not ended_with or "neuronal: interrupted" in words, found
 
 
 @pytest.fixture(scope="module")
