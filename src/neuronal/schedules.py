@@ -309,7 +309,8 @@ def strengths(name: str, given: Strengths) -> Schedules:
     """
     if given is None or callable(given):
         return given
-    several = not np.isscalar(given) and np.ndim(given) == 1  # pyright: ignore[reportArgumentType]
+    of_array = isinstance(given, np.ndarray | jax.Array) and given.ndim == 1
+    several = of_array or isinstance(given, list | tuple)
     values: list[Any] = list(given) if several else [given]  # pyright: ignore[reportArgumentType]
     numbers = [0.0 if callable(v) else non_negative(name, v) for v in values]
     if not any(numbers) and not any(map(callable, values)):
