@@ -36,6 +36,7 @@ KINDS = {
     "dense": {"limit": LIMIT | {"kernel": "dense", "rtol": 1e-7}},
     "factored": {"limit": LIMIT | {"kernel": "factored"}},
     "couple": {
+        "limit": LIMIT,
         "coupling": {
             "widths": [16, 32], "learning_rates": [0.1], "seeds": 2, "nodes": 64, "carried": 8,
             "records": 4,

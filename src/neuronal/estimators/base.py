@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .. import embeddings
 from ..activations import Activation
@@ -24,7 +24,7 @@ from ..losses import Loss
 from ..network import Network
 from ..widths.resample import resample
 from .parameters import is_limit
-from .samples import Rows, biased
+from .samples import Rows, biased, validated
 from .training import SEARCH_WIDTH, State, Stopped, Training, Trial, Watch, narrowed
 
 _ROWS = 512
@@ -146,7 +146,7 @@ class MeanFieldEstimator(BaseEstimator):
         )
         inputs = None
         if X is not None:
-            x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+            x = np.asarray(validated(self, X, reset=False))
             inputs = biased(self._state.inputs, x)
         network = resample(self.network_, width, self._state.seed, inputs)
         other = copy(self).set_params(width=width)
@@ -294,7 +294,7 @@ class MeanFieldEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> Float[np.ndarray, "m k"]:
         """The network's outputs, in double precision."""
         check_is_fitted(self, "network_")
-        x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        x = np.asarray(validated(self, X, reset=False))
         parts = []
         for i in range(0, len(x), _ROWS):
             rows = x[i : i + _ROWS]

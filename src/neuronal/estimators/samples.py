@@ -7,13 +7,15 @@ bit for bit, and so give the same fit.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
 
 from ..checks import require, shares
 from ..datasets.scale import Scale
@@ -91,6 +93,14 @@ def _standard(name: str, scale: Scale, values: Float[np.ndarray, "m d"]) -> np.n
 def _precision() -> np.dtype:
     """JAX's; NumPy converts to it, since JAX would compile for each shape."""
     return jax.dtypes.canonicalize_dtype(float)
+
+
+def validated(estimator: BaseEstimator, *data: Any, **options: Any) -> Any:
+    """scikit-learn's `validate_data` in double precision; numbers beyond it are `InvalidInput` too."""
+    try:
+        return validate_data(estimator, *data, dtype=np.float64, **options)
+    except OverflowError as error:
+        raise InvalidInput(f"X, y: hold numbers beyond double precision ({error})") from error
 
 
 def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy import special
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
 from .. import losses
 from ..activations import Activation
@@ -18,7 +18,7 @@ from ..errors import InvalidInput
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
 from .parameters import check_parameters
-from .samples import Rows, sample_weights
+from .samples import Rows, sample_weights, validated
 
 
 class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
@@ -120,9 +120,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool) -> Rows:
         check_parameters(self)
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=fresh
-        )
+        X, y = validated(self, X, y, multi_output=True, y_numeric=True, reset=fresh)
         columns = np.asarray(y, float).reshape(len(X), -1)
         if not fresh and columns.shape[1] != self.n_outputs_:
             raise InvalidInput(
@@ -201,7 +199,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any) -> Rows:
         check_parameters(self)
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=fresh)
+        X, y = validated(self, X, y, reset=fresh)
         check_classification_targets(y)
         y = column_or_1d(y)
         weights = sample_weights(sample_weight, len(X))
