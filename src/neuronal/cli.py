@@ -216,7 +216,7 @@ def report(
         path = comparison.write(results.read(folder, SWEEP), folder)
     else:
         path = page.write(results.read(folder), folder, certificates.read(folder))
-    _out.print(f"wrote {escape(str(path))}")
+    _out.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 
 @app.command()

@@ -79,7 +79,7 @@ def test_rates_that_share_no_times_are_refused_in_one_line(tmp_path):
     content = CONTENT | {"coupling": CONTENT["coupling"] | {"learning_rates": [0.2, 0.15]}}
     with pytest.raises(InvalidInput, match="learning_rate") as raised:
         couple_systems(parse(content), tmp_path / "out")
-    assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+    assert "\n" not in str(raised.value) and not (tmp_path / "out" / "coupling.nc").exists()
 
 
 def test_the_command_prints_the_rates_and_writes_the_page(call, tmp_path):

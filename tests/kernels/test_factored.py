@@ -275,7 +275,7 @@ def test_what_is_chosen_and_why():
         (
             lambda: embedding(),
             {"kernel": "factored", "solver": diffrax.Kvaerno3()},
-            "solver: factored kernels take an explicit",
+            "solver: takes an explicit",
         ),
         (
             lambda: embedding().sample(8, 0, kernel="factored"),
