@@ -209,6 +209,16 @@ def test_what_a_killed_process_was_writing_is_cleared_away(whole, tmp_path):
     assert not any(file.exists() for file in torn)
 
 
+def test_files_of_others_are_never_cleared_away(tmp_path):
+    mine = [tmp_path / ".thesis.tex.partial", tmp_path / "checkpoints" / ".mine.partial"]
+    mine[1].parent.mkdir()
+    for file in mine:
+        file.write_text("mine")
+    with pytest.raises(nr.InvalidInput, match="holds files that are no run"):
+        run(parse(CONTENT), tmp_path, overwrite=True)
+    assert all(file.read_text() == "mine" for file in mine)
+
+
 def test_a_folder_that_another_run_writes_is_refused(whole, tmp_path):
     folder = tmp_path / "a"
     with locked(folder):

@@ -93,10 +93,8 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
     now = tomllib.loads(experiment.to_toml())
-    for content in (
-        before,
-        now,
-    ):  # `check_data` sees whether the data are the same, wherever they are
+    # Where data lie changes nothing; `check_data` sees whether they are the same.
+    for content in (before, now):
         if isinstance(content.get("problem"), dict):
             content["problem"].pop("path", None)
     # A table that an older file does not have stood at its defaults.
@@ -165,9 +163,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InvalidInput(f"--out: {name!r} cannot be written: {error.strerror}") from None
     try:
-        for place in (folder, folder / CHECKPOINTS):
-            for torn in place.glob(f".*{PARTIAL}"):  # of a process that was killed
-                torn.unlink(missing_ok=True)
+        _clear_torn(folder)
         yield
     finally:
         lock.release()
@@ -213,6 +209,17 @@ def _holds_run(folder: Path) -> bool:
         not strange, f"--out: {name!r} holds files that are no run; take an empty or a new folder"
     )
     return held
+
+
+def _clear_torn(folder: Path) -> None:
+    """Delete what a process that was killed was writing, and nothing of anyone else's."""
+    names = (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD, COUPLING, COUPLING_PAGE)
+    patterns = [f".{name}*{PARTIAL}" for name in (*names, SWEEP, SWEEP_PAGE)]
+    if (folder / CONFIG).is_file():
+        patterns.append(f"{CHECKPOINTS}/.*{PARTIAL}")
+    for pattern in patterns:
+        for torn in folder.glob(pattern):
+            torn.unlink(missing_ok=True)
 
 
 def _ours(file: Path) -> bool:
