@@ -152,7 +152,7 @@ def test_what_a_terminal_cannot_show_stops_nothing(tmp_path, encoding):
     file = tmp_path / "t.toml"
     file.write_text(tomli_w.dumps(CONTENT | {"systems": [system]}), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "neuronal.cli", "run", file, "--out", tmp_path / "o"],
+        [sys.executable, "-m", "neuronal", "run", file, "--out", tmp_path / "o"],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": encoding},
         check=False,

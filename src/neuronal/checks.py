@@ -17,18 +17,12 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
-from .errors import InvalidInput
+from .errors import InvalidInput, require
 
 LARGEST = 2**31 - 1
 """Of counts: as many as JAX's integers hold."""
 _LONG = 100
 """Signs of a value in a message."""
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `InvalidInput` with `message` unless `condition` holds."""
-    if not condition:
-        raise InvalidInput(message)
 
 
 def is_number(value: object) -> bool:

@@ -96,11 +96,12 @@ def certify(
     Each is proved, measured, violated or unknown, with its figure. Writes
     [b]certificate.json[/b] and [b]certificate.md[/b].
     """
-    from .experiments import certify as certificates
     from .experiments import load
     from .experiments.folder import CERTIFICATE, CONFIG
 
     experiment = load(source / CONFIG if source.is_dir() else source)
+    from .experiments import certify as certificates
+
     home = source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate"
     folder = out or home
     with _out.status("certifying") as status:
@@ -128,11 +129,12 @@ def couple(
     [b]coupling.nc[/b] and [b]coupling.html[/b]. One that was interrupted goes on where it was.
     """
     from .experiments import load
+
+    experiment = load(file)
     from .experiments.couple import couple_systems
     from .report import coupling as page
     from .report import terminal
 
-    experiment = load(file)
     folder = out or Path("runs") / experiment.name
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
     columns = (*columns, TimeRemainingColumn())
@@ -176,12 +178,13 @@ def sweep(
     them, and a table. Runs that are finished are not run again; those that failed are.
     """
     from .experiments import load
+
+    experiment = load(file)
     from .experiments import sweep as sweeps
     from .experiments.sweep import cluster
     from .report import progress, terminal
     from .report import sweep as page
 
-    experiment = load(file)
     swept = sweeps.settings_of(settings)
     folder = out or Path("runs") / f"{experiment.name}-sweep"
     with (
@@ -321,10 +324,7 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The entry point: errors of the user's input as one message on stderr, exit code 2."""
-    from jax.errors import JaxRuntimeError
-
-    from .drivers.trajectory import DivergenceError
-    from .errors import InvalidInput
+    from .errors import DivergenceError, InvalidInput
     from .experiments.interrupts import listening
 
     for stream in (sys.stdout, sys.stderr):
@@ -338,11 +338,7 @@ def main() -> None:
         _stop(str(error), 2)
     except OSError as error:
         _stop(f"{error.strerror or error}: {error.filename or ''}", 2)
-    except (MemoryError, JaxRuntimeError) as error:
-        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, RuntimeError) as error:  # JAX's own is a RuntimeError
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         _stop("out of memory; take fewer nodes, narrower networks or less data", 2)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,35 @@
-"""Errors and warnings that users see; `DivergenceError` stands beside the trajectory that it carries."""
+"""Errors and warnings that users see."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .drivers.trajectory import Trajectory
 
 
 class InvalidInput(ValueError):
     """An argument has a value, shape or name that cannot be used."""
+
+
+class DivergenceError(ValueError):
+    """A run left the finite numbers.
+
+    Attributes:
+        time: MF time at which the run was found to diverge.
+        trajectory: what the run left up to its last finite record, or ``None``.
+    """
+
+    def __init__(self, message: str, time: float, trajectory: Trajectory | None = None):
+        super().__init__(message)
+        self.time = time
+        self.trajectory = trajectory
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `InvalidInput` with `message` unless `condition` holds."""
+    if not condition:
+        raise InvalidInput(message)
 
 
 class InaccuracyWarning(UserWarning):

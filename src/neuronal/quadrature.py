@@ -25,8 +25,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special, stats
 
 from .checks import choice, key_of, require, whole
+from .vocabulary import RULES
 
-RULES = ("monte-carlo", "antithetic", "sobol", "lattice", "gauss-hermite")
 _MAX_SOBOL_DIM = 21201
 
 

@@ -22,9 +22,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .checks import dimensions, hidden_sizes, is_whole, key_of, require, shown
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
-from .drivers.trajectory import DivergenceError, Trajectory
+from .drivers.trajectory import Trajectory
 from .embeddings import AbstractEmbedding, Bidirectional
-from .errors import InvalidInput
+from .errors import DivergenceError, InvalidInput
 from .problem import Problem
 from .schedules import Schedule, depth_balanced
 

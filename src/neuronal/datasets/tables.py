@@ -110,7 +110,7 @@ def _attempt(path: Path, load: Callable[[], Any]) -> Any:
         raise
     except ImportError as error:
         raise InvalidInput(
-            "path: reading Parquet takes pyarrow; pip install pyarrow, or give a CSV file"
+            "path: reading Parquet takes pyarrow; pip install 'neuronal[parquet]', or give a CSV file"
         ) from error
     except _UNREADABLE as error:
         lines = str(error).strip().splitlines()

@@ -13,10 +13,12 @@ from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..checks import is_number, numbers, require, shown, whole
+from ..errors import DivergenceError
 from ..kernels import rank
 from ..network import Network
+from ..vocabulary import MOST_RECORDS
 from .driver import Driver, Pace, Report, State
-from .trajectory import DivergenceError, Trajectory
+from .trajectory import Trajectory
 
 OnRecord = Callable[[float, float, Network], None]
 """Called at each record with its MF time, the risk and the network."""
@@ -50,11 +52,6 @@ STATE_BUDGET = 2**31
 
 
 DEFAULT_RECORDS = 65
-
-MOST_RECORDS = 2**24
-
-MOST_STEPS = 2**31
-"""Steps of a run, which are counted in 32 bits, are fewer."""
 
 
 @dataclass

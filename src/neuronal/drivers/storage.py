@@ -10,8 +10,7 @@ from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
 from ..network import Network
-
-KERNELS = ("auto", "dense", "factored")
+from ..vocabulary import KERNELS
 
 FACTORED_FROM = 2048
 """Neurons per layer from which factored kernels pay: there, with 32 data points and compilation, a

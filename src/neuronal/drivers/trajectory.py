@@ -88,17 +88,3 @@ class Trajectory:
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
         r"""$\hat y(x; W(t))$ at every recorded time."""
         return jax.numpy.stack([self.at(t)(x) for t in self.times])
-
-
-class DivergenceError(ValueError):
-    """A run left the finite numbers.
-
-    Attributes:
-        time: MF time at which the run was found to diverge.
-        trajectory: what the run left up to its last finite record, or ``None``.
-    """
-
-    def __init__(self, message: str, time: float, trajectory: Trajectory | None = None):
-        super().__init__(message)
-        self.time = time
-        self.trajectory = trajectory

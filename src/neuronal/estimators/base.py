@@ -19,7 +19,7 @@ from ..checks import is_whole, require, shown
 from ..datasets.scale import Scale
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
-from ..drivers.trajectory import DivergenceError
+from ..errors import DivergenceError
 from ..losses import Loss
 from ..network import Network
 from ..widths.resample import resample

@@ -15,7 +15,8 @@ from ..datasets.scale import Scale
 from ..distributions import Empirical, Samples
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
-from ..drivers.trajectory import DivergenceError, Trajectory
+from ..drivers.trajectory import Trajectory
+from ..errors import DivergenceError
 from ..losses import Loss
 from ..network import Network
 from ..problem import Problem, mean_loss

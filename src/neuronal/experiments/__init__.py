@@ -1,6 +1,5 @@
 """Experiments: a TOML file in, a folder with results, checkpoints and a page out."""
 
-from .config import Experiment, load, parse
-from .runner import run
+import lazy_loader
 
-__all__ = ["Experiment", "load", "parse", "run"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

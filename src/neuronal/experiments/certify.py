@@ -10,8 +10,8 @@ from pathlib import Path
 import jax
 
 from ..drivers.ode.solve import solve
-from ..drivers.trajectory import DivergenceError, Trajectory
-from ..errors import InvalidInput
+from ..drivers.trajectory import Trajectory
+from ..errors import DivergenceError, InvalidInput
 from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import SOLVERS, System, build

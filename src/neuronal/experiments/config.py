@@ -9,20 +9,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from ..activations import ACTIVATIONS
-from ..checks import require
-from ..drivers.recording import MOST_RECORDS, MOST_STEPS
-from ..drivers.storage import KERNELS
-from ..errors import InvalidInput
-from ..losses import LOSSES
-from ..quadrature import RULES
+from ..errors import InvalidInput, require
+from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES
 from . import messages
 from .sections import (
     MOST,
@@ -63,9 +57,9 @@ class _NamedLoss(Section):
 def _loss_parameters() -> dict[str, list[str]]:
     """Parameters of losses, such as `delta`, and the losses that take them."""
     takers: dict[str, list[str]] = {}
-    for name, loss in LOSSES.items():
-        for parameter in fields(loss):
-            takers.setdefault(parameter.name, []).append(name)
+    for name, parameters in LOSSES.items():
+        for parameter in parameters:
+            takers.setdefault(parameter, []).append(name)
     return takers
 
 

@@ -13,8 +13,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from ..checks import require
-from ..errors import InvalidInput
+from ..errors import InvalidInput, require
 from .config import Experiment
 from .sections import Section, TableProblem
 

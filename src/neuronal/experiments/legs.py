@@ -23,8 +23,7 @@ from ..drivers.driver import Pace, State
 from ..drivers.ode import solve as ode
 from ..drivers.recording import Prepared
 from ..drivers.sgd import train as sgd
-from ..drivers.trajectory import DivergenceError
-from ..errors import InvalidInput
+from ..errors import DivergenceError, InvalidInput
 from ..kernels import rank
 from ..network import Network
 from ..problem import mean_loss

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .targets import TARGETS
+from ..vocabulary import TARGETS
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -69,7 +69,7 @@ class RegressionProblem(Section):
 
     @model_validator(mode="after")
     def _dimension(self) -> RegressionProblem:
-        takes = TARGETS[self.target].dim
+        takes = TARGETS[self.target]
         if takes is not None and takes != self.inputs.dim:
             raise ValueError(
                 f"inputs.dim: target {self.target!r} takes {takes} coordinates, got {self.inputs.dim}"

@@ -11,11 +11,10 @@ from jaxtyping import Array, Float
 
 @dataclass(frozen=True)
 class Target:
-    """f of `x (m, dim)`, shown as `formula`; `dim` None takes any dimension."""
+    """f of `x (m, d)`, shown as `formula`; which d it takes says `neuronal.vocabulary.TARGETS`."""
 
     function: Callable[[Float[Array, "m d"]], Float[Array, "m"]]
     formula: str
-    dim: int | None
 
 
 def _sin4x_cos9x(x: Array) -> Array:
@@ -39,9 +38,9 @@ def _quadratic(x: Array) -> Array:
 
 
 TARGETS: dict[str, Target] = {
-    "sin4x_cos9x": Target(_sin4x_cos9x, "sin 4x + x cos(9x) / 2", 1),
-    "sine": Target(_sine, "sin(pi x)", 1),
-    "waves": Target(_waves, "sin(3 x1) cos(2 x2)", 2),
-    "single_index": Target(_single_index, "sin(2 (x1 + ... + xd) / sqrt d)", None),
-    "quadratic": Target(_quadratic, "|x|^2 / d", None),
+    "sin4x_cos9x": Target(_sin4x_cos9x, "sin 4x + x cos(9x) / 2"),
+    "sine": Target(_sine, "sin(pi x)"),
+    "waves": Target(_waves, "sin(3 x1) cos(2 x2)"),
+    "single_index": Target(_single_index, "sin(2 (x1 + ... + xd) / sqrt d)"),
+    "quadratic": Target(_quadratic, "|x|^2 / d"),
 }

@@ -25,8 +25,9 @@ from ...sharding import (
     spread_over,
     within,
 )
+from ...vocabulary import MOST_STEPS
 from ..driver import Driver, Pace, Report, Risk, Segment, State
-from ..recording import MOST_STEPS, OnRecord, Prepared, record_times
+from ..recording import OnRecord, Prepared, record_times
 from ..storage import network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room

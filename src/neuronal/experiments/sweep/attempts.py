@@ -10,8 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from ...drivers.trajectory import DivergenceError
-from ...errors import InvalidInput
+from ...errors import DivergenceError, InvalidInput
 from .. import checkpoints
 from ..build import build
 from ..config import Experiment

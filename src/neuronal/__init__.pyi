@@ -1,0 +1,67 @@
+from . import (
+    activations,
+    communication,
+    datasets,
+    distributions,
+    embeddings,
+    losses,
+    schedules,
+    sharding,
+    transfer,
+)
+from .drivers.driver import Report
+from .drivers.flow import fields, flow, reverse_flow
+from .drivers.ode.solve import solve
+from .drivers.sgd.train import train
+from .drivers.trajectory import Trajectory
+from .errors import DivergenceError, InaccuracyWarning, InvalidInput
+from .estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
+from .network import Network
+from .problem import Problem
+from .theory.certificate import Certificate, certify
+from .theory.corollary3 import TripleLimit, triple_limit
+from .theory.coupling import Coupling, couple
+from .theory.picard import Picard, picard, residual
+from .widths.grow import grow
+from .widths.resample import influences, resample, resampling_error
+
+__version__: str
+
+__all__ = [
+    "Certificate",
+    "Coupling",
+    "DivergenceError",
+    "InaccuracyWarning",
+    "InvalidInput",
+    "MeanFieldClassifier",
+    "MeanFieldRegressor",
+    "Network",
+    "Picard",
+    "Problem",
+    "Report",
+    "Trajectory",
+    "TripleLimit",
+    "activations",
+    "certify",
+    "communication",
+    "couple",
+    "datasets",
+    "distributions",
+    "embeddings",
+    "fields",
+    "flow",
+    "grow",
+    "influences",
+    "losses",
+    "picard",
+    "resample",
+    "resampling_error",
+    "residual",
+    "reverse_flow",
+    "schedules",
+    "sharding",
+    "solve",
+    "train",
+    "transfer",
+    "triple_limit",
+]

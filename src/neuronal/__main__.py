@@ -1,0 +1,5 @@
+"""`python -m neuronal`: the command line."""
+
+from .cli import main
+
+main()
