@@ -156,7 +156,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
         raise ImportError("no pyarrow")
 
     monkeypatch.setattr(pd, "read_parquet", missing)
-    with pytest.raises(nr.InvalidInput, match="'neuronal\[parquet\]'"):
+    with pytest.raises(nr.InvalidInput, match=r"'neuronal\[parquet\]'"):
         datasets.table(tmp_path / "a.parquet", "y")
 
 

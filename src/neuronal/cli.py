@@ -34,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _out = Console(highlight=False)
-_farewell = ["interrupted"]
-"""What to say if a signal ends the process; the last one counts."""
+_ways_on: list[str] = []
+"""How to go on with what is running; the last one counts."""
 
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder to write; runs/NAME if left out.")
@@ -93,8 +93,7 @@ def certify(
 ) -> None:
     """Answer the conditions of global convergence, one by one, for each system.
 
-    Each is proved, measured, violated or unknown, with its figure. Writes
-    [b]certificate.json[/b] and [b]certificate.md[/b].
+    Each is proved, measured, violated or unknown. Writes [b]certificate.json[/b] and [b].md[/b].
     """
     from .experiments import load
     from .experiments.folder import CERTIFICATE, CONFIG
@@ -146,7 +145,7 @@ def couple(
             if not quiet and not _out.is_terminal:
                 typer.echo(words)
 
-        with _ending(f"interrupted; the same command goes on from the runs in {folder}"):
+        with _going_on(f"the same command goes on from the runs in {folder}"):
             data = couple_systems(experiment, folder, overwrite, on_run)
         path = page.write(data, folder)
     if quiet:
@@ -190,7 +189,7 @@ def sweep(
     with (
         cluster.chosen(workers, scheduler) as executor,
         progress.Points(_out, quiet) as shown,
-        _ending("interrupted; the same command goes on where it was"),
+        _going_on("the same command goes on where it was"),
     ):
         data = sweeps.sweep(
             experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
@@ -285,7 +284,7 @@ def _run(
                 took = f"{time.monotonic() - began:.1f} s"
                 typer.echo(f"{job.title}: risk {risk:.4g} at t = {t:g}, after {took}")
 
-        with _ending(f"interrupted; --resume goes on from the checkpoints in {folder}"):
+        with _going_on(f"--resume goes on from the checkpoints in {folder}"):
             data = experiments.run(experiment, folder, resume, overwrite, on_record)
         shown.update(one, description="certifying", state="")
         found = certificates.certify_run(experiment, folder)
@@ -296,21 +295,23 @@ def _run(
 
 
 @contextmanager
-def _ending(words: str) -> Iterator[None]:
-    """What is said if a signal ends the process meanwhile."""
-    _farewell.append(words)
+def _going_on(way: str) -> Iterator[None]:
+    """How to go on if a signal or a full disk ends the process meanwhile."""
+    _ways_on.append(way)
     try:
         yield
+    except OSError as error:
+        error.add_note(way)
+        raise
     finally:
-        _farewell.pop()
+        _ways_on.pop()
 
 
 def _end(trouble: str) -> None:
     """The last words, and the terminal as it was."""
     _out.show_cursor()
-    print(
-        f"\nneuronal: {trouble} {_farewell[-1]}".replace(":  ", ": "), file=sys.stderr, flush=True
-    )
+    words = "; ".join([f"{trouble} interrupted".strip(), *_ways_on[-1:]])
+    print(f"\nneuronal: {words}", file=sys.stderr, flush=True)
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
@@ -337,8 +338,13 @@ def main() -> None:
     except (InvalidInput, DivergenceError) as error:
         _stop(str(error), 2)
     except OSError as error:
-        _stop(f"{error.strerror or error}: {error.filename or ''}", 2)
+        words = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        _stop("; ".join([words, *getattr(error, "__notes__", [])]), 2)
     except (MemoryError, RuntimeError) as error:  # JAX's own is a RuntimeError
         if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         _stop("out of memory; take fewer nodes, narrower networks or less data", 2)
+
+
+if __name__ == "__main__":
+    main()

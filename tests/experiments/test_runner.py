@@ -14,8 +14,8 @@ from neuronal.experiments import checkpoints, parse, run
 from neuronal.experiments.build import build
 from neuronal.experiments.certify import certify_systems
 from neuronal.experiments.couple import couple_systems
-from neuronal.experiments.folder import atomically
 from neuronal.experiments.jobs import jobs, start, times
+from neuronal.experiments.writing import atomically
 from neuronal.kernels import Factored
 
 CONTENT = {

@@ -24,6 +24,7 @@ from neuronal.experiments.checkpoints import RecoveryWarning
 from neuronal.experiments.couple import couple_systems
 from neuronal.experiments.folder import locked
 from neuronal.kernels import memory
+from neuronal.report import page
 
 SCRIPT = Path(__file__).with_name("killed_runs.py")
 CONTENT = {
@@ -347,7 +348,24 @@ def test_a_full_disk_is_one_message(tmp_path, call, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     code, _out, err = call("run", file, "--out", tmp_path / "a")
-    assert code == 2 and "No space left on device" in err and err.count("\n") == 1
+    assert code == 2 and err.count("\n") == 1
+    assert f"No space left on device: {tmp_path / 'a' / 'config.toml'}; --resume goes on" in err
+
+
+def test_a_page_is_written_whole_or_stays_as_it_was(whole, tmp_path, monkeypatch):
+    page.write(whole[0], tmp_path)
+    before = (tmp_path / "report.html").read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: '.*report.html'"):
+        page.write(whole[0], tmp_path)
+    with pytest.raises(OSError, match="No space left on device: '.*results.nc'"):
+        results.write(whole[0], tmp_path / "results.nc")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_bytes() == before
 
 
 def test_a_recovery_is_said_on_the_command_line(whole, tmp_path, call):

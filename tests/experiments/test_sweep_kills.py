@@ -44,7 +44,7 @@ def start(home, out):
     }
     command = ["sweep", home / "tiny.toml", "-s", "networks.batch_size=1,2,3,4", "-j", "2", "-q"]
     return subprocess.Popen(
-        [sys.executable, "-m", "neuronal", *command, "-o", out],
+        [sys.executable, "-m", "neuronal.cli", *command, "-o", out],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | cache,
     )  # fmt: skip
 

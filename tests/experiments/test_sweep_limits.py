@@ -8,6 +8,7 @@ import pytest
 import neuronal as nr
 from neuronal.drivers.ode import solve as ode
 from neuronal.experiments import checkpoints, jobs, parse, run
+from neuronal.experiments.folder import locked
 from neuronal.experiments.sweep import limits, sweep
 
 CONTENT = {
@@ -63,6 +64,10 @@ def test_a_point_that_comes_later_takes_what_another_solved(tmp_path, solved):
     assert len(solved) == 1 and not (tmp_path / "limits").exists()
     sweep(parse(CONTENT), {"networks.batch_size": [1, 2]}, tmp_path, 1)
     assert len(solved) == 1
+    (point,) = tmp_path.glob("*batch_size=1*")
+    with locked(point), pytest.raises(nr.InvalidInput, match="in use by another run"):
+        sweep(parse(CONTENT), {"networks.batch_size": [1, 2]}, tmp_path, 1, overwrite=True)
+    assert (point / "results.nc").is_file()
     sweep(parse(CONTENT), {"networks.batch_size": [1, 2]}, tmp_path, 1, overwrite=True)
     assert len(solved) == 2
 

@@ -16,7 +16,8 @@ from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import SOLVERS, System, build
 from .config import Experiment
-from .folder import CERTIFICATE, CERTIFICATE_MD, CONFIG, atomically, check_data
+from .folder import CERTIFICATE, CERTIFICATE_MD, CONFIG, check_data
+from .writing import write_text
 
 _NODES = 128
 _RECORDS = 16
@@ -83,7 +84,7 @@ def write(certificates: list[Certificate], folder: Path) -> None:
     content = json.dumps([c.to_dict() for c in certificates], indent=1, allow_nan=False)
     text = "\n".join(c.markdown() for c in certificates)
     for name, words in ((CERTIFICATE, content + "\n"), (CERTIFICATE_MD, text)):
-        atomically(folder / name, lambda file, words=words: file.write(words.encode()))
+        write_text(folder / name, words)
 
 
 def read(folder: Path) -> list[Certificate]:

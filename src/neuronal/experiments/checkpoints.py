@@ -19,7 +19,7 @@ from jaxtyping import Float
 from ..dynamics import Kernels
 from ..errors import InvalidInput
 from ..kernels import Factored
-from .folder import atomically
+from .writing import atomically
 
 _META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
 PREVIOUS = ".previous.npz"

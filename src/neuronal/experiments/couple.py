@@ -25,13 +25,13 @@ from .folder import (
     CONFIG,
     COUPLING,
     COUPLING_RUNS,
-    atomically,
     check_data,
     keep_data,
     locked,
     prepare_coupling,
     write_config,
 )
+from .writing import atomically
 
 
 def couple_systems(

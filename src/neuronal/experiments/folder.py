@@ -1,21 +1,19 @@
-"""The folder of an experiment: the names of its files, what must not be lost, files written whole."""
+"""The folder of an experiment: the names of its files, and what must not be lost."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from ..errors import InvalidInput, require
 from .config import Experiment
 from .sections import Section, TableProblem
+from .writing import PARTIAL, atomically, write_text
 
 CONFIG = "config.toml"
 """The experiment as run."""
@@ -34,8 +32,6 @@ COUPLING_RUNS = "coupling-runs"
 SWEEP = "sweep.nc"
 SWEEP_PAGE = "sweep.html"
 LOCK = ".lock"
-PARTIAL = ".partial"
-"""The end of the names of files that are being written."""
 
 
 def prepare_run(experiment: Experiment, folder: Path, resume: bool, overwrite: bool) -> None:
@@ -137,7 +133,7 @@ def keep_data(experiment: Experiment, digest: str, folder: Path) -> None:
     """`check_data`, and keep the digest for the next time."""
     check_data(experiment, digest, folder)
     if digest:
-        atomically(folder / DATA, lambda file: file.write(f"{digest}\n".encode()))
+        write_text(folder / DATA, f"{digest}\n")
 
 
 @contextmanager
@@ -166,36 +162,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def settled(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def atomically(
-    path: Path, write: Callable[[BinaryIO], object], previous: Path | None = None
-) -> None:
-    """Write a file under another name and move it in place when it is whole and on the disk.
-
-    Args:
-        previous: where to keep what `path` held before; nothing is kept if left out.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        if previous is not None and path.exists():
-            os.replace(path, previous)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _holds_run(folder: Path) -> bool:

@@ -13,8 +13,9 @@ from ..errors import InvalidInput
 from .build import Built
 from .checkpoints import Checkpoint
 from .config import Experiment
-from .folder import PARTIAL, RESULTS, SWEEP, settled
+from .folder import RESULTS, SWEEP
 from .jobs import Job, final, times
+from .writing import replaced
 
 _SERIES = {
     "risk": "risk E_Z[L(Y, prediction)]",
@@ -112,16 +113,10 @@ def attributes(experiment: Experiment) -> dict[str, str | int]:
 def write(data: xr.Dataset, path: Path) -> None:
     """Write a dataset whole or not at all, with checksums of its numbers."""
     summed = [n for n, v in data.variables.items() if v.dtype.kind in "if" and v.ndim and v.size]
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
+    with replaced(path) as partial:
         data.to_netcdf(
             partial, engine="h5netcdf", encoding={name: {"fletcher32": True} for name in summed}
         )
-        settled(partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def read(folder: Path, file: str = RESULTS) -> xr.Dataset:

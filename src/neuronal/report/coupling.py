@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..experiments.folder import COUPLING, COUPLING_PAGE
+from ..experiments.writing import write_text
 from ..theory.coupling import PAIRS, fitted
 from ..theory.rates import Rate, rms
 from . import document, plots
@@ -31,7 +32,7 @@ _AXES = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
 def write(data: xr.Dataset, folder: str | Path) -> Path:
     """Write the page of a coupling's dataset into `folder`; returns its path."""
     path = Path(folder) / COUPLING_PAGE
-    path.write_text(page(data), encoding="utf-8")
+    write_text(path, page(data))
     return path
 
 

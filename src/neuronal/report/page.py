@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..experiments.folder import PAGE, RESULTS
+from ..experiments.writing import write_text
 from ..theory.certificate.document import Certificate
 from . import document, plots
 from .document import number
@@ -24,7 +25,7 @@ Drawing = Callable[[xr.Dataset, Theme], Figure]
 def write(data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()) -> Path:
     """Write the page of a run's dataset, with its certificates, into `folder`; returns its path."""
     path = Path(folder) / PAGE
-    path.write_text(page(data, certificates), encoding="utf-8")
+    write_text(path, page(data, certificates))
     return path
 
 

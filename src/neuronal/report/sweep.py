@@ -16,6 +16,7 @@ import xarray as xr
 from ..errors import InvalidInput
 from ..experiments import results
 from ..experiments.folder import PAGE, SWEEP, SWEEP_PAGE
+from ..experiments.writing import write_text
 from . import comparisons, document
 from .document import number
 
@@ -53,7 +54,7 @@ class Place:
 def write(data: xr.Dataset, folder: str | Path) -> Path:
     """Write the page of a sweep's dataset into `folder`, which holds its points; returns its path."""
     path = Path(folder) / SWEEP_PAGE
-    path.write_text(page(data, Path(folder)), encoding="utf-8")
+    write_text(path, page(data, Path(folder)))
     return path
 
 

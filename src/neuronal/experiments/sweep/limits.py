@@ -15,8 +15,8 @@ from pathlib import Path
 from ...errors import InvalidInput
 from .. import checkpoints
 from ..config import Experiment
-from ..folder import atomically
 from ..jobs import Job
+from ..writing import atomically
 
 LIMITS = "limits"
 """The folder of limits in that of a sweep."""

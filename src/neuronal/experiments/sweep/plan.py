@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import InvalidInput
 from .. import results
 from ..build import data_digest
-from ..folder import CHECKPOINTS, RESULTS, check_data, prepare_run
+from ..folder import CHECKPOINTS, RESULTS, check_data, locked, prepare_run
 from ..jobs import Job, jobs
 from . import limits
 from .attempts import Outcome, finished
@@ -70,12 +71,14 @@ def plan(points: list[Point], digests: dict[str, str], home: Path, overwrite: bo
     """Look at what is there, and clear it where all is to be made anew.
 
     Raises:
-        InvalidInput: a point's folder holds something else, or its data were edited since.
+        InvalidInput: a point's folder holds something else or is to be cleared while another run
+            writes in it, or its data were edited since.
     """
     found = Plan(home, digests=digests)
     for point in points:
         folder = home / point.name
-        prepare_run(point.experiment, folder, resume=not overwrite, overwrite=overwrite)
+        with locked(folder) if overwrite and folder.is_dir() else nullcontext():
+            prepare_run(point.experiment, folder, resume=not overwrite, overwrite=overwrite)
         check_data(point.experiment, digests[point.name], folder)
         outcome = _before(folder)
         if outcome is None:
