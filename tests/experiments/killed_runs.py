@@ -144,12 +144,14 @@ def tries(kind: str, count: int, number: int, home: Path) -> dict:
         again = inside or kind != "couple"
         last = ended(forked(command(folder), home / "words")) if again else 0
         told = (home / "words").read_text()
-        same = last == 0 and numbers(folder) == expected
+        reached = numbers(folder)
+        same = last == 0 and reached == expected
         found["equal"] += same
         found["tries"].append({"at": moments, "codes": codes, "left": len(left), "equal": same})
         found["tries"][-1] |= {"words": words, "inside": inside}
         if not same:
-            found["tries"][-1]["told"] = told[-500:]
+            other = [name for name in expected if reached.get(name) != expected[name]]
+            found["tries"][-1] |= {"last": last, "told": told[-500:], "other": other}
     return found
 
 
