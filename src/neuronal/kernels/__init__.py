@@ -7,6 +7,7 @@ SGD's steps, `compression` how sums of products are brought back to few, `shards
 parts of a kernel are if there are several devices.
 """
 
+from .. import programs
 from .base import Kernel
 from .compression import (
     as_factors,
@@ -35,6 +36,8 @@ from .dense import (
     scaled,
 )
 from .factors import Factored, factored
+
+programs.keep()  # whatever compiles imports this folder first
 
 __all__ = [
     "Delayed",
