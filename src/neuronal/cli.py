@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from .experiments.config import Experiment
-    from .experiments.jobs import Job
 
 app = typer.Typer(
     name="neuronal",
@@ -250,43 +248,44 @@ def gallery(
     _run(load(path), out, resume, overwrite, quiet)
 
 
+@app.command()
+def warmup(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE.toml]...", help="Experiments; the bundled ones if left out."),
+    ] = None,
+) -> None:
+    """Compile what experiments need, so that their runs start at once.
+
+    Programs are kept in the user's cache folder, or in that which [b]NEURONAL_CACHE[/b] names.
+    """
+    from .experiments import examples, load
+
+    found = [load(file) for file in files or examples.examples().values()]
+    from .experiments.rehearsal import rehearse
+    from .programs import kept
+
+    folder = kept()
+    with _out.status("compiling") as status:
+        for experiment in found:
+            status.update(f"compiling {escape(experiment.name)}")
+            rehearse(experiment)
+    _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
+
+
 def _run(
     experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
 ) -> None:
     from . import experiments
     from .experiments import certify as certificates
     from .experiments.jobs import jobs
-    from .report import page, terminal
+    from .report import page, progress, terminal
 
     folder = out or Path("runs") / experiment.name
-    todo = list(jobs(experiment))
-    began = time.monotonic()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_out, transient=True, disable=quiet) as shown:
-        whole = shown.add_task("all", total=len(todo), state=f"0/{len(todo)} runs")
-        one = shown.add_task("starting", total=None, state="")
-        current: list[Job] = []
-
-        def on_record(job: Job, t: float, risk: float) -> None:
-            if not current or current[-1] != job:
-                current.append(job)
-                shown.reset(one, description=escape(job.title), total=job.times[-1])
-            shown.update(one, completed=t, state=f"t = {t:.4g}  risk {risk:.4g}")
-            place = todo.index(job) + t / job.times[-1]
-            shown.update(whole, completed=place, state=f"{int(place)}/{len(todo)} runs")
-            if t == job.times[-1] and not quiet and not _out.is_terminal:
-                took = f"{time.monotonic() - began:.1f} s"
-                typer.echo(f"{job.title}: risk {risk:.4g} at t = {t:g}, after {took}")
-
+    with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
         with _going_on(f"--resume goes on from the checkpoints in {folder}"):
-            data = experiments.run(experiment, folder, resume, overwrite, on_record)
-        shown.update(one, description="certifying", state="")
+            data = experiments.run(experiment, folder, resume, overwrite, shown.record)
+        shown.say("certifying")
         found = certificates.certify_run(experiment, folder)
         path = page.write(data, folder, found)
     if not quiet:

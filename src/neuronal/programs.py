@@ -17,6 +17,8 @@ import jax
 import platformdirs
 from filelock import FileLock, Timeout
 
+from .errors import require
+
 VARIABLE = "NEURONAL_CACHE"
 MOST_BYTES = 2**29
 """Of programs kept: some thousands."""
@@ -66,6 +68,20 @@ def keep() -> Path | None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return place
+
+
+def kept() -> str:
+    """The folder in which JAX keeps programs, ours or somebody else's.
+
+    Raises:
+        InvalidInput: they are not kept.
+    """
+    place = jax.config.values["jax_compilation_cache_dir"]
+    require(
+        place is not None and jax.config.values["jax_enable_compilation_cache"],
+        f"{VARIABLE}: programs are not kept; takes a folder that can be written, and not 'off'",
+    )
+    return str(place)
 
 
 def _is_ready(place: Path) -> bool:

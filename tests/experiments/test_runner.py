@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import neuronal as nr
-from neuronal.experiments import checkpoints, parse, run
+from neuronal.experiments import checkpoints, legs, parse, run
 from neuronal.experiments.build import build
 from neuronal.experiments.certify import certify_systems
 from neuronal.experiments.couple import couple_systems
@@ -123,6 +123,42 @@ def test_an_interrupted_and_resumed_run_gives_the_same_numbers(
     for name in SERIES:
         np.testing.assert_array_equal(data[name].values, whole[0][name].values, err_msg=name)
     np.testing.assert_array_equal(data.steps.values, whole[0].steps.values)
+
+
+@pytest.mark.parametrize("kind", ["networks", "dense", "factored"])
+def test_a_run_goes_on_to_the_same_bits_after_every_record(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(legs, "SAVE_EVERY", 0.0)
+    content = copy.deepcopy(CONTENT)
+    content["systems"] = [{"label": "L = 3", "embedding": "bidirectional", "depth": 3, "rank": 2}]
+    content["run"] |= {"until": 1.2, "records": 6, "checkpoints": 2}
+    if kind == "networks":
+        content["limit"] = {"enabled": False}
+    else:
+        content["networks"] = {}
+        content["limit"] |= {"kernel": kind, "nodes": 16, "rtol": 1e-4}
+    experiment, series = parse(content), "risk" if kind == "networks" else "limit_risk"
+    seen = []
+    whole = run(experiment, tmp_path / "whole", on_record=lambda *record: seen.append(record))
+
+    def state(folder):
+        files = sorted((tmp_path / folder / "checkpoints").glob("*[0-9t].npz"))
+        found = [jax.tree.leaves(checkpoints.load(file).weights) for file in files]
+        return [array for arrays in found for array in arrays]
+
+    for last in range(1, len(seen)):
+        folder, count = f"after {last}", [0]
+
+        def interrupt(job, t, risk, count=count, last=last):
+            count[0] += 1
+            if count[0] > last:
+                raise Interrupted
+
+        with pytest.raises(Interrupted):
+            run(experiment, tmp_path / folder, on_record=interrupt)
+        again = run(experiment, tmp_path / folder, resume=True)
+        np.testing.assert_array_equal(again[series], whole[series], err_msg=folder)
+        for one, other in zip(state(folder), state("whole"), strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=folder)
 
 
 def test_resuming_a_finished_run_computes_nothing(whole, experiment):

@@ -69,7 +69,7 @@ def advance(
     while state.records < len(job.times):
         done = max(state.records - 1, 0)
         times = job.times[done : min((done // stride + 1) * stride, last) + 1]
-        if state.records:
+        if state.records > 1:  # after the first record alone, weights are those of the start
             network = network.with_weights(state.kernels)
         try:
             prepared = _prepare(experiment, system, job, network, times)

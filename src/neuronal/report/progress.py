@@ -1,18 +1,83 @@
-"""How far a sweep is, in the terminal."""
+"""How far a run or a sweep is, in the terminal."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..experiments.jobs import Job
 from ..experiments.sweep import Point
 
 
-class Points:
+class _Shown:
+    """A bar that is there for the length of a block."""
+
+    _bar: Progress
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
+class Jobs(_Shown):
+    """A bar over all jobs of a run and one over the job at work; else a line per finished job.
+
+    Args:
+        todo: the jobs, in their order.
+        quiet: show neither.
+    """
+
+    def __init__(self, console: Console, todo: Sequence[Job], quiet: bool = False):
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=console, transient=True, disable=quiet)
+        self._whole = self._bar.add_task("all", total=len(todo), state=f"0/{len(todo)} runs")
+        self._one = self._bar.add_task("starting", total=None, state="")
+        self._console, self._todo = console, todo
+        self._lines = not quiet and not console.is_terminal
+        self._current: Job | None = None
+        self._began = time.monotonic()
+
+    def record(self, job: Job, t: float, risk: float) -> None:
+        """Take a record: the job, its MF time and its risk."""
+        end = job.times[-1]
+        if job != self._current:
+            self._current = job
+            self._bar.reset(self._one, description=escape(job.title), total=end)
+        self._bar.update(self._one, completed=t, state=f"t = {t:.4g}  risk {risk:.4g}")
+        place = self._todo.index(job) + t / end
+        state = f"{int(place)}/{len(self._todo)} runs"
+        self._bar.update(self._whole, completed=place, state=state)
+        if t == end and self._lines:
+            took = f"{time.monotonic() - self._began:.1f} s"
+            words = f"{job.title}: risk {risk:.4g} at t = {t:g}, after {took}"
+            self._console.print(escape(words), soft_wrap=True)
+
+    def say(self, words: str) -> None:
+        """Tell what is done once the jobs have ended."""
+        self._bar.update(self._one, description=words, state="")
+
+
+class Points(_Shown):
     """A bar with the points done and failed and the time left; without a terminal a line per point.
 
     Args:
@@ -27,18 +92,6 @@ class Points:
         self._console, self._quiet, self._lines = console, quiet, not bar and not quiet
         self._total = self._before = self._done = self._failed = 0
         self._began = 0.0
-
-    def __enter__(self) -> Points:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def begin(self, total: int, before: int) -> None:
         """Take the number of points, and of those that were finished before."""
