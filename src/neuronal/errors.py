@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .drivers.trajectory import Trajectory
+from typing import Any
 
 
 class InvalidInput(ValueError):
@@ -17,10 +14,10 @@ class DivergenceError(ValueError):
 
     Attributes:
         time: MF time at which the run was found to diverge.
-        trajectory: what the run left up to its last finite record, or ``None``.
+        trajectory: the `nr.Trajectory` up to the last finite record, or ``None``.
     """
 
-    def __init__(self, message: str, time: float, trajectory: Trajectory | None = None):
+    def __init__(self, message: str, time: float, trajectory: Any = None):
         super().__init__(message)
         self.time = time
         self.trajectory = trajectory
