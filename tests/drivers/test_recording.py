@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 def oscillator():
     """dw = v dt, dv = -w dt of every weight, exactly: its state is weights and velocities."""
 
-    def advance(state, pace, t0, t1):
+    def advance(state, pace, t0, t1, end=None):
         angle = t1 - t0
         c, s = np.cos(angle), np.sin(angle)
         v = [state.memory[f"velocity_{i}"] for i in range(len(state.weights))]

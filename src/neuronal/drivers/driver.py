@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Array
@@ -78,6 +78,21 @@ It changes no more of a run than its tolerance allows, so that it is no part of 
 run that is taken up again gives the very bits of one never interrupted."""
 
 
+class Path(Protocol):
+    """The states within the last step of a segment, to the accuracy of the step.
+
+    It may hold as much memory as several states, and is let go of before the run goes on.
+    """
+
+    def weights(self, t: float) -> Kernels:
+        """At MF time t of the step."""
+        ...
+
+    def losses(self, times: Sequence[float]) -> list[float]:
+        """The recorded losses at such times."""
+        ...
+
+
 @dataclass
 class Segment:
     """What `Driver.advance` returns: the state reached and what it took.
@@ -86,6 +101,7 @@ class Segment:
         state, time: where it came to.
         pace: to go on with; None where a driver has none.
         finite: whether it is still in the finite numbers.
+        path: what lies between the last step's ends; None where nothing that was asked for does.
     """
 
     state: State
@@ -95,6 +111,7 @@ class Segment:
     steps: int = 0
     rejected: int = 0
     discarded: np.ndarray | float = 0.0
+    path: Path | None = None
 
 
 def _anywhere(t: float) -> float:
@@ -122,15 +139,16 @@ class Driver:
     """A dynamics of weights in MF time.
 
     Attributes:
-        advance: `(state, pace, t0, t1)` to the state at t1, or to where it left the finite
-            numbers; a function of its arguments alone, so that a run may be taken up
-            anywhere. `pace` is None at first.
+        advance: `(state, pace, t0, t1, end)` to the state at t1, or to where it left the finite
+            numbers; where an `end` is given, to a state of its own choice between t1 and the end,
+            with a path from t1 on. A function of its arguments alone, so that a run may be
+            taken up anywhere. `pace` is None at first.
         loss: the recorded loss of given weights.
         snap: the latest time up to the one given at which the driver has a state.
         problem, law: what an ODE solves, and the samples of its $E_Z$; None of SGD.
     """
 
-    advance: Callable[[State, Pace | None, float, float], Segment]
+    advance: Callable[[State, Pace | None, float, float, float | None], Segment]
     loss: Callable[[Kernels], float]
     snap: Callable[[float], float] = _anywhere
     problem: Problem | None = None

@@ -6,6 +6,7 @@ import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,27 +14,46 @@ from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..checks import is_number, numbers, require, shown, whole
+from ..dynamics import Kernels
 from ..errors import DivergenceError
 from ..kernels import rank
 from ..network import Network
 from ..vocabulary import MOST_RECORDS
-from .driver import Driver, Pace, Report, State
-from .trajectory import Trajectory
+from .driver import Driver, Pace, Report, Segment, State
+from .trajectory import Kept, Trajectory
 
 OnRecord = Callable[[float, float, Network], None]
 """Called at each record with its MF time, the risk and the network."""
-OnState = Callable[[State, Pace | None], None]
-"""Called after it with all that a run needs to be taken up again from that record."""
+OnLoss = Callable[[float, float], None]
+"""Called at each record with its MF time and the risk alone: a network has to be formed."""
+OnState = Callable[[State, Pace | None, float], None]
+"""Called after records with all that a run needs to be taken up again behind them, and its MF time."""
+
+
+class Calls(NamedTuple):
+    """What is called on the way of a run."""
+
+    on_record: OnRecord | None = None
+    on_loss: OnLoss | None = None
+    on_state: OnState | None = None
+
+    def at_record(self, t: float, loss: float, network: Callable[[], Network]) -> None:
+        if self.on_record:
+            self.on_record(t, loss, network())
+        if self.on_loss:
+            self.on_loss(t, loss)
+
+    def at_state(self, state: State, pace: Pace | None, t: float) -> None:
+        if self.on_state:
+            self.on_state(state, pace, t)
+
+
+NO_CALLS = Calls()
 
 
 @contextmanager
-def bar(
-    label: str, since: float, until: float, progress: bool | OnRecord | None
-) -> Iterator[OnRecord | None]:
-    """What to call at each record: a bar if `progress` is True, the callable that it is, or None."""
-    if progress is not True:
-        yield progress or None
-        return
+def bar(label: str, since: float, until: float) -> Iterator[OnLoss]:
+    """A bar over MF time: what to call at each record."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,7 +64,7 @@ def bar(
     with Progress(*columns) as shown:
         task = shown.add_task(label, total=until, loss=float("nan"))
         shown.update(task, completed=since)
-        yield lambda t, loss, network: shown.update(task, completed=t, loss=loss)
+        yield lambda t, loss: shown.update(task, completed=t, loss=loss)
 
 
 STATE_BUDGET = 2**31
@@ -74,21 +94,26 @@ class Prepared:
 
     def run(self, progress: bool | OnRecord = False, watch: OnRecord | None = None) -> Trajectory:
         """Run it; `watch` is called at each record besides what shows the progress."""
-        with bar(self.label, self.times[0], self.times[-1], progress) as shown:
-            return self.record(_both(shown, watch))
+        if progress is True:
+            with bar(self.label, self.times[0], self.times[-1]) as shown:
+                return self.record(watch, shown)
+        return self.record(_both(progress or None, watch))
 
     def record(
         self,
         on_record: OnRecord | None = None,
+        on_loss: OnLoss | None = None,
         on_state: OnState | None = None,
         state: State | None = None,
         pace: Pace | None = None,
+        since: float | None = None,
     ) -> Trajectory:
-        """Run it from a state that `on_state` gave at the first of the times, if there is one."""
+        """Run it from a state that `on_state` gave with its MF time, if there is one."""
         start = self.network if state is None else self.network.with_weights(state.weights)
         state = state or State(start.weights)
+        calls = Calls(on_record, on_loss, on_state)
         times = list(self.times)
-        return record(self.driver, start, times, self.report, on_record, on_state, state, pace)
+        return record(self.driver, start, times, self.report, calls, state, pace, since)
 
 
 def record(
@@ -96,61 +121,86 @@ def record(
     start: Network,
     save_at: Sequence[float],
     report: Report,
-    on_record: OnRecord | None = None,
-    on_state: OnState | None = None,
+    calls: Calls = NO_CALLS,
     state: State | None = None,
     pace: Pace | None = None,
+    since: float | None = None,
     budget: int = STATE_BUDGET,
 ) -> Trajectory:
     """Run `driver` from `start` at `save_at[0]` through all of `save_at`.
 
-    Keeps as many states as fit the budget, evenly among the records; first and last always.
+    States are where the driver's steps end, records anywhere between. Keeps as many states as fit
+    the budget, evenly among the records; first and last always.
 
     Args:
-        state, pace: to start from; those of `start`, and none, if left out.
+        state, pace, since: to start from; those of `start`, none and `save_at[0]`, if left out.
+            Records up to `since` are not made again.
 
     Raises:
         DivergenceError: the state left the finite numbers; it carries what was recorded.
     """
     began = clock.perf_counter()
     state = state or State(start.weights)
+    now = save_at[0] if since is None else since
     size = sum(a.nbytes for a in jax.tree.leaves(state))
     stride = max(1, -(-len(save_at) * size // budget))
-    times, losses, states = [save_at[0]], [driver.loss(state.weights)], {0: state}
-    if on_record:
-        on_record(times[0], losses[0], start)
-    if on_state:
-        on_state(state, pace)
-    for i, target in enumerate(save_at[1:], start=1):
-        segment = driver.advance(state, pace, times[-1], target)
+    at_start = now <= save_at[0]
+    times, losses = [save_at[0]], [driver.loss(state.weights) if at_start else np.nan]
+    kept, place = [Kept(now, state, pace)], 0
+    if at_start:
+        calls.at_record(times[0], losses[0], lambda: start)
+    calls.at_state(state, pace, now)
+    while times[-1] < save_at[-1]:
+        todo = [t for t in save_at[len(times) :] if t > now]
+        segment = driver.advance(state, pace, now, todo[0], save_at[-1])
         report.steps += segment.steps
         report.rejected += segment.rejected
         report.discarded = report.discarded + segment.discarded
         report.seconds = clock.perf_counter() - began
-        loss = driver.loss(segment.state.weights) if segment.finite else np.nan
-        if not np.isfinite(loss):
-            report.stopped = f"diverged at t = {segment.time:g}"
-            states[len(times) - 1] = state
-            last = start.with_weights(state.weights)
-            partial = Trajectory(times, losses, states, last, report, driver)
-            raise DivergenceError(
-                f"the run diverged at t = {segment.time:g} ({report.driver}); its last finite "
-                f"record is at t = {times[-1]:g}. Take a smaller learning rate or step",
-                segment.time,
-                partial,
-            )
+        for t, loss, weights in _passed(driver, segment, todo):
+            if not np.isfinite(loss):
+                report.stopped = f"diverged at t = {t:g}"
+                kept.append(Kept(now, state, pace))
+                last = start.with_weights(state.weights)
+                partial = Trajectory(times, losses, kept, last, report, driver)
+                raise DivergenceError(
+                    f"the run diverged at t = {t:g} ({report.driver}); its last finite "
+                    f"record is at t = {times[-1]:g}. Take a smaller learning rate or step",
+                    t,
+                    partial,
+                )
+            times.append(t)
+            losses.append(loss)
+            calls.at_record(t, loss, lambda w=weights: start.with_weights(w()))
         state, pace = segment.state, segment.pace
-        times.append(target)
-        losses.append(loss)
-        if i % stride == 0 or i == len(save_at) - 1:
-            states[i] = state
-        if on_record:
-            on_record(target, loss, start.with_weights(state.weights))
-        if on_state:
-            on_state(state, pace)
+        now = times[-1] if segment.path is None else segment.time
+        # What is within a step may be as large as several states.
+        segment.path = None
+        if (len(times) - 1) // stride > place or times[-1] == save_at[-1]:
+            place = (len(times) - 1) // stride
+            kept.append(Kept(now, state, pace))
+        calls.at_state(state, pace, now)
     report.stopped = f"reached t = {times[-1]:g}"
     report.ranks = tuple(r for w in state.weights if (r := rank(w)) is not None)
-    return Trajectory(times, losses, states, start.with_weights(state.weights), report, driver)
+    return Trajectory(times, losses, kept, start.with_weights(state.weights), report, driver)
+
+
+def _passed(
+    driver: Driver, segment: Segment, todo: Sequence[float]
+) -> Iterator[tuple[float, float, Callable[[], Kernels]]]:
+    """The records in a segment: times, losses and what gives the weights there; NaN where it diverged."""
+    path, ended = segment.path, segment.state.weights
+    if not segment.finite:
+        yield segment.time, np.nan, lambda: ended
+        return
+    if path is None:
+        yield todo[0], driver.loss(ended), lambda: ended
+        return
+    inside = [t for t in todo if t < segment.time]
+    for t, loss in zip(inside, path.losses(inside), strict=True):
+        yield t, loss, lambda t=t: path.weights(t)
+    if len(inside) < len(todo) and todo[len(inside)] == segment.time:
+        yield segment.time, driver.loss(ended), lambda: ended
 
 
 def _both(one: OnRecord | None, other: OnRecord | None) -> OnRecord | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,7 +14,15 @@ from ..distributions.base import Samples
 from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Problem
-from .driver import Driver, Report, State
+from .driver import Driver, Pace, Report, State
+
+
+class Kept(NamedTuple):
+    """A state kept, its MF time, and the pace with which the run went on from there."""
+
+    time: float
+    state: State
+    pace: Pace | None
 
 
 class Trajectory:
@@ -22,9 +31,9 @@ class Trajectory:
     Attributes:
         times: MF times of the records, `(T,)`.
         loss: the risk $\mathcal{L}(W(t))$ at those times, `(T,)`.
-        network: the network at the last of them.
+        network: the network at the last of them; of a run that diverged, at its last finite state.
         report: how the run went.
-        state: the last state: the weights of `network` and whatever else the motion carries.
+        state: that of `network`: the weights of `network` and whatever else the motion carries.
         problem, law: of a solved run, what was solved and the samples of its $E_Z$; None of SGD.
     """
 
@@ -32,7 +41,7 @@ class Trajectory:
         self,
         times: Sequence[float],
         loss: Sequence[float],
-        states: dict[int, State],
+        states: Sequence[Kept],
         network: Network,
         report: Report,
         driver: Driver,
@@ -50,8 +59,8 @@ class Trajectory:
 
     @property
     def state(self) -> State:
-        """The state at the last record."""
-        return self._states[len(self.times) - 1]
+        """The last state."""
+        return self._states[-1].state
 
     def solved(self, what: str) -> tuple[Problem, Samples]:
         """The problem that was solved and the samples of its $E_Z$.
@@ -66,8 +75,8 @@ class Trajectory:
     def at(self, t: float) -> Network:
         """The network at MF time t, by running on from the nearest earlier state kept.
 
-        The run is repeated, not interpolated: an ODE to its tolerance, SGD exactly, at its
-        last step up to t.
+        The run is repeated, not interpolated: an ODE to its tolerance, with a step that ends
+        at t, SGD exactly, at its last step up to t.
 
         Raises:
             InvalidInput: t outside the run.
@@ -77,12 +86,10 @@ class Trajectory:
             self.times[0] - slack <= t <= self.times[-1] + slack,
             f"t: the run covers {self.times[0]:g} to {self.times[-1]:g}, got {shown(t)}",
         )
-        earlier = [i for i in self._states if self.times[i] <= t + slack]
-        index = max(earlier)
-        state, since = self._states[index], self.times[index]
+        since, state, pace = next(kept for kept in reversed(self._states) if kept.time <= t + slack)
         target = self._driver.snap(t)
         if target > since + slack:
-            state = self._driver.advance(state, None, since, target).state
+            state = self._driver.advance(state, pace, since, target, None).state
         return self.network.with_weights(state.weights)
 
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:

@@ -21,7 +21,10 @@ from ..errors import InvalidInput
 from ..kernels import Factored
 from .writing import atomically
 
-_META = ("records", "steps", "rejected", "seconds", "driver", "ensemble", "diverged_at")
+_META = (
+    "records", "steps", "rejected", "seconds", "driver", "ensemble", "time",
+    "diverged_at",
+)  # fmt: skip
 PREVIOUS = ".previous.npz"
 """The end of the name of the checkpoint before the last."""
 _PARTS = ("f", "g", "s")
@@ -37,14 +40,15 @@ class Checkpoint:
     """How far a job is.
 
     Attributes:
-        records: how many records are done; the weights are those of the last of them.
-        weights: `w_1, ..., w_L`, of NumPy arrays.
+        records: how many are done.
+        weights: `w_1, ..., w_L`, of NumPy arrays, at `time`.
         memory: what else the state holds (`drivers.driver.State`), likewise; None if nothing.
         pace: `drivers.driver.Pace` with which to go on from there; None if there is none.
         series: what was recorded, each `(records,)`: ``risk`` and, of real data,
             ``test_risk`` and ``test_accuracy``.
         steps, rejected, seconds: so far, over all sessions.
         driver, ensemble: sentences of the driver's report.
+        time: MF time of the weights: that of the last record or later; that if None.
         diverged_at: MF time at which the run left the finite numbers, else None.
     """
 
@@ -56,6 +60,7 @@ class Checkpoint:
     seconds: float = 0.0
     driver: str = ""
     ensemble: str = ""
+    time: float | None = None
     diverged_at: float | None = None
     memory: dict[str, np.ndarray | Factored] | None = None
     pace: dict[str, np.ndarray] | None = None

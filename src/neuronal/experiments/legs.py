@@ -75,7 +75,8 @@ def advance(
             prepared = _prepare(experiment, system, job, network, times)
             leg = _Leg(experiment, built, job, path, state, prepared, on_record)
             if done % stride:
-                state = leg.run(State(state.kernels, state.memory), state.pace)
+                reached = State(state.kernels, state.memory)
+                state = leg.run(reached, state.pace, state.time)
             else:
                 state = leg.run(State(prepared.network.weights, state.memory))
         except InvalidInput as error:
@@ -107,11 +108,12 @@ def _prepare(
 
 
 class _Reached(NamedTuple):
-    """The last record of a leg: how many of its own there are, and all that is needed to go on."""
+    """The last records of a leg: how many of its own there are, and all that is needed to go on."""
 
     records: int
     state: State
     pace: Pace | None
+    time: float
     steps: int
     rejected: int
     seconds: float
@@ -143,11 +145,12 @@ class _Leg:
             if built.split.task == "classification":
                 self._series["test_accuracy"] = []
 
-    def run(self, state: State, pace: Pace | None = None) -> Checkpoint:
-        """Run it to its end and save it; a pace is that of a state inside the leg."""
+    def run(self, state: State, pace: Pace | None = None, since: float | None = None) -> Checkpoint:
+        """Run it to its end and save it; a pace and a time are those of a state inside the leg."""
         try:
             with saved_at_stop(self._save):
-                self._prepared.record(self._record, self._hold, state, pace)
+                record, on_loss = (self._record, None) if self._built.split else (None, self._add)
+                self._prepared.record(record, on_loss, self._hold, state, pace, since)
         except DivergenceError as error:
             raise self._diverged(error) from None
         except BaseException:
@@ -157,25 +160,29 @@ class _Leg:
         return self._save()
 
     def _record(self, t: float, risk: float, network: Network) -> None:
-        if t <= self._seen:  # the leg before recorded it
-            return
-        self._series["risk"].append(risk)
         split = self._built.split
-        if split is not None:
+        if split is not None and t > self._seen:
             dtype = network.weights[0].dtype
             x, y, weights = (a.astype(dtype) for a in split.test.quadrature(0))
             self._series["test_risk"].append(float(mean_loss(network, self._loss, x, y, weights)))
             if "test_accuracy" in self._series:
                 self._series["test_accuracy"].append(split.accuracy(network(x)))
+        self._add(t, risk)
+
+    def _add(self, t: float, risk: float) -> None:
+        if t <= self._seen:  # the leg before recorded it
+            return
+        self._series["risk"].append(risk)
         if self._on_record:
             self._on_record(self._job, t, risk)
 
-    def _hold(self, state: State, pace: Pace | None) -> None:
-        """Keep what the last record leaves; nothing is copied before it is saved."""
+    def _hold(self, state: State, pace: Pace | None, t: float) -> None:
+        """Keep what the last records leave; nothing is copied before it is saved."""
         report, done = self._prepared.report, len(self._series["risk"])
         if done == 0:
             return
-        self._reached = _Reached(done, state, pace, report.steps, report.rejected, report.seconds)
+        taken = report.steps, report.rejected, report.seconds
+        self._reached = _Reached(done, state, pace, t, *taken)
         if time.monotonic() - self._saved > SAVE_EVERY:
             self._save()
 
@@ -205,6 +212,7 @@ class _Leg:
             before.seconds + reached.seconds,
             self._prepared.report.driver,
             self._ensemble(reached.state),
+            reached.time,
             memory=jax.tree.map(np.asarray, reached.state.memory),
             pace=jax.tree.map(np.asarray, reached.pace),
         )

@@ -10,7 +10,7 @@ memory does not grow with time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -21,12 +21,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ... import dynamics
 from ...distributions import Samples
-from ...errors import InvalidInput
 from ...kernels import Factored, compressed, rows_for, thinned
 from ...kernels.compression import Thinned, with_room_for
 from ...motion.change import Change
 from ...network import Network
 from ..storage import network_as_factors, network_with_room
+from .runge_kutta import between, tableau
 from .stepper import AbstractStepper, RightHandSide, Step
 
 ROWS = 16
@@ -135,11 +135,14 @@ class Truncation(NamedTuple):
     Attributes:
         discarded: norms in $L^2(P_{i-1} \\times P_i)$ of what accepted steps cut off, summed.
         rank, rows: what the last step tried needed, of the weights and of a stage's velocity.
+        stages, length: of that step.
     """
 
     discarded: Float[Array, "layers"]
     rank: Int[Array, "layers"]
     rows: Int[Array, "layers"]
+    stages: Stages
+    length: Float[Array, ""]
 
 
 class FactoredRungeKutta(AbstractStepper):
@@ -156,11 +159,19 @@ class FactoredRungeKutta(AbstractStepper):
     atol: Float[Array, ""]
     rows: tuple[int, ...] = eqx.field(static=True)
 
+    interpolates: ClassVar[bool] = True
+
     def start(
         self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
     ) -> Truncation:
         zeros = jnp.zeros(len(self.rows), jnp.int32)
-        return Truncation(jnp.zeros(len(self.rows), weights[0].dtype), zeros, zeros)
+        discarded = jnp.zeros(len(self.rows), weights[0].dtype)
+        stages = self._no_stages(right_hand_side, weights)
+        return Truncation(discarded, zeros, zeros, stages, jnp.zeros_like(t))
+
+    def _no_stages(self, right_hand_side: RightHandSide, weights: dynamics.Kernels) -> Stages:
+        count = len(tableau(self.solver).nodes)
+        return Stages.none(weights, count, self.rows, right_hand_side.motion.decays)
 
     def error_scale(
         self, weights: dynamics.Kernels, measures: dynamics.Measures
@@ -168,7 +179,7 @@ class FactoredRungeKutta(AbstractStepper):
         return dynamics.layer_norms(weights, measures)
 
     def carry_over(self, new: Truncation, old: Truncation, keep: Bool[Array, ""]) -> Truncation:
-        return Truncation(jnp.where(keep, new.discarded, old.discarded), new.rank, new.rows)
+        return new._replace(discarded=jnp.where(keep, new.discarded, old.discarded))
 
     @property
     def room(self) -> tuple[int, ...]:
@@ -215,7 +226,7 @@ class FactoredRungeKutta(AbstractStepper):
         state: Truncation,
     ) -> Step:
         h = t_next - t
-        solution, error = (jnp.asarray(b, h.dtype) for b in tableau(self.solver)[2:])
+        solution, error = (jnp.asarray(b, h.dtype) for b in tableau(self.solver)[2:4])
         sizes = self.error_scale(weights, measures)
         floor = 10 * jnp.finfo(h.dtype).eps * sizes
         tolerance = jnp.maximum(CUT * (self.atol + self.rtol * sizes), floor)[1:-1]
@@ -235,7 +246,7 @@ class FactoredRungeKutta(AbstractStepper):
         fits = jnp.all(rank <= jnp.asarray([len(w.s) for w in weights[1:-1]]))
         fits &= jnp.all(stages.rows <= jnp.asarray(self.rows))
         discarded = jnp.stack([c.discarded for c in cut]) + h * (jnp.abs(solution) @ stages.lost)
-        truncation = Truncation(state.discarded + discarded, rank, stages.rows)
+        truncation = Truncation(state.discarded + discarded, rank, stages.rows, stages, h)
         return Step((moved[0], *(c.kernel for c in cut), moved[1]), errors, truncation, fits)
 
     def _stages(
@@ -248,9 +259,8 @@ class FactoredRungeKutta(AbstractStepper):
         tolerance: Float[Array, "layers"],
     ) -> Stages:
         """All stages; one program for them, run over rows of the tableau."""
-        matrix, nodes, _, _ = (jnp.asarray(a, h.dtype) for a in tableau(self.solver))
-        count = len(nodes)
-        start = Stages.none(weights, count, self.rows, right_hand_side.motion.decays)
+        matrix, nodes = (jnp.asarray(a, h.dtype) for a in tableau(self.solver)[:2])
+        start = self._no_stages(right_hand_side, weights)
 
         def stage(so_far: Stages, at: tuple[Array, Array, Array]) -> tuple[Stages, None]:
             j, row, node = at
@@ -264,23 +274,15 @@ class FactoredRungeKutta(AbstractStepper):
             ]
             return so_far.with_stage(j, h * row, changes, thin), None
 
-        return jax.lax.scan(stage, start, (jnp.arange(count), matrix, nodes))[0]
+        return jax.lax.scan(stage, start, (jnp.arange(len(nodes)), matrix, nodes))[0]
 
-
-def tableau(solver: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients of an explicit Runge-Kutta method: matrix, nodes, solution, error."""
-    if isinstance(solver, diffrax.Euler):
-        return np.zeros((1, 1)), np.zeros(1), np.ones(1), np.zeros(1)
-    given = getattr(solver, "tableau", None)
-    if not isinstance(given, diffrax.ButcherTableau) or given.implicit:
-        raise InvalidInput(
-            "solver: factored kernels take an explicit Runge-Kutta method, got "
-            f"{type(solver).__name__}"
-        )
-    matrix = np.zeros((given.num_stages, given.num_stages))
-    for i, row in enumerate(given.a_lower, start=1):
-        matrix[i, :i] = row
-    return matrix, np.concatenate([[given.c1], given.c]), given.b_sol, given.b_error
+    def between(
+        self, weights: dynamics.Kernels, state: Truncation, share: Float[Array, ""]
+    ) -> dynamics.Kernels:
+        """Kept as the weights at the step's start and the stages' velocities."""
+        coefficients = state.length * between(self.solver, share)
+        first, last = state.stages.ends(coefficients)
+        return first, *state.stages.kernels(coefficients), last
 
 
 def factored_start(

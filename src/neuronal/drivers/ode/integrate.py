@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from ... import dynamics
@@ -20,7 +21,11 @@ from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
 from ..driver import Pace, Segment, State
+from .path import StepPath
 from .stepper import AbstractStepper, RightHandSide, ode_term
+
+CUT = 0.1
+"""Share of a step's tolerance that the interpolation of predictions between records may use."""
 
 
 class Status(enum.IntEnum):
@@ -40,7 +45,7 @@ class _Reached(NamedTuple):
     """Where `_integrate` came to.
 
     Attributes:
-        time: since its start.
+        time: since its start; `before` that at which the last step kept began.
         dt: the next step to try.
         weights, stepper_state: at that time.
         controller_state: of the control of steps.
@@ -49,6 +54,7 @@ class _Reached(NamedTuple):
     """
 
     time: Float[Array, ""]
+    before: Float[Array, ""]
     dt: Float[Array, ""]
     weights: dynamics.Kernels
     stepper_state: Any
@@ -64,7 +70,7 @@ class Control(eqx.Module):
     Attributes:
         rtol, atol: tolerances of a step's error in the weights.
         step: a constant step instead, in MF time.
-        max_steps: in one interval.
+        max_steps: from one record to the next.
     """
 
     rtol: Float[Array, ""]
@@ -93,6 +99,7 @@ class Integrator:
         network: whose neurons move.
         data: the samples of $E_Z$.
         stepper: as it is at first.
+        over: the devices, if there are several.
     """
 
     network: Network
@@ -100,9 +107,12 @@ class Integrator:
     data: Samples
     control: Control
     stepper: AbstractStepper
+    over: Mesh | None = None
 
-    def __call__(self, state: State, pace: Pace | None, t0: float, t1: float) -> Segment:
-        """See `Driver`.
+    def __call__(
+        self, state: State, pace: Pace | None, t0: float, t1: float, end: float | None = None
+    ) -> Segment:
+        """See `Driver`: the state is that after the step in which t1 lies.
 
         Raises:
             InvalidInput: tolerances that no step meets.
@@ -114,12 +124,17 @@ class Integrator:
         else:
             stepper = self.stepper.with_room(tuple(np.asarray(pace["room"]).tolist()))
             dt = jnp.asarray(pace["dt"])
-        segment = Segment(state, None, t0, True)
+        if end is None or not stepper.interpolates:
+            end = t1
+        segment, dtype = Segment(state, None, t0, True), at.weights[0].dtype
         while True:
             now = segment.time
-            span = jnp.asarray(now), jnp.asarray(t1 - now)
+            # In the precision of the steps, so that their end is exactly the one told.
+            spans = [jnp.asarray(t - now, dtype) for t in (t1, end)]
             with one_lapack_thread():
-                reached = _integrate(at, self.problem, self.data, stepper, self.control, dt, *span)
+                reached = _integrate(
+                    at, self.problem, self.data, stepper, self.control, dt, jnp.asarray(now), *spans
+                )
                 reached.status.block_until_ready()
             segment.time = now + float(reached.time)
             segment.steps += int(reached.accepted)
@@ -137,7 +152,29 @@ class Integrator:
         segment.state = State(at.weights)
         segment.pace = {"dt": dt, "room": np.asarray(stepper.room, int)}
         segment.finite = int(reached.status) == Status.DONE
+        if segment.finite:
+            segment.time = end if bool(reached.time >= spans[1]) else max(segment.time, t1)
+            if end > t1:
+                segment.path = self._path(
+                    now + float(reached.before), segment.time, at, reached, stepper
+                )
         return segment
+
+    def _path(
+        self, since: float, until: float, at: Network, reached: _Reached, stepper: AbstractStepper
+    ) -> StepPath:
+        tolerance = CUT * float(self.control.rtol), CUT * float(self.control.atol)
+        return StepPath(
+            since,
+            until,
+            at,
+            stepper,
+            reached.stepper_state,
+            self.problem.loss,
+            self.data,
+            tolerance,
+            self.over,
+        )
 
 
 @eqx.filter_jit
@@ -169,15 +206,16 @@ def _integrate(
     control: Control,
     dt: Float[Array, ""],
     since: Float[Array, ""],
-    duration: Float[Array, ""],
+    least: Float[Array, ""],
+    most: Float[Array, ""],
 ) -> _Reached:
-    """From `since` over `duration`, or as far as it goes."""
+    """From `since` to the first step's end after a time `least`, at a time `most` at the latest."""
     measures = network.measures
     dtype = network.weights[0].dtype
     right_hand_side = RightHandSide(problem.motion(network), data, since)
     term = ode_term(right_hand_side)
     controller = control.controller(measures)
-    end, start = duration.astype(dtype), jnp.zeros((), dtype)
+    least, end, start = least.astype(dtype), most.astype(dtype), jnp.zeros((), dtype)
     order: Any = stepper.solver.error_order(term)
     # A step that would leave a sliver before the end is stretched over it.
     clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
@@ -211,6 +249,7 @@ def _integrate(
         choose = lambda new, old: jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)
         return _Reached(
             jnp.where(keep, t_next, t),
+            jnp.where(keep, t, now.before),
             jnp.where(full, dt, proposed),
             choose(tried.weights, now.weights),
             stepper.carry_over(tried.state, now.stepper_state, keep),
@@ -224,13 +263,15 @@ def _integrate(
 
     def unfinished(now: _Reached) -> Array:
         within = now.accepted + now.rejected < control.max_steps
-        return (now.time < end) & (now.status == Status.DONE) & within
+        return (now.time < least) & (now.status == Status.DONE) & within
 
     zero = jnp.zeros((), jnp.int32)
     reached = jax.lax.while_loop(
         unfinished,
         body,
-        _Reached(start, dt, network.weights, stepper_state, controller_state, zero, zero, zero),
+        _Reached(
+            start, start, dt, network.weights, stepper_state, controller_state, zero, zero, zero
+        ),
     )
-    short = (reached.status == Status.DONE) & (reached.time < end)
+    short = (reached.status == Status.DONE) & (reached.time < least)
     return reached._replace(status=jnp.where(short, Status.EXHAUSTED, reached.status))

@@ -30,6 +30,8 @@ from ..trajectory import Trajectory
 from .accuracy import refined
 from .factored import factored_start
 from .integrate import Control, Integrator
+from .matrices import DenseRungeKutta
+from .runge_kutta import has_tableau
 from .stepper import AbstractStepper, Dense, check_solver
 
 
@@ -214,14 +216,17 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
     data = problem.quadrature(settings.data_nodes, dtype)
     control = settings.control(dtype)
     solver = settings.solver
-    stepper = solver if isinstance(solver, AbstractStepper) else Dense(solver)
+    if isinstance(solver, AbstractStepper):
+        stepper = solver
+    else:
+        stepper = DenseRungeKutta(solver) if has_tableau(solver) else Dense(solver)
     if start.kernel == "factored":
         with within(over):
             stepper, network = factored_start(
                 network, settings.solver, control.rtol, control.atol, data
             )
     driver = Driver(
-        run_within(over, Integrator(network, problem, data, control, stepper)),
+        run_within(over, Integrator(network, problem, data, control, stepper, over)),
         run_within(over, Risk(network, problem.loss, data)),
         problem=problem,
         law=data,

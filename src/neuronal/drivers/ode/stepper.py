@@ -3,7 +3,7 @@ r"""One step of the MF ODE: what the integration asks of a stepper, and Diffrax'
 from __future__ import annotations
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -63,6 +63,9 @@ class AbstractStepper(eqx.Module):
 
     solver: eqx.AbstractVar[diffrax.AbstractSolver]
 
+    interpolates: ClassVar[bool] = False
+    """Whether `between` knows the weights within a step; if not, steps end at all times recorded."""
+
     @abc.abstractmethod
     def start(
         self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
@@ -99,6 +102,12 @@ class AbstractStepper(eqx.Module):
     ) -> Float[Array, ""]:
         """The length of the first step to try, in MF time."""
 
+    def between(
+        self, weights: dynamics.Kernels, state: Any, share: Float[Array, ""]
+    ) -> dynamics.Kernels:
+        """The weights at a share of the last step, which was kept: `weights` are those at its end."""
+        raise NotImplementedError
+
     @property
     def room(self) -> tuple[int, ...]:
         """Sizes that grow as a run needs them, kept with a run that is to be taken up again."""
@@ -118,7 +127,7 @@ class AbstractStepper(eqx.Module):
 
 
 class Dense(AbstractStepper):
-    """A Diffrax solver on weights kept as matrices."""
+    """Any Diffrax solver on weights kept as matrices."""
 
     solver: diffrax.AbstractSolver
 

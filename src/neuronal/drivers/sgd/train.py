@@ -163,7 +163,9 @@ class SGD:
     batch_size: int
     block: int
 
-    def __call__(self, state: State, pace: Pace | None, t0: float, t1: float) -> Segment:
+    def __call__(
+        self, state: State, pace: Pace | None, t0: float, t1: float, end: float | None = None
+    ) -> Segment:
         """See `Driver`."""
         first, last = round(t0 / self.eps), round(t1 / self.eps)
         weights, segment = state.weights, Segment(state, None, t0, True)

@@ -1,0 +1,143 @@
+r"""The states within a step of the ODE: where records lie that no step ends at.
+
+The prediction is a smooth function of time there. Where more records lie in a step than a
+polynomial of it has points, it is computed at these points alone: then what a record costs does not
+depend on the number of neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from ...distributions import Samples
+from ...dynamics import Kernels
+from ...losses import Loss
+from ...network import Network
+from ...problem import mean_loss
+from ...sharding import within
+from .stepper import AbstractStepper
+
+POINTS = 8
+"""Chebyshev points of the prediction in a step."""
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class StepPath:
+    """`driver.Path` of the ODE: the stepper's dense output.
+
+    Attributes:
+        since, until: MF times of the step's ends.
+        network: at its end.
+        state: the stepper's.
+        data: the samples of $E_Z$.
+        tolerance: of the prediction between its points, of its size and absolute.
+        over: the devices, if there are several.
+    """
+
+    since: float
+    until: float
+    network: Network
+    stepper: AbstractStepper
+    state: Any
+    loss: Loss
+    data: Samples
+    tolerance: tuple[float, float]
+    over: Mesh | None
+
+    def weights(self, t: float) -> Kernels:
+        """The weights at MF time t."""
+        with within(self.over):
+            return _between(self.network.weights, self.stepper, self.state, self._share(t))
+
+    def losses(self, times: Sequence[float]) -> list[float]:
+        """The risks at these times."""
+        if len(times) > POINTS:
+            predictions = self._predictions(np.asarray(times))
+            if predictions is not None:
+                return self._losses_of(predictions)
+        with within(self.over):
+            return [float(self._risk(self._share(t))) for t in times]
+
+    def _share(self, t: float) -> Float[Array, ""]:
+        dtype = self.network.weights[0].dtype
+        return jnp.asarray((t - self.since) / (self.until - self.since), dtype)
+
+    def _risk(self, share: Float[Array, ""]) -> Float[Array, ""]:
+        return _risk(self.network, self.stepper, self.state, self.loss, self.data, share)
+
+    def _predictions(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T m k"] | None:
+        """By interpolation in time; None where that is not accurate enough."""
+        dtype, series = self.network.weights[0].dtype, np.polynomial.chebyshev
+        points = -np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
+        shares = jnp.asarray((points + 1) / 2, dtype)
+        with within(self.over):
+            known = _predictions(self.network, self.stepper, self.state, self.data.x, shares)
+        known = np.asarray(known, float)
+        to_coefficients = np.linalg.inv(series.chebvander(points, POINTS - 1))
+        coefficients = np.tensordot(to_coefficients, known, 1)
+        relative, absolute = self.tolerance
+        if np.abs(coefficients[-1]).max() > absolute + relative * np.abs(known).max():
+            return None
+        places = 2 * (times - self.since) / (self.until - self.since) - 1
+        return np.tensordot(series.chebvander(places, POINTS - 1), coefficients, 1)
+
+    def _losses_of(self, predictions: Float[np.ndarray, "T m k"]) -> list[float]:
+        dtype, found = self.network.weights[0].dtype, []
+        for first in range(0, len(predictions), _AT_ONCE):
+            some = predictions[first : first + _AT_ONCE]
+            padded = np.pad(some, ((0, _AT_ONCE - len(some)), (0, 0), (0, 0)))
+            losses = _mean_losses(self.loss, jnp.asarray(padded, dtype), self.data)
+            found += np.asarray(losses)[: len(some)].tolist()
+        return found
+
+
+@eqx.filter_jit
+def _between(
+    weights: Kernels, stepper: AbstractStepper, state: Any, share: Float[Array, ""]
+) -> Kernels:
+    return stepper.between(weights, state, share)
+
+
+@eqx.filter_jit
+def _risk(
+    network: Network,
+    stepper: AbstractStepper,
+    state: Any,
+    loss: Loss,
+    data: Samples,
+    share: Float[Array, ""],
+) -> Float[Array, ""]:
+    there = network.with_weights(stepper.between(network.weights, state, share))
+    return mean_loss(there, loss, *data)
+
+
+@eqx.filter_jit
+def _predictions(
+    network: Network,
+    stepper: AbstractStepper,
+    state: Any,
+    x: Float[Array, "m d"],
+    shares: Float[Array, "p"],
+) -> Float[Array, "p m k"]:
+    def predict(share: Float[Array, ""]) -> Float[Array, "m k"]:
+        there = network.with_weights(stepper.between(network.weights, state, share))
+        return there.forward(x)[1][-1]
+
+    return jax.lax.map(predict, shares)
+
+
+@eqx.filter_jit
+def _mean_losses(
+    loss: Loss, predictions: Float[Array, "b m k"], data: Samples
+) -> Float[Array, "b"]:
+    return jax.lax.map(lambda prediction: data.weights @ loss(data.y, prediction), predictions)
