@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import diffrax
+
 from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
@@ -61,11 +63,15 @@ SGD_COPIES = 2
 def ode_copies(solver: Any) -> int:
     """Matrices between layers that the ODE holds at once, at least, whatever the solver.
 
-    Euler's method holds two; a Runge-Kutta method the velocities of its stages and some four more,
-    as the peaks of runs on 4,096 and 6,144 nodes show (Heun 7, Tsit5 13).
+    A Runge-Kutta method holds the velocities of its stages and four more (Heun 6, Tsit5 11): the
+    weights of the start, those now, those of a stage, and the product that becomes a velocity.
+    Of methods without a tableau, start and now alone are known.
     """
-    stages = getattr(getattr(solver, "tableau", None), "num_stages", 1)
-    return stages + 4 if stages > 1 else 2
+    stages = getattr(getattr(solver, "tableau", None), "num_stages", 0)
+    if stages > 1:
+        return stages + 4
+    kind = solver if isinstance(solver, type) else type(solver)
+    return 4 if issubclass(kind, diffrax.Euler) else 2
 
 
 def network_with_room(network: Network) -> Network:

@@ -71,17 +71,19 @@ def solve(
             the prediction is within it of the limit's, root mean square over the inputs and
             worst over the recorded times; `report.error` says what was reached. It takes
             four runs with other randomisations of the rule, and some smaller ones.
-        save_at: MF times to record, or a number of equal intervals (64 if left out).
+        save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
+            steps: an explicit Runge-Kutta method tells the weights within one.
         solver: a Diffrax solver, ``Tsit5()`` if left out; or a stepper of your own
             (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
         step: a constant step in MF time instead of the tolerances (``Euler()`` with a
             step is full-batch gradient descent).
         since: MF time of `start`, which the schedules see.
         data_nodes: quadrature nodes of $E_Z$; a finite law is taken whole and exactly.
-        max_steps: in one recorded interval, after which the run is given up.
+        max_steps: from one record to the next, after which the run is given up.
         devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
             those of `start` if left out and it is a network that is spread.
-        progress: True for a bar, or a callable of `(time, loss, network)`.
+        progress: True for a bar, or a callable of `(time, loss, network)`, the network to the
+            accuracy of a step.
 
     Raises:
         InvalidInput: arguments that do not fit, such as an implicit solver, or one that does not
