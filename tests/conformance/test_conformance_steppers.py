@@ -1,5 +1,6 @@
 """What every stepper of the MF ODE has to do: a new one passes by being listed in `STEPPERS`."""
 
+import functools
 import itertools
 
 import diffrax
@@ -10,6 +11,7 @@ import pytest
 
 import neuronal as nr
 from neuronal.drivers.ode.factored import factored_start
+from neuronal.drivers.ode.matrices import DenseRungeKutta
 from neuronal.drivers.ode.stepper import AbstractStepper, Dense, RightHandSide, Step
 from neuronal.dynamics import layer_norms
 
@@ -19,6 +21,10 @@ TOLERANCE = 1e-12
 
 
 def dense(network, data):
+    return DenseRungeKutta(diffrax.Tsit5()), network.with_weights(network.matrices)
+
+
+def of_diffrax(network, data):
     return Dense(diffrax.Tsit5()), network.with_weights(network.matrices)
 
 
@@ -59,7 +65,12 @@ def own(network, data):
     return Midpoint(), network.with_weights(network.matrices)
 
 
-STEPPERS = {"dense": (dense, 5), "factored": (of_factors, 5), "own": (own, 2)}
+STEPPERS = {
+    "dense": (dense, 5),
+    "diffrax": (of_diffrax, 5),
+    "factored": (of_factors, 5),
+    "own": (own, 2),
+}
 """What makes each of a network with factored weights and samples, and its order."""
 
 
@@ -74,6 +85,7 @@ def setting(name):
     return problem, data, stepper, network
 
 
+@functools.cache
 def step(name, h, divisions=1):
     """The weights after a time h in equal steps, and the last step; with more room while there is none."""
     problem, data, stepper, network = setting(name)
@@ -109,6 +121,23 @@ def test_halving_a_step_divides_its_error_as_the_order_says(name):
     ]
     for coarse, finer in itertools.pairwise(errors):
         assert np.log2(coarse / finer) > STEPPERS[name][1] - 0.7
+
+
+@pytest.mark.parametrize("name", STEPPERS)
+def test_within_a_step_the_weights_are_as_accurate_as_its_end(name):
+    if not setting(name)[2].interpolates:  # its steps end at records
+        return
+
+    def error(h, share):
+        """Of the weights at a share of a step of length h."""
+        start, after, tried, stepper = step(name, h)
+        there = stepper.between(tried.weights, tried.state, jnp.asarray(share))
+        exact = step(name, share * h, 16)[1] if share else start
+        pairs = zip(after.with_weights(there).matrices, exact.matrices, strict=True)
+        return max(float(np.max(np.abs(a - b))) for a, b in pairs)
+
+    assert error(0.4, 0.0) < 1e-11
+    assert np.log2(error(0.8, 0.6) / error(0.4, 0.6)) > STEPPERS[name][1] - 0.7
 
 
 @pytest.mark.parametrize("name", STEPPERS)

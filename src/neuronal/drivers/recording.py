@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,14 +151,14 @@ def record(
     if at_start:
         calls.at_record(times[0], losses[0], lambda: start)
     calls.at_state(state, pace, now)
-    while times[-1] < save_at[-1]:
-        todo = [t for t in save_at[len(times) :] if t > now]
-        segment = driver.advance(state, pace, now, todo[0], save_at[-1])
+    done = max(1, bisect_right(save_at, now))
+    while done < len(save_at):
+        segment = driver.advance(state, pace, now, save_at[done], save_at[-1])
         report.steps += segment.steps
         report.rejected += segment.rejected
         report.discarded = report.discarded + segment.discarded
         report.seconds = clock.perf_counter() - began
-        for t, loss, weights in _passed(driver, segment, todo):
+        for t, loss, weights in _passed(driver, segment, save_at, done):
             if not np.isfinite(loss):
                 report.stopped = f"diverged at t = {t:g}"
                 kept.append(Kept(now, state, pace))
@@ -173,11 +174,14 @@ def record(
             losses.append(loss)
             calls.at_record(t, loss, lambda w=weights: start.with_weights(w()))
         state, pace = segment.state, segment.pace
-        now = times[-1] if segment.path is None else segment.time
-        # What is within a step may be as large as several states.
-        segment.path = None
-        if (len(times) - 1) // stride > place or times[-1] == save_at[-1]:
-            place = (len(times) - 1) // stride
+        if segment.path is None:
+            done, now = done + 1, save_at[done]
+        else:
+            done, now = bisect_right(save_at, segment.time), segment.time
+        segment.path = None  # what is within a step may be as large as several states
+        del weights
+        if (done - 1) // stride > place or done == len(save_at):
+            place = (done - 1) // stride
             kept.append(Kept(now, state, pace))
         calls.at_state(state, pace, now)
     report.stopped = f"reached t = {times[-1]:g}"
@@ -186,20 +190,24 @@ def record(
 
 
 def _passed(
-    driver: Driver, segment: Segment, todo: Sequence[float]
+    driver: Driver, segment: Segment, save_at: Sequence[float], done: int
 ) -> Iterator[tuple[float, float, Callable[[], Kernels]]]:
-    """The records in a segment: times, losses and what gives the weights there; NaN where it diverged."""
+    """The records in a segment: times, losses and what gives the weights there; NaN where it diverged.
+
+    Args:
+        done: how many of the records are behind.
+    """
     path, ended = segment.path, segment.state.weights
     if not segment.finite:
         yield segment.time, np.nan, lambda: ended
         return
     if path is None:
-        yield todo[0], driver.loss(ended), lambda: ended
+        yield save_at[done], driver.loss(ended), lambda: ended
         return
-    inside = [t for t in todo if t < segment.time]
+    inside = save_at[done : bisect_left(save_at, segment.time)]
     for t, loss in zip(inside, path.losses(inside), strict=True):
         yield t, loss, lambda t=t: path.weights(t)
-    if len(inside) < len(todo) and todo[len(inside)] == segment.time:
+    if save_at[done + len(inside) : done + len(inside) + 1] == [segment.time]:
         yield segment.time, driver.loss(ended), lambda: ended
 
 

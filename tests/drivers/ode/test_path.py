@@ -184,3 +184,18 @@ def test_networks_between_records_are_solved_to():
         run.predict(x), np.stack([network(x) for network in expected]), atol=1e-6
     )
     assert distance(networks[64], run.network) == 0
+
+
+def test_velocities_of_a_step_are_let_go_of_before_the_next():
+    """Where records are told, what is alive of matrices is the states kept, of 64 records in 8 steps."""
+    whole, _ = solved(rtol=1e-3, nodes=(23, 29, 31))
+    assert len(whole._states) > 5
+    start, found = whole.at(0.0), []
+
+    def count(state, pace, t):
+        found.append(sum(a.shape == (23, 29) for a in jax.live_arrays()))
+
+    before = sum(a.shape == (23, 29) for a in jax.live_arrays())
+    calls = Calls(on_record=lambda t, loss, network: None, on_state=count)
+    record(whole._driver, start, list(whole.times), nr.Report("", ""), calls)
+    assert max(np.diff([before, *found])) <= 2

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import diffrax
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ... import dynamics
@@ -107,7 +108,7 @@ def _velocity(
 
 
 def _moved(
-    weights: dynamics.Weights, h: Array, row: Array, velocities: list[dynamics.Weights]
+    weights: dynamics.Weights, h: Array, row: np.ndarray, velocities: list[dynamics.Weights]
 ) -> dynamics.Weights:
     """The weights and h times the velocities, as often as the row of a tableau says."""
     terms = [(float(a), k) for a, k in zip(row, velocities, strict=False) if a]
