@@ -22,7 +22,7 @@ from .common import paired, problem_1d, report, seconds
 
 DEPTH, DATA, UNTIL, RTOL, RECORDS = 4, 64, 1.0, 1e-3, 64
 CASES = (
-    ("factored", 8192, False), ("dense", 2048, False), ("dense", 512, True), ("factored", 512, True)
+    ("factored", 8192, False), ("dense", 1024, False), ("dense", 512, True), ("factored", 512, True)
 )  # fmt: skip
 """Kernels, nodes, and whether in double precision."""
 TOLERANCES = (1e-3, 1e-5, 1e-7)
@@ -106,7 +106,7 @@ def errors(until: float = 10.0, nodes: int = 64) -> list[dict]:
     return rows
 
 
-def main(rounds: int = 5) -> None:
+def main(rounds: int = 3) -> None:
     report(
         "records",
         f"the limit to t = {UNTIL:g} with 64 records and with one, 1-D problem, L = {DEPTH}, {DATA} data "

@@ -178,8 +178,7 @@ def record(
             done, now = done + 1, save_at[done]
         else:
             done, now = bisect_right(save_at, segment.time), segment.time
-        segment.path = None  # what is within a step may be as large as several states
-        del weights
+        weights = segment.path = None  # what is within a step may be as large as several states
         if (done - 1) // stride > place or done == len(save_at):
             place = (done - 1) // stride
             kept.append(Kept(now, state, pace))
