@@ -199,3 +199,17 @@ def test_velocities_of_a_step_are_let_go_of_before_the_next():
     calls = Calls(on_record=lambda t, loss, network: None, on_state=count)
     record(whole._driver, start, list(whole.times), nr.Report("", ""), calls)
     assert max(np.diff([before, *found])) <= 2
+
+
+@pytest.mark.parametrize("kernel", ["dense", "factored"])
+@pytest.mark.parametrize("solver", [diffrax.Tsit5(), diffrax.Dopri5(), diffrax.Dopri8()])
+def test_either_precision_has_records_within_steps_after_the_other(kernel, solver):
+    """In one process, as numbers of a tableau are kept by the precision first asked for."""
+    losses = []
+    for double in (False, True, False):
+        with jax.enable_x64(double):
+            run, networks = solved(kernel, 1e-3, solver=solver, save_at=20)
+            assert networks[7].weights[0].dtype == run.network.weights[0].dtype
+            losses.append(run.loss)
+    np.testing.assert_allclose(losses[0], losses[1], atol=1e-5)
+    np.testing.assert_array_equal(losses[0], losses[2])

@@ -92,9 +92,9 @@ class DenseRungeKutta(AbstractStepper):
     def between(
         self, weights: dynamics.Kernels, state: Taken, share: Float[Array, ""]
     ) -> dynamics.Kernels:
-        to_the_end = between(self.solver, share) - tableau(self.solver).solution
-        terms = zip(to_the_end.astype(share.dtype), state.velocities, strict=True)
-        for coefficient, velocity in terms:
+        at_the_end = jnp.asarray(tableau(self.solver).solution, share.dtype)
+        to_the_end = between(self.solver, share) - at_the_end
+        for coefficient, velocity in zip(to_the_end, state.velocities, strict=True):
             scale = coefficient * state.length
             weights = jax.tree.map(lambda w, k, a=scale: w + a * k, weights, velocity)
         return weights
