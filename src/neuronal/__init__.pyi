@@ -21,6 +21,7 @@ from .problem import Problem
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
+from .theory.fluctuations import Fluctuations, fluctuations
 from .theory.picard import Picard, picard, residual
 from .widths.grow import grow
 from .widths.resample import influences, resample, resampling_error
@@ -31,6 +32,7 @@ __all__ = [
     "Certificate",
     "Coupling",
     "DivergenceError",
+    "Fluctuations",
     "InaccuracyWarning",
     "InvalidInput",
     "MeanFieldClassifier",
@@ -50,6 +52,7 @@ __all__ = [
     "embeddings",
     "fields",
     "flow",
+    "fluctuations",
     "grow",
     "influences",
     "losses",

@@ -80,6 +80,11 @@ class AbstractEmbedding(eqx.Module):
     factored: ClassVar[bool] = False
     """Whether `initial_kernels` gives the middle layers as factors."""
 
+    @property
+    def edges_apart(self) -> bool:
+        """Whether weights between neurons have a randomness of their own, which nodes do not show."""
+        return False
+
     def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Kernel]:
         """`initial_weights` with the middle layers as factors, if the embedding knows them."""
         raise InvalidInput(

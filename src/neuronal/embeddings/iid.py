@@ -132,6 +132,10 @@ class IID(AbstractEmbedding):
             measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
         return Network(weights, self.activations, measures)
 
+    @property
+    def edges_apart(self) -> bool:
+        return self.depth > 2 and any(std > 0 for std in self.stds[1:-1])
+
     @proof
     def diversity(self) -> Finding:
         if self.depth == 2:

@@ -1,0 +1,168 @@
+r"""`nr.fluctuations`: the limit, directions in its measures, and derivatives along them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float, PRNGKeyArray
+from scipy.interpolate import CubicSpline
+
+from ...checks import key_of, positive, whole
+from ...drivers.ode.integrate import Control
+from ...embeddings import AbstractEmbedding
+from ...errors import InvalidInput
+from ...network import Network
+from ...problem import Problem
+from . import propagation
+from .directions import Response, neuron_directions, noise_directions
+from .estimates import loss_along, moments, quadratic_variance
+from .law import Fluctuations, dataset
+from .limit import recorded_limit
+from .sources import Work
+
+_LEADING = 3 / 4
+"""Share of a layer's directions that are its leading ones."""
+_MOST_STEPS = 4096
+"""Of the limit, to its end."""
+
+
+def fluctuations(
+    problem: Problem,
+    start: AbstractEmbedding | Network,
+    until: float,
+    nodes: int = 1024,
+    rule: str = "sobol",
+    *,
+    save_at: int | ArrayLike | None = 32,
+    data_nodes: int = 64,
+    directions: int = 16,
+    key: PRNGKeyArray | int = 0,
+    accuracy: float | None = None,
+    rtol: float = 1e-3,
+    progress: bool | Callable[[str, float], None] = False,
+) -> Fluctuations:
+    r"""How far finite networks are from their limit, from the limit alone.
+
+    A network of sampled neurons, trained, is the limit with empirical measures in the place of
+    $p_1, \dots, p_{L-1}$ and, if by SGD, of the law of the data at every step. The prediction's first
+    and second derivatives in these measures give its law to first order in $1/n_i$ and $\epsilon$:
+    see the page on fluctuations in the documentation.
+
+    The derivatives are forward ones along directions, `directions` for each hidden layer and as many
+    paths of noise for the samples: one run along a direction gives first and second derivatives at
+    all times and inputs, where an adjoint run would give one gradient of one number. Three
+    quarters of a layer's directions are the leading influences of its neurons, which carry
+    nearly all of the variance; the others are random, so that no figure has a bias, and tell its
+    standard error.
+
+    Args:
+        problem: what is learned.
+        start: an embedding; or a network, whose neurons are then the law that smaller networks
+            draw from.
+        until: MF time at which to stop.
+        nodes, rule: the quadrature of neurons, on dense kernels.
+        save_at: MF times to record, or a number of equal intervals.
+        data_nodes: quadrature nodes of $E_Z$; a finite law is taken whole.
+        directions: for each hidden layer, and for the samples; 4 or more.
+        key: of nodes and directions.
+        accuracy: of the limit's own prediction, for which it is solved on as many nodes as it
+            takes, as `solve` does; its derivatives stay on `nodes`.
+        rtol: tolerance of the steps on which derivatives are taken; they are exact for these steps.
+        progress: called with words and the share of the work done; True prints them.
+
+    Returns:
+        the `Fluctuations`.
+
+    Raises:
+        InvalidInput: arguments that do not fit; neurons that are all alike; a limit that takes more than
+            4,096 steps.
+        DivergenceError: the limit left the finite numbers.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, depth=2)
+        >>> law = nr.fluctuations(problem, embedding, until=2.0, nodes=256, directions=8, save_at=4)
+        >>> law.risk_sd(100).shape
+        (5,)
+        >>> bool(np.all(law.risk_sd(100) > law.risk_sd(400)))
+        True
+
+        ```
+    """
+    count = whole("directions", directions, 4)
+    key = key_of(key)
+    say = print if progress is True else progress or _silent
+    rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))
+    limit = recorded_limit(problem, start, until, nodes, rule, key, save_at, data_nodes, accuracy)
+    network, data = limit.network, limit.data
+    dtype = network.weights[0].dtype
+    control = Control(
+        jnp.asarray(positive("rtol", rtol), dtype),
+        jnp.asarray(rtol / 100, dtype),
+        None,
+        _MOST_STEPS,
+    )
+    steps = propagation.step_times(network, problem, data, until, control)
+    if steps is None:
+        raise InvalidInput(
+            f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one, "
+            "or a larger rtol"
+        )
+    work = Work(network, problem, data, jnp.asarray(steps, dtype), say, count)
+    predictions, step_bias = propagation.along_steps(network, problem, data, work.times)
+    whole_loss = loss_along(problem.loss, data, predictions)
+    leading = min(round(_LEADING * count), count - 2)
+    sources = [
+        work.of_neurons(i, neuron_directions(np.asarray(p), of, leading, count - leading, rng))
+        for i, (p, of) in enumerate(zip(network.measures, limit.influences, strict=True), start=1)
+    ]
+    response = Response(steps, limit.looks, limit.kernels, *whole_loss)
+    sources.append(work.of_samples(*noise_directions(response, leading, count - leading, rng)))
+    loss = whole_loss.at(work.kept)
+    of_sources = [moments(source, loss) for source in sources]
+    at = _Interpolation(steps[work.kept], limit.times)
+    quadratic = [[at(quadratic_variance(a, b, loss, a is b)) for b in sources] for a in sources]
+    step_bias = np.asarray(step_bias, np.float64)[work.kept]
+    of_time = {
+        "risk": (("time",), limit.risk),
+        "risk_error": (("time",), limit.risk_error),
+        "prediction": (("time", "input", "output"), limit.predictions),
+        "prediction_step_bias": (("time", "input", "output"), at(step_bias)),
+        "risk_step_bias": (("time",), at(loss.linear(step_bias[None])[0])),
+    }
+    interpolated = [
+        {
+            name: (at(value, "variance" in name), at(error, True))
+            for name, (value, error) in of.items()
+        }
+        for of in of_sources
+    ]
+    law = np.asarray(data.x), np.asarray(data.weights)
+    found = dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
+    complete = isinstance(start, Network) or not start.edges_apart
+    return Fluctuations(found, complete)
+
+
+def _silent(words: str, share: float) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class _Interpolation:
+    """Figures at ends of steps, read at the times to record by a cubic spline."""
+
+    steps: Float[np.ndarray, "K"]
+    times: Float[np.ndarray, "T"]
+
+    def __call__(
+        self, values: Float[np.ndarray, "K *rest"], positive: bool = False
+    ) -> Float[np.ndarray, "T *rest"]:
+        found = CubicSpline(self.steps, values)(self.times)
+        return np.maximum(found, 0) if positive else found

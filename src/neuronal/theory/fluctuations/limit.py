@@ -1,0 +1,124 @@
+"""The limit as its fluctuations need it: recorded, with its own error, and looked at a few times."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float, PRNGKeyArray
+
+from ...checks import require
+from ...distributions import Samples
+from ...drivers.ode.accuracy import ORDERS
+from ...drivers.ode.solve import solve
+from ...embeddings import AbstractEmbedding
+from ...kernels.memory import require_memory
+from ...network import Network
+from ...problem import Problem
+from ...widths.resample import influences
+from ..tangent import tangent_kernel
+from .estimates import loss_along
+
+LOOKS = 5
+"""Times at which influences and the tangent kernel are looked at."""
+_MATRICES = 16
+"""Matrices between layers held at once: three of a direction, the stages of a step, and the limit's."""
+_MOST_KERNEL = 2048
+"""Inputs times outputs up to which the tangent kernel is formed."""
+
+
+class Limit(NamedTuple):
+    """The limit, as it is recorded.
+
+    Attributes:
+        network: its neurons at t = 0, on which derivatives are taken.
+        data: the samples of $E_Z$.
+        looks: a few times; there
+        influences: of each hidden layer, `(m k, n_i)`, with the law of x in their scale, and
+        kernels: the tangent kernel, None where it is large.
+        risk, risk_error: `(T,)`.
+        predictions: `(T, m, k)`.
+    """
+
+    network: Network
+    data: Samples
+    times: Float[np.ndarray, "T"]
+    looks: Float[np.ndarray, "a"]
+    influences: list[list[Float[np.ndarray, "_ n"]]]
+    kernels: Float[np.ndarray, "a mk mk"] | None
+    risk: Float[np.ndarray, "T"]
+    risk_error: Float[np.ndarray, "T"]
+    predictions: Float[np.ndarray, "T m k"]
+
+
+def recorded_limit(
+    problem: Problem,
+    start: AbstractEmbedding | Network,
+    until: float,
+    nodes: int,
+    rule: str,
+    key: PRNGKeyArray,
+    save_at: int | ArrayLike | None,
+    data_nodes: int,
+    accuracy: float | None,
+) -> Limit:
+    """The limit solved: once for its derivatives, and as often as its error takes."""
+    first, second = jax.random.split(key)
+    keep: dict[str, Any] = {"save_at": save_at, "data_nodes": data_nodes, "kernel": "dense"}
+    solved = partial(solve, problem, start, until, nodes, rule, **keep)
+    if isinstance(start, Network):
+        _require_random(start)
+        require_memory("start", start.widths, _MATRICES)
+    else:
+        require_memory("nodes", start.sizes(nodes, rule, first), _MATRICES, instead=" of them")
+    run = solved(key=first)
+    network = run.at(0.0)
+    _require_random(network)
+    data = problem.quadrature(data_nodes, network.weights[0].dtype)
+    predictions = np.asarray(run.predict(data.x), np.float64)
+    risk, error = run.loss, np.zeros(len(run.times))
+    if accuracy is not None:
+        fine = solved(key=first, accuracy=accuracy)
+        risk, predictions = fine.loss, np.asarray(fine.predict(data.x), np.float64)
+        slope = loss_along(problem.loss, data, jnp.asarray(predictions, data.x.dtype)).slope
+        error = float(fine.report.error or 0.0) * np.sqrt(
+            np.einsum("m,Tmk->T", data.weights, slope**2)
+        )
+    elif isinstance(start, AbstractEmbedding) and rule in ORDERS:
+        other = solved(key=second)
+        gap = np.abs(other.loss - run.loss) / 2
+        risk, error = (run.loss + other.loss) / 2, np.maximum(gap, np.sqrt(np.mean(gap**2)))
+        predictions = (predictions + np.asarray(other.predict(data.x), np.float64)) / 2
+    times = np.linspace(0.0, run.times[-1], LOOKS)
+    seen = [run.at(t) for t in times]
+    of_time = lambda t: problem.rates(jnp.asarray(t, data.x.dtype), network.depth)
+    kernels = None
+    if predictions[0].size <= _MOST_KERNEL:
+        all_kernels = [
+            tangent_kernel(at, data.x, of_time(t)) for at, t in zip(seen, times, strict=True)
+        ]
+        kernels = np.stack(all_kernels).reshape(LOOKS, predictions[0].size, -1).astype(np.float64)
+    roots = np.sqrt(np.asarray(data.weights, np.float64))[:, None, None]
+    looks = [influences(at, data.x) for at in seen]
+    scaled = [
+        [(np.asarray(of[i], np.float64) * roots).reshape(-1, n) for of in looks]
+        for i, n in enumerate(network.widths)
+    ]
+    return Limit(network, data, run.times, times, scaled, kernels, risk, error, predictions)
+
+
+def _require_random(network: Network) -> None:
+    """Raise `InvalidInput` where all neurons are alike, which no sampling can tell apart."""
+    alike = all(
+        bool(jnp.all(w == w[:1]))
+        and (i == len(network.weights) - 1 or bool(jnp.all(w == w[:, :1])))
+        for i, w in enumerate(network.matrices)
+        if i > 0
+    )
+    alike = alike and bool(jnp.all(network.weights[0] == network.weights[0][:1]))
+    require(
+        not alike, "start: its neurons are all alike, so that networks of any width are the limit"
+    )

@@ -1,0 +1,88 @@
+"""Directions sent along the limit, a few at a time, and what comes of each source of randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ...distributions import Samples
+from ...network import Network
+from ...problem import Problem
+from . import propagation
+from .directions import Drawn
+from .estimates import Source
+from .law import SAMPLES
+
+_CHUNK = 8
+"""Directions of one call, at most; between calls progress is told."""
+_MOST_READ = 256
+"""Ends of steps that are read, at most."""
+_NUMBERS = 2**25
+"""Derivatives of one source that are kept, at most."""
+
+
+@dataclass
+class Work:
+    """Directions sent along the limit, a few at a time.
+
+    Attributes:
+        times: ends of steps.
+        directions: of each source; `done` are done, of all sources.
+    """
+
+    network: Network
+    problem: Problem
+    data: Samples
+    times: Float[Array, "K"]
+    say: Callable[[str, float], None]
+    directions: int
+    done: int = 0
+
+    @property
+    def kept(self) -> Int[np.ndarray, "_"]:
+        """The steps whose ends are read."""
+        steps = len(self.times)
+        most = _NUMBERS // (len(self.data.x) * self.network.output_dim * self.directions)
+        count = min(steps, _MOST_READ, max(most, 16))
+        return np.unique(np.linspace(0, steps - 1, count).round().astype(int))
+
+    def of_neurons(self, layer: int, drawn: Drawn) -> Source:
+        """The derivatives along directions of one hidden layer, 1..L-1."""
+        none = [np.zeros((len(drawn.deltas), n)) for n in self.network.widths]
+        whole = tuple(drawn.deltas if i == layer else zero for i, zero in enumerate(none, start=1))
+        return self._along(propagation.along_neurons, whole, drawn.fixed, f"layer {layer}")
+
+    def of_samples(self, paths: Float[np.ndarray, "S steps 2 m"], fixed: int) -> Source:
+        """The derivatives along paths of noise in the samples."""
+        return self._along(propagation.along_noises, paths, fixed, SAMPLES)
+
+    def _along(self, propagate: Any, directions: Any, fixed: int, words: str) -> Source:
+        leaves, form = jax.tree.flatten(directions)
+        count = len(leaves[0])
+        # As equal pieces as may be: each is as large as the largest, which is compiled once.
+        size = -(-count // max(1, -(-count // _CHUNK)))
+        shape = (0, len(self.kept), len(self.data.x), self.network.output_dim)
+        first, second = [np.zeros(shape)], [np.zeros(shape)]
+        for begin in range(0, count, max(size, 1)):
+            some = form.unflatten([self._piece(a, begin, size) for a in leaves])
+            readings = propagate(self.network, self.problem, self.data, self.times, some)
+            found = [np.asarray(a[: count - begin][:, self.kept], np.float64) for a in readings]
+            first.append(found[0])
+            second.append(found[1])
+            self.done += len(found[0])
+            self.say(words, min(1.0, self.done / (self.network.depth * self.directions)))
+        return Source(np.concatenate(first), np.concatenate(second), fixed)
+
+    def _piece(
+        self, directions: Float[np.ndarray, "S *rest"], begin: int, size: int
+    ) -> Float[Array, "size *rest"]:
+        """Some of the directions, with zeros behind where there are fewer."""
+        some = directions[begin : begin + size]
+        rest = [(0, size - len(some)), *((0, 0) for _ in some.shape[1:])]
+        return jnp.asarray(np.pad(some, rest), self.times.dtype)

@@ -1,0 +1,304 @@
+"""Fluctuations against closed forms, finite differences, low-dimensional laws and networks."""
+
+import itertools
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import neuronal as nr
+from neuronal.theory.fluctuations.directions import neuron_directions
+from neuronal.theory.fluctuations.propagation import along_neurons
+from neuronal.theory.tangent import tangent_kernel
+
+pytestmark = pytest.mark.usefixtures("float64")
+SQUARED = nr.losses.Squared()
+
+
+def problem_of(m: int, d: int = 2, k: int = 1, loss=SQUARED, **more) -> nr.Problem:
+    rng = np.random.default_rng(3)
+    law = nr.distributions.Empirical(rng.normal(size=(m, d)), rng.normal(size=(m, k)))
+    return nr.Problem(law, loss, **more)
+
+
+def network_of(*sizes: int, seed: int = 0) -> nr.Network:
+    """d, widths and k; measures that are not uniform."""
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(sizes[1], sizes[0]))]
+    weights += [rng.normal(size=pair) for pair in itertools.pairwise(sizes[1:])]
+    measures = [rng.dirichlet(np.full(n, 5.0)) for n in sizes[1:-1]]
+    return nr.Network(weights, measures=measures)
+
+
+# directions
+
+
+@pytest.mark.parametrize(("leading", "random"), [(3, 20_000), (30, 4)])
+def test_directions_have_the_covariance_of_an_empirical_measure(leading, random):
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(8))
+    drawn = neuron_directions(p, [rng.normal(size=(5, 8))], leading, random, rng)
+    fixed, others = drawn.deltas[: drawn.fixed], drawn.deltas[drawn.fixed :]
+    found = fixed.T @ fixed + (others.T @ others / random if len(others) else 0)
+    tolerance = 0.01 if len(others) else 1e-14
+    np.testing.assert_allclose(found, np.diag(p) - np.outer(p, p), atol=tolerance)
+    np.testing.assert_allclose(drawn.deltas.sum(axis=1), 0, atol=1e-12)
+
+
+# the tangent kernel
+
+
+def test_the_prediction_moves_by_the_tangent_kernel():
+    problem = problem_of(5, k=2, schedules=[nr.schedules.constant(r) for r in (1.0, 0.5, 2.0)])
+    network = network_of(2, 6, 7, 2)
+    data = problem.quadrature(5)
+    velocity = problem.motion(network).velocity(jnp.zeros(()), network.weights, data)
+    moved = lambda a: network.with_weights(
+        tuple(w + a * v for w, v in zip(network.weights, velocity, strict=True))
+    )(data.x)
+    rate = jax.jvp(moved, (0.0,), (1.0,))[1]
+    kernel = tangent_kernel(network, data.x, [1.0, 0.5, 2.0])
+    gradient = problem.loss.gradient(data.y, network(data.x)) * data.weights[:, None]
+    np.testing.assert_allclose(-jnp.einsum("xkzl,zl->xk", kernel, gradient), rate, rtol=1e-10)
+
+
+# exactness
+
+
+def test_at_the_start_the_variance_is_that_of_resampling():
+    problem, network = problem_of(6, k=2), network_of(2, 9, 11, 2)
+    law = nr.fluctuations(problem, network, 0.5, save_at=2, directions=16)
+    x = problem.distribution.x
+    np.testing.assert_allclose(
+        law.prediction_sd((30, 70))[0], nr.resampling_error(network, (30, 70), x), rtol=1e-9
+    )
+
+
+def test_at_the_start_the_bias_is_that_of_an_average_inside_an_activation():
+    problem, network = problem_of(6), network_of(2, 9, 11, 1)
+    law = nr.fluctuations(problem, network, 0.5, save_at=2, directions=16)
+    w1, w2, w3 = map(np.asarray, network.weights)
+    p1, p2 = map(np.asarray, network.measures)
+    inside = np.tanh(np.asarray(problem.distribution.x) @ w1.T)[:, :, None] * w2
+    mean = np.einsum("xab,a->xb", inside, p1)
+    variance = np.einsum("xab,a->xb", inside**2, p1) - mean**2
+    bend = -2 * np.tanh(mean) / np.cosh(mean) ** 2
+    bias = np.einsum("xb,b,b->x", bend * variance / 2, p2, w3[:, 0])
+    found = law.data.prediction_bias.sel(time=0.0).values[..., 0]
+    np.testing.assert_allclose(found[0], bias, rtol=1e-9)
+    np.testing.assert_allclose(found[1], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [SQUARED, nr.losses.PseudoHuber(1.0)])
+def test_derivatives_are_those_of_the_solver(loss):
+    """Central differences of runs with moved measures, on the same steps."""
+    problem, network = problem_of(5, loss=loss, decay=0.1), network_of(2, 4, 5, 1)
+    until, steps, h = 0.8, 4, 1e-4
+    x = problem.distribution.x
+    rng = np.random.default_rng(1)
+    deltas = [
+        p * (g - p @ g)
+        for p in map(np.asarray, network.measures)
+        for g in [rng.normal(size=len(p))]
+    ]
+
+    def after(a: float) -> np.ndarray:
+        measures = [p + a * d for p, d in zip(network.measures, deltas, strict=True)]
+        start = nr.Network(network.weights, network.activations, measures)
+        run = nr.solve(problem, start, until, solver=diffrax.Bosh3(), step=until / steps, save_at=1)
+        return np.asarray(run.network(x))
+
+    plus, middle, minus = after(h), after(0.0), after(-h)
+    times = jnp.linspace(0.0, until, steps + 1)
+    directions = tuple(jnp.asarray(d)[None] for d in deltas)
+    found = along_neurons(network, problem, problem.quadrature(5), times, directions)
+    np.testing.assert_allclose(found.first[0, -1], (plus - minus) / (2 * h), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.second[0, -1], (plus - 2 * middle + minus) / h**2, rtol=1e-4, atol=1e-6
+    )
+
+
+class LinearNetwork:
+    r"""$\hat y = \theta x$ with $\theta = E[w_2 w_1]$, squared loss, one input: three moments move alone.
+
+    Under gradient flow $(a, \theta, b) = (E w_1^2, E w_1 w_2, E w_2^2)$ follow $a' = b' = -2 \theta g$,
+    $\theta' = -(a + b) g$, $g = E_Z[(\theta x - y) x]$.
+    """
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.x = np.array([-1.0, 0.3, 0.9, 1.4])
+        self.y = np.array([-0.5, 0.6, 0.2, 1.6])
+        self.w1, self.w2 = rng.normal(size=6) + 0.5, rng.normal(size=6)
+        law = nr.distributions.Empirical(self.x[:, None], self.y)
+        self.problem = nr.Problem(law, SQUARED)
+        self.network = nr.Network([self.w1[:, None], self.w2[:, None]], "identity")
+
+    def gradient(self, theta):
+        return np.mean((theta * self.x - self.y) * self.x)
+
+    def rate(self, m):
+        a, theta, b = m
+        g = self.gradient(theta)
+        return np.array([-2 * theta * g, -(a + b) * g, -2 * theta * g])
+
+    def jacobian(self, m):
+        a, theta, b = m
+        g, s = self.gradient(theta), np.mean(self.x**2)
+        middle = -2 * g - 2 * theta * s
+        return np.array([[0, middle, 0], [-g, -(a + b) * s, -g], [0, middle, 0]])
+
+    def bend(self, p):
+        """The rate's second derivative along a covariance of the moments."""
+        s = np.mean(self.x**2)
+        return np.array([-4 * s * p[1, 1], -2 * s * (p[0, 1] + p[1, 2]), -4 * s * p[1, 1]])
+
+    def moments(self):
+        rows = np.stack([self.w1**2, self.w1 * self.w2, self.w2**2])
+        return rows.mean(1), np.cov(rows, ddof=0)
+
+    def solved(self, until, cov, noisy, of_steps=False):
+        """Mean, covariance and shift of the moments: a Lyapunov equation."""
+
+        def rate(t, state):
+            m, p, shift = state[:3], state[3:12].reshape(3, 3), state[12:]
+            j = self.jacobian(m)
+            dp, dshift = j @ p + p @ j.T, j @ shift + self.bend(p) / 2
+            a, theta, b = m
+            per_sample = (theta * self.x - self.y) * self.x
+            square = np.array([b, theta, a])  # of a step, E_C of the products of increments
+            if noisy:
+                kick = np.array([-2 * theta, -(a + b), -2 * theta])
+                dp = dp + np.outer(kick, kick) * per_sample.var()
+                dshift = dshift + square * per_sample.var()
+            if of_steps:
+                dshift = dshift + square * per_sample.mean() ** 2 - j @ self.rate(m) / 2
+            return np.concatenate([self.rate(m), dp.ravel(), dshift])
+
+        start = np.concatenate([self.moments()[0], cov.ravel(), np.zeros(3)])
+        end = solve_ivp(rate, (0, until), start, rtol=1e-10, atol=1e-12).y[:, -1]
+        return end[:3], end[3:12].reshape(3, 3), end[12:]
+
+
+def test_a_linear_network_fluctuates_as_its_three_moments_do():
+    linear, until = LinearNetwork(), 1.5
+    law = nr.fluctuations(linear.problem, linear.network, until, save_at=1, directions=8, rtol=1e-7)
+    mean, cov, shift = linear.solved(until, linear.moments()[1], noisy=False)
+    last = law.data.isel(time=-1, output=0)
+    np.testing.assert_allclose(last.prediction.values, mean[1] * linear.x, rtol=1e-4)
+    neurons = last.sel(source="layer 1")
+    np.testing.assert_allclose(neurons.prediction_variance, cov[1, 1] * linear.x**2, rtol=1e-5)
+    np.testing.assert_allclose(neurons.prediction_bias, shift[1] * linear.x, rtol=1e-5)
+    g, s = linear.gradient(mean[1]), np.mean(linear.x**2)
+    np.testing.assert_allclose(neurons.risk_variance, g**2 * cov[1, 1], rtol=1e-5)
+    np.testing.assert_allclose(neurons.risk_shift, s * cov[1, 1] / 2 + g * shift[1], rtol=1e-5)
+    quadratic = law.data.risk_quadratic.sel(source="layer 1", other="layer 1")[-1]
+    np.testing.assert_allclose(quadratic, (s * cov[1, 1]) ** 2 / 2, rtol=1e-5)
+
+
+def test_a_linear_network_trained_by_sgd_fluctuates_as_its_three_moments_do():
+    linear, until, none = LinearNetwork(), 1.5, np.zeros((3, 3))
+    law = nr.fluctuations(
+        linear.problem, linear.network, until, save_at=1, directions=48, rtol=1e-7
+    )
+    _, cov, shift = linear.solved(until, none, noisy=True)
+    of_samples = law.data.isel(time=-1, output=0).sel(source="samples")
+    variance, bias = of_samples.prediction_variance, of_samples.prediction_bias
+    error = of_samples.prediction_variance_error.values
+    assert np.all(error < 0.02 * variance.values)
+    np.testing.assert_allclose(variance, cov[1, 1] * linear.x**2, rtol=0.03)
+    np.testing.assert_allclose(bias, shift[1] * linear.x, rtol=0.05)
+    steps = linear.solved(until, none, noisy=False, of_steps=True)[2]
+    found = law.data.prediction_step_bias.isel(time=-1, output=0)
+    np.testing.assert_allclose(found, steps[1] * linear.x, rtol=1e-4)
+
+
+# what users ask
+
+
+@pytest.fixture(scope="module")
+def law():
+    with jax.enable_x64(True):
+        start = nr.embeddings.Bidirectional(2, 3, rank=2, gain=2.0)
+        return nr.fluctuations(problem_of(5), start, 2.0, 64, save_at=4, directions=8)
+
+
+def test_scales_are_those_of_the_theory(law):
+    variance = lambda *at: law.risk_sd(*at) ** 2
+    quadratic = lambda *at: variance(*at) - law._scales(*at) @ law.data.risk_variance.values
+    one, both = ((100, 400), 0.02, 2), ((200, 800), 0.01, 2)
+    np.testing.assert_allclose(quadratic(*one), 4 * quadratic(*both), atol=1e-15)
+    shift = lambda *at: law.risk_mean(*at) - law.risk
+    with pytest.warns(nr.InaccuracyWarning):
+        np.testing.assert_allclose(shift(*one), 2 * shift(*both), atol=1e-15)
+
+
+def test_the_width_for_an_excess_is_the_least(law):
+    excess = 0.5 * float(law.data.risk_shift.values[:-1, 2].sum())
+    if excess <= 0:
+        pytest.skip("the shift is negative")
+    n = law.width_for(excess, at=law.times[2])
+    beyond = lambda n: float((law._scales(n, 0.0, 1) @ law.data.risk_shift.values)[2])
+    assert beyond(n) <= excess < beyond(n - 1)
+
+
+def test_refusals(law):
+    for call, word in (
+        (lambda: law.risk_sd(0), "width"),
+        (lambda: law.risk_sd((10, 10, 10)), "width"),
+        (lambda: law.risk_sd(10, -1.0), "learning_rate"),
+        (lambda: law.risk_sd(10, 0.1, 0), "batch_size"),
+        (lambda: law.width_for(0.0), "excess"),
+        (lambda: law.width_for(1.0, at=3.0), "at"),
+        (lambda: law.width_for(1e-9, learning_rate=1.0), "excess"),
+    ):
+        with pytest.raises(nr.InvalidInput, match=word):
+            call()
+    problem = problem_of(5)
+    alike = nr.embeddings.IID(2, 3, mean=1.0, std=0.0)
+    with pytest.raises(nr.InvalidInput, match="start: its neurons are all alike"):
+        nr.fluctuations(problem, alike, 1.0, 16)
+    with pytest.raises(nr.InvalidInput, match="directions"):
+        nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, directions=3)
+
+
+def test_independent_weights_at_three_layers_have_a_deviation_and_no_mean():
+    found = nr.fluctuations(
+        problem_of(4), nr.embeddings.IID(2, 3, mean=1.0), 1.0, 32, save_at=2, directions=6
+    )
+    assert np.all(found.prediction_sd(100) > 0)
+    for ask in (found.risk_mean, found.risk_mean_error, found.prediction_mean):
+        with pytest.raises(nr.InvalidInput, match="single weights"):
+            ask(100)
+
+
+def test_few_nodes_are_told(law):
+    with pytest.warns(nr.InaccuracyWarning, match="take more nodes"):
+        law.risk_mean(100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.0, 0.01])
+def test_networks_fluctuate_as_predicted(rate):
+    problem = problem_of(6)
+    embedding = nr.embeddings.Bidirectional(2, 3, rank=2, gain=2.0)
+    n, seeds, until = 100, 200, 2.0
+    law = nr.fluctuations(problem, embedding, until, 512, save_at=2, directions=24)
+    x = problem.distribution.x
+    risks, predictions = [], []
+    for s in range(seeds):
+        network = embedding.sample(n, s)
+        if rate:
+            run = nr.train(problem, network, rate, until, key=s, save_at=2)
+        else:
+            run = nr.solve(problem, network, until, save_at=2)
+        risks.append(run.loss)
+        predictions.append(run.network(x)[:, 0])
+    measured = np.std(risks, axis=0, ddof=1)
+    error = 3 / np.sqrt(2 * seeds)
+    np.testing.assert_allclose(law.risk_sd(n, rate), measured, rtol=error)
+    measured = np.std(predictions, axis=0, ddof=1)
+    np.testing.assert_allclose(law.prediction_sd(n, rate)[-1, :, 0], measured, rtol=error)
