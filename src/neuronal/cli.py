@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `certify`, `couple`, `sweep`, `report` and `gallery`.
+"""The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
 
 Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
 diverged; 130 interrupted, 143 told to end.
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -130,26 +129,44 @@ def couple(
     experiment = load(file)
     from .experiments.couple import couple_systems
     from .report import coupling as page
-    from .report import terminal
+    from .report import progress, terminal
 
     folder = out or Path("runs") / experiment.name
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
-    columns = (*columns, TimeRemainingColumn())
-    with Progress(*columns, console=_out, transient=True, disable=quiet) as shown:
-        task = shown.add_task("solving the limit", total=1.0)
-
-        def on_run(words: str, share: float) -> None:
-            shown.update(task, description=escape(words), completed=share)
-            if not quiet and not _out.is_terminal:
-                typer.echo(words)
-
-        with _going_on(f"the same command goes on from the runs in {folder}"):
-            data = couple_systems(experiment, folder, overwrite, on_run)
-        path = page.write(data, folder)
+    with (
+        progress.Shares(_out, "solving the limit", quiet) as shown,
+        _going_on(f"the same command goes on from the runs in {folder}"),
+    ):
+        data = couple_systems(experiment, folder, overwrite, shown.done)
+    path = page.write(data, folder)
     if quiet:
         return
     _out.print(terminal.coupled(data))
     _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    out: Out = None,
+    quiet: Quiet = False,
+) -> None:
+    """Predict the risks of networks from their limit alone, before any is trained.
+
+    Mean and standard deviation over networks, of every width that the table
+    [b]\\[fluctuations][/b] of the experiment names. Writes [b]prediction.nc[/b].
+    """
+    from .experiments import load
+
+    experiment = load(file)
+    from .experiments.predict import predict_systems
+    from .report import progress, terminal
+
+    folder = out or Path("runs") / f"{experiment.name}-prediction"
+    with progress.Shares(_out, "solving the limit", quiet) as shown:
+        data, path = predict_systems(experiment, folder, shown.done)
+    if not quiet:
+        _out.print(terminal.predicted(data))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
 @app.command()

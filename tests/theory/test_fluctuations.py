@@ -236,6 +236,16 @@ def test_scales_are_those_of_the_theory(law):
         np.testing.assert_allclose(shift(*one), 2 * shift(*both), atol=1e-15)
 
 
+def test_distances_are_those_that_couple_measures(law):
+    found = law.distances([50, 200], [0.1], 2)
+    mean_square = law.prediction_sd(50, 0.1, 2)[..., 0] ** 2 @ law.data.mass.values
+    np.testing.assert_allclose(found.sel(pair="sgd-limit")[0, 0] ** 2, mean_square.max())
+    np.testing.assert_allclose(
+        found.sel(pair="flow-limit")[0, 0], 2 * found.sel(pair="flow-limit")[0, 1]
+    )
+    np.testing.assert_allclose(*found.sel(pair="sgd-flow")[0])
+
+
 def test_the_width_for_an_excess_is_the_least(law):
     excess = 0.5 * float(law.data.risk_shift.values[:-1, 2].sum())
     if excess <= 0:

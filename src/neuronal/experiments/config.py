@@ -200,6 +200,22 @@ class CouplingSection(Section):
     records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
 
 
+class FluctuationsSection(Section):
+    """What `neuronal predict` predicts: risks of networks, from their limit alone."""
+
+    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
+    learning_rate: NonNegative = 0.0
+    batch_size: Count = 1
+    nodes: Count = 512
+    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    accuracy: Positive | None = None
+    directions: Annotated[int, Field(ge=4, lt=2**31)] = 16
+    rtol: Positive = 1e-3
+    data_nodes: Count = 64
+    until: Positive | None = None
+    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+
+
 class RunSection(Section):
     """How long, how often, from which seed and in which precision."""
 
@@ -225,6 +241,7 @@ class Experiment(Section):
     limit: LimitSection = LimitSection()
     networks: NetworksSection = NetworksSection()
     coupling: CouplingSection = CouplingSection()
+    fluctuations: FluctuationsSection = FluctuationsSection()
     run: RunSection
 
     @model_validator(mode="after")

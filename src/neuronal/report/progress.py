@@ -1,4 +1,4 @@
-"""How far a run or a sweep is, in the terminal."""
+"""How far a run, a coupling, a prediction or a sweep is, in the terminal."""
 
 from __future__ import annotations
 
@@ -75,6 +75,28 @@ class Jobs(_Shown):
     def say(self, words: str) -> None:
         """Tell what is done once the jobs have ended."""
         self._bar.update(self._one, description=words, state="")
+
+
+class Shares(_Shown):
+    """A bar of the share of all work that is done; without a terminal a line per part of it.
+
+    Args:
+        starting: what is done first.
+        quiet: show neither.
+    """
+
+    def __init__(self, console: Console, starting: str, quiet: bool = False):
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), TimeElapsedColumn())
+        columns = (*columns, TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, transient=True, disable=quiet)
+        self._task = self._bar.add_task(starting, total=1.0)
+        self._console, self._lines = console, not quiet and not console.is_terminal
+
+    def done(self, words: str, share: float) -> None:
+        """Take what was done last, and the share of all that is done."""
+        self._bar.update(self._task, description=escape(words), completed=share)
+        if self._lines:
+            self._console.print(escape(words), soft_wrap=True)
 
 
 class Points(_Shown):

@@ -1,4 +1,4 @@
-"""Tables of runs and sweeps in the terminal."""
+"""Tables of runs, couplings, predictions and sweeps in the terminal."""
 
 from __future__ import annotations
 
@@ -60,6 +60,21 @@ def coupled(data: xr.Dataset) -> Group:
             cells = [str(rate) if rate else "–" for rate in fitted]
             table.add_row("" if k else escape(str(label)), name, *cells)
     return Group("fitted exponents, 95 % intervals over seeds", table)
+
+
+def predicted(data: xr.Dataset) -> Group:
+    """Predicted risks at the last time: a row per system, mean and deviation of each width."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("system", style="bold")
+    for head in ("limit", *(f"width {n}" for n in data.width.values)):
+        table.add_column(head, justify="right")
+    for i, label in enumerate(data.system.values):
+        last = data.isel(system=i, time=-1)
+        pairs = zip(last.risk_mean.values, last.risk_sd.values, strict=True)
+        cells = [f"{'–' if mean != mean else f'{mean:.4g}'} ± {sd:.2g}" for mean, sd in pairs]
+        table.add_row(escape(str(label)), f"{float(last.risk):.4g}", *cells)
+    heading = f"risk at MF time {float(data.time[-1]):g}: mean ± standard deviation over networks"
+    return Group(heading, table)
 
 
 def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:

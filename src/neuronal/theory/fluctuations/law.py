@@ -146,6 +146,40 @@ class Fluctuations:
         scales = self._scales(width, learning_rate, batch_size)
         return np.sqrt(np.tensordot(scales, self.data.prediction_variance.values, 1))
 
+    def distances(
+        self,
+        widths: Sequence[int],
+        learning_rates: Sequence[float],
+        batch_size: int = 1,
+    ) -> xr.DataArray:
+        """What `couple` measures as the distances of predictions, to first order.
+
+        Root mean square over inputs and networks, largest over times: `Coupling.data.prediction` has one
+        for each seed.
+
+        Args:
+            widths, learning_rates, batch_size: as `couple` takes them.
+
+        Returns:
+            along `pair`, `learning_rate` and `width`.
+
+        Raises:
+            InvalidInput: arguments that do not fit.
+        """
+        spread = self.data.prediction_variance.sum("output").values @ self.data.mass.values
+
+        def largest(width: int, rate: float, first: int, end: int | None) -> float:
+            scales = self._scales(width, rate, batch_size)[first:end]
+            return float(np.sqrt(np.max(scales @ spread[first:end])))
+
+        pairs = {"sgd-flow": (-1, None), "flow-limit": (0, -1), "sgd-limit": (0, None)}
+        values = [
+            [[largest(n, eps, *ends) for n in widths] for eps in learning_rates]
+            for ends in pairs.values()
+        ]
+        coords = {"pair": list(pairs), "learning_rate": learning_rates, "width": widths}
+        return xr.DataArray(values, coords, ("pair", "learning_rate", "width"))
+
     def width_for(
         self,
         excess: float,

@@ -67,14 +67,14 @@ def recorded_limit(
 ) -> Limit:
     """The limit solved: once for its derivatives, and as often as its error takes."""
     first, second = jax.random.split(key)
-    keep: dict[str, Any] = {"save_at": save_at, "data_nodes": data_nodes, "kernel": "dense"}
+    keep: dict[str, Any] = {"save_at": save_at, "data_nodes": data_nodes}
     solved = partial(solve, problem, start, until, nodes, rule, **keep)
     if isinstance(start, Network):
         _require_random(start)
         require_memory("start", start.widths, _MATRICES)
     else:
         require_memory("nodes", start.sizes(nodes, rule, first), _MATRICES, instead=" of them")
-    run = solved(key=first)
+    run = solved(key=first, kernel="dense")
     network = run.at(0.0)
     _require_random(network)
     data = problem.quadrature(data_nodes, network.weights[0].dtype)
