@@ -199,21 +199,23 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     np.testing.assert_allclose(quadratic, (s * cov[1, 1]) ** 2 / 2, rtol=1e-5)
 
 
-def test_a_linear_network_trained_by_sgd_fluctuates_as_its_three_moments_do():
+@pytest.mark.parametrize("rtol", [1e-2, 1e-4])
+def test_a_linear_network_trained_by_sgd_fluctuates_as_its_three_moments_do(rtol):
+    """On long steps too."""
     linear, until, none = LinearNetwork(), 1.5, np.zeros((3, 3))
     law = nr.fluctuations(
-        linear.problem, linear.network, until, save_at=1, directions=48, rtol=1e-7
+        linear.problem, linear.network, until, save_at=1, directions=256, rtol=rtol
     )
     _, cov, shift = linear.solved(until, none, noisy=True)
     of_samples = law.data.isel(time=-1, output=0).sel(source="samples")
     variance, bias = of_samples.prediction_variance, of_samples.prediction_bias
-    error = of_samples.prediction_variance_error.values
-    assert np.all(error < 0.02 * variance.values)
-    np.testing.assert_allclose(variance, cov[1, 1] * linear.x**2, rtol=0.03)
+    assert np.all(of_samples.prediction_variance_error < 0.002 * variance)
+    assert np.all(of_samples.prediction_bias_error < 0.02 * np.abs(bias))
+    np.testing.assert_allclose(variance, cov[1, 1] * linear.x**2, rtol=0.006)
     np.testing.assert_allclose(bias, shift[1] * linear.x, rtol=0.05)
     steps = linear.solved(until, none, noisy=False, of_steps=True)[2]
     found = law.data.prediction_step_bias.isel(time=-1, output=0)
-    np.testing.assert_allclose(found, steps[1] * linear.x, rtol=1e-4)
+    np.testing.assert_allclose(found, steps[1] * linear.x, rtol=10 * rtol)
 
 
 # what users ask

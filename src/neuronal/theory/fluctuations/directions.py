@@ -118,18 +118,20 @@ class Response:
         for j in range(len(size), 0, -1):
             kernel = self._kernel(self.kernels, self.times[j])
             adjoint += scale * rng.standard_normal((m * k, count)) * np.sqrt(size[j - 1])
-            found[:, j - 1, 1] = self._kick(j, kernel, adjoint, size[j - 1])
             bent = np.einsum("m,mkl->mkl", self.weights, self.curvature[j])
             back = np.einsum("mkl,mln->mkn", bent, kernel.reshape(m, k, m * k)).reshape(m * k, -1)
-            adjoint = np.linalg.solve(np.eye(m * k) + size[j - 1] * back, adjoint)
-            found[:, j - 1, 0] = self._kick(j - 1, kernel, adjoint, size[j - 1])
+            before = np.linalg.solve(np.eye(m * k) + size[j - 1] * back, adjoint)
+            # The noise enters evenly, and by more at the end than at the beginning, of the step.
+            for mode, seen in enumerate((adjoint + before, (adjoint - before) / np.sqrt(3))):
+                found[:, j - 1, mode] = self._kick(j, kernel, seen / 2, size[j - 1])
+            adjoint = before
         return found
 
     def _kick(
         self, j: int, kernel: np.ndarray, adjoint: np.ndarray, size: float
     ) -> Float[np.ndarray, "count m"]:
         pulled = (kernel @ adjoint).reshape(*self.slope.shape[1:], -1)
-        by_sample = np.einsum("mk,mkc->cm", self.slope[j], pulled) * np.sqrt(size / 2)
+        by_sample = np.einsum("mk,mkc->cm", self.slope[j], pulled) * np.sqrt(size)
         scaled = by_sample * self.root
         return scaled - (scaled @ self.root)[:, None] * self.root
 

@@ -22,10 +22,12 @@ from .directions import Response, neuron_directions, noise_directions
 from .estimates import loss_along, moments, quadratic_variance
 from .law import Fluctuations, dataset
 from .limit import recorded_limit
-from .sources import Work
+from .sources import Grid, Work
 
 _LEADING = 3 / 4
 """Share of a layer's directions that are its leading ones."""
+_DECAY = 0.5
+"""The longest step of noise, in units of the time in which the fastest perturbation decays."""
 _MOST_STEPS = 4096
 """Of the limit, to its end."""
 
@@ -115,21 +117,31 @@ def fluctuations(
             f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one, "
             "or a larger rtol"
         )
-    work = Work(network, problem, data, jnp.asarray(steps, dtype), say, count)
-    predictions, step_bias = propagation.along_steps(network, problem, data, work.times)
-    whole_loss = loss_along(problem.loss, data, predictions)
+    finer = _refined(steps, limit.looks, limit.rates)
+    predictions, step_bias = propagation.along_steps(
+        network, problem, data, jnp.asarray(finer, dtype)
+    )
+    fine_loss = loss_along(problem.loss, data, predictions)
     leading = min(round(_LEADING * count), count - 2)
+    work = Work(network, problem, data, say, count)
+    kept = work.kept(len(steps))
     sources = [
-        work.of_neurons(i, neuron_directions(np.asarray(p), of, leading, count - leading, rng))
+        work.of_neurons(
+            i,
+            neuron_directions(np.asarray(p), of, leading, count - leading, rng),
+            Grid(steps, kept),
+        )
         for i, (p, of) in enumerate(zip(network.measures, limit.influences, strict=True), start=1)
     ]
-    response = Response(steps, limit.looks, limit.kernels, *whole_loss)
-    sources.append(work.of_samples(*noise_directions(response, leading, count - leading, rng)))
-    loss = whole_loss.at(work.kept)
+    response = Response(finer, limit.looks, limit.kernels, *fine_loss)
+    paths = noise_directions(response, leading, count - leading, rng)
+    reads = np.searchsorted(finer, steps)[kept]
+    sources.append(work.of_samples(*paths, Grid(finer, reads)))
+    loss = fine_loss.at(reads)
     of_sources = [moments(source, loss) for source in sources]
-    at = _Interpolation(steps[work.kept], limit.times)
+    at = _Interpolation(finer[reads], limit.times)
     quadratic = [[at(quadratic_variance(a, b, loss, a is b)) for b in sources] for a in sources]
-    step_bias = np.asarray(step_bias, np.float64)[work.kept]
+    step_bias = np.asarray(step_bias, np.float64)[reads]
     of_time = {
         "risk": (("time",), limit.risk),
         "risk_error": (("time",), limit.risk_error),
@@ -148,6 +160,23 @@ def fluctuations(
     found = dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
     complete = isinstance(start, Network) or not start.edges_apart
     return Fluctuations(found, complete)
+
+
+def _refined(
+    steps: Float[np.ndarray, "K"], looks: Float[np.ndarray, "a"], rates: Float[np.ndarray, "a"]
+) -> Float[np.ndarray, "fine"]:
+    """Steps cut to at most `_DECAY` of the time that the fastest perturbation takes to decay.
+
+    The limit's own steps may be, where nothing moves so fast; the noise of samples does.
+    """
+    rate = np.interp(steps, looks, rates)
+    decays = np.diff(steps) * np.maximum(rate[:-1], rate[1:])
+    pieces = np.ceil(decays / _DECAY).astype(int).clip(1, None)
+    parts = [
+        a + (b - a) * np.arange(n) / n
+        for a, b, n in zip(steps[:-1], steps[1:], pieces, strict=True)
+    ]
+    return np.concatenate([*parts, steps[-1:]])
 
 
 def _silent(words: str, share: float) -> None:

@@ -38,7 +38,8 @@ class Limit(NamedTuple):
         data: the samples of $E_Z$.
         looks: a few times; there
         influences: of each hidden layer, `(m k, n_i)`, with the law of x in their scale, and
-        kernels: the tangent kernel, None where it is large.
+        kernels: the tangent kernel, None where it is large, and
+        rates: the largest rate at which the prediction forgets a perturbation, by the kernel of some inputs.
         risk, risk_error: `(T,)`.
         predictions: `(T, m, k)`.
     """
@@ -49,6 +50,7 @@ class Limit(NamedTuple):
     looks: Float[np.ndarray, "a"]
     influences: list[list[Float[np.ndarray, "_ n"]]]
     kernels: Float[np.ndarray, "a mk mk"] | None
+    rates: Float[np.ndarray, "a"]
     risk: Float[np.ndarray, "T"]
     risk_error: Float[np.ndarray, "T"]
     predictions: Float[np.ndarray, "T m k"]
@@ -95,19 +97,52 @@ def recorded_limit(
     times = np.linspace(0.0, run.times[-1], LOOKS)
     seen = [run.at(t) for t in times]
     of_time = lambda t: problem.rates(jnp.asarray(t, data.x.dtype), network.depth)
-    kernels = None
-    if predictions[0].size <= _MOST_KERNEL:
-        all_kernels = [
-            tangent_kernel(at, data.x, of_time(t)) for at, t in zip(seen, times, strict=True)
+    few = jnp.arange(0, len(data.x), -(-predictions[0].size // _MOST_KERNEL))
+    size = len(few) * network.output_dim
+    kernels = np.stack(
+        [
+            np.asarray(tangent_kernel(at, data.x[few], of_time(t)), np.float64).reshape(size, size)
+            for at, t in zip(seen, times, strict=True)
         ]
-        kernels = np.stack(all_kernels).reshape(LOOKS, predictions[0].size, -1).astype(np.float64)
+    )
+    bends = loss_along(problem.loss, data, jnp.stack([at(data.x) for at in seen])).curvature[:, few]
+    shares = np.asarray(data.weights, np.float64)[few]
+    rates = [
+        _largest_rate(kernel, bend * (shares / shares.sum())[:, None, None])
+        for kernel, bend in zip(kernels, bends, strict=True)
+    ]
     roots = np.sqrt(np.asarray(data.weights, np.float64))[:, None, None]
     looks = [influences(at, data.x) for at in seen]
     scaled = [
         [(np.asarray(of[i], np.float64) * roots).reshape(-1, n) for of in looks]
         for i, n in enumerate(network.widths)
     ]
-    return Limit(network, data, run.times, times, scaled, kernels, risk, error, predictions)
+    return Limit(
+        network,
+        data,
+        run.times,
+        times,
+        scaled,
+        kernels if len(few) == len(data.x) else None,
+        np.asarray(rates),
+        risk,
+        error,
+        predictions,
+    )
+
+
+def _largest_rate(kernel: Float[np.ndarray, "mk mk"], bend: Float[np.ndarray, "m k k"]) -> float:
+    """The largest eigenvalue of the kernel times the loss's curvature, by power iteration."""
+    m, k, _ = bend.shape
+    found = np.random.default_rng(0).standard_normal(m * k)
+    size = 0.0
+    for _ in range(64):
+        found = kernel @ np.einsum("mkl,ml->mk", bend, found.reshape(m, k)).reshape(-1)
+        size = float(np.linalg.norm(found))
+        if size == 0:
+            break
+        found /= size
+    return size
 
 
 def _require_random(network: Network) -> None:

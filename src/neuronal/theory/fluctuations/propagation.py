@@ -4,10 +4,13 @@ r"""Expansions carried along MF time, and what is read off them at the ends of s
 
 *Samples.* A step of SGD sees an empirical law in the place of q. To first order W' is a diffusion,
 $dW' = Dv\,W'\,dt + D_q v\,[d\zeta]$, with $\mathrm{Cov}\,d\zeta = (\mathrm{diag}\,q - q q^T)\,dt$ and
-the factor $(\epsilon / \text{batch})^{1/2}$ left out. Half the noise of a step enters before it and
-half after it, independent: the trapezoidal rule for the covariance. W'' follows
-$D^2v\,[W', W'] + Dv\,W''$; the noise's own share of it has mean zero (Itô's sense is SGD's, whose samples
-are independent of the weights that they move) and is left out.
+the factor $(\epsilon / \text{batch})^{1/2}$ left out. In a step of length h the noise is
+$h^{-1/2}(\zeta_1 + 2^{1/2} s\,\zeta_2)$, $s$ from -1 to 1, with independent measures $\zeta_1$,
+$\zeta_2$. With the stages of `SOLVER` the covariance at the end of a step is exact to second order in h, and
+its average over the step, which W'' sees, to first. (White noise's own projection, with $3^{1/2} s$, would
+miss the average: stages are no average.) W'' follows $D^2v\,[W', W'] + Dv\,W''$; the noise's own share
+of it has mean zero (Itô's sense is SGD's, whose samples are independent of the weights that they move)
+and is left out.
 
 *Steps.* Euler's method of step $\epsilon$ runs, to first order, $\epsilon e$ beside the ODE, with
 $e' = Dv\,e - \frac12 \frac{d}{dt} v$ (backward error analysis).
@@ -128,17 +131,19 @@ def along_noises(
     start = taylor.at_rest(network.weights)
     none = jax.tree.map(jnp.zeros_like, network.measures)
 
-    def kicked(state: Expansion, t: Array, noise: Array) -> Expansion:
-        kick = taylor.kick(motion, t, state.weights, data, noise)
-        return state._replace(first=jax.tree.map(jnp.add, state.first, kick))
-
     def along(path: Float[Array, "steps 2 m"]) -> Readings:
         def step(state: Expansion, over: tuple[Array, Array]) -> tuple[Expansion, Readings]:
-            span, noise = over
-            noise = noise * jnp.sqrt((span[1] - span[0]) / 2)
-            state = kicked(state, span[0], noise[0])
-            state = _stepped(motion, state, none, data, span)
-            state = kicked(state, span[1], noise[1])
+            span, (level, slope) = over
+            size = span[1] - span[0]
+
+            def velocity(t: Array, state: Expansion) -> Expansion:
+                rate = taylor.rate(motion, t, state, none, data)
+                place = 2 * (t - span[0]) / size - 1
+                noise = (level + np.sqrt(2) * place * slope) / jnp.sqrt(size)
+                kick = taylor.kick(motion, t, state.weights, data, noise)
+                return rate._replace(first=jax.tree.map(jnp.add, rate.first, kick))
+
+            state = _runge_kutta(velocity, state, span)
             return state, _read(motion, state, none, data)
 
         _, after = jax.lax.scan(step, start, (_spans(times), path))
