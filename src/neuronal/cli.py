@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -18,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from .experiments.interrupts import going_on, listening, ways_on
 
 if TYPE_CHECKING:
     from .experiments.config import Experiment
@@ -31,8 +31,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _out = Console(highlight=False)
-_ways_on: list[str] = []
-"""How to go on with what is running; the last one counts."""
 
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder to write; runs/NAME if left out.")
@@ -134,7 +132,7 @@ def couple(
     folder = out or Path("runs") / experiment.name
     with (
         progress.Shares(_out, "solving the limit", quiet) as shown,
-        _going_on(f"the same command goes on from the runs in {folder}"),
+        going_on(f"the same command goes on from the runs in {folder}"),
     ):
         data = couple_systems(experiment, folder, overwrite, shown.done)
     path = page.write(data, folder)
@@ -204,7 +202,7 @@ def sweep(
     with (
         cluster.chosen(workers, scheduler) as executor,
         progress.Points(_out, quiet) as shown,
-        _going_on("the same command goes on where it was"),
+        going_on("the same command goes on where it was"),
     ):
         data = sweeps.sweep(
             experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
@@ -300,7 +298,7 @@ def _run(
 
     folder = out or Path("runs") / experiment.name
     with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
-        with _going_on(f"--resume goes on from the checkpoints in {folder}"):
+        with going_on(f"--resume goes on from the checkpoints in {folder}"):
             data = experiments.run(experiment, folder, resume, overwrite, shown.record)
         shown.say("certifying")
         found = certificates.certify_run(experiment, folder)
@@ -310,23 +308,10 @@ def _run(
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
-@contextmanager
-def _going_on(way: str) -> Iterator[None]:
-    """How to go on if a signal or a full disk ends the process meanwhile."""
-    _ways_on.append(way)
-    try:
-        yield
-    except OSError as error:
-        error.add_note(way)
-        raise
-    finally:
-        _ways_on.pop()
-
-
 def _end(trouble: str) -> None:
     """The last words, and the terminal as it was."""
     _out.show_cursor()
-    words = "; ".join([f"{trouble} interrupted".strip(), *_ways_on[-1:]])
+    words = "; ".join([f"{trouble} interrupted".strip(), *ways_on[-1:]])
     print(f"\nneuronal: {words}", file=sys.stderr, flush=True)
 
 
@@ -342,7 +327,6 @@ def _stop(message: str, code: int) -> NoReturn:
 def main() -> None:
     """The entry point: errors of the user's input as one message on stderr, exit code 2."""
     from .errors import DivergenceError, InvalidInput
-    from .experiments.interrupts import listening
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding does not have becomes ?

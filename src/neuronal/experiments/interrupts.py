@@ -21,6 +21,8 @@ _PATIENCE = 20.0
 """Seconds for a final checkpoint: those who send SIGTERM wait about thirty."""
 
 _saves: list[Callable[[], object]] = []
+ways_on: list[str] = []
+"""How to go on with what is running; the last one counts."""
 stopping = threading.Event()
 """Set once the process has been told to end."""
 
@@ -33,6 +35,19 @@ def saved_at_stop(save: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         _saves.remove(save)
+
+
+@contextmanager
+def going_on(way: str) -> Iterator[None]:
+    """How to go on if a signal or a full disk ends the process meanwhile."""
+    ways_on.append(way)
+    try:
+        yield
+    except OSError as error:
+        error.add_note(way)
+        raise
+    finally:
+        ways_on.pop()
 
 
 @contextmanager
