@@ -59,7 +59,7 @@ def fluctuations(
     all times and inputs, where an adjoint run would give one gradient of one number. Three
     quarters of a layer's directions are the leading influences of its neurons, which carry
     nearly all of the variance; the others are random, so that no figure has a bias, and tell its
-    standard error.
+    standard error. What other nodes would give is not in that error: another `key` tells.
 
     Args:
         problem: what is learned.
