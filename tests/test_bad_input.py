@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
-from neuronal.drivers.ode.stepper import check_solver
+from neuronal.drivers.ode.choice import check_solver
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
 NAN, INF = float("nan"), float("inf")
@@ -248,7 +248,7 @@ SOLVERS = [
     (diffrax.LeapfrogMidpoint(), False),
     (diffrax.Tsit5, True),
     (diffrax.Euler, False),
-    ("tsit5", True),
+    ("tsit4", True),
     ("", True),
     (0, True),
 ]

@@ -9,6 +9,7 @@ import pytest
 
 from neuronal import vocabulary
 from neuronal.activations import ACTIVATIONS
+from neuronal.drivers.ode.choice import SOLVERS
 from neuronal.experiments.targets import TARGETS
 from neuronal.losses import LOSSES
 
@@ -16,6 +17,7 @@ from neuronal.losses import LOSSES
 def test_words_are_the_names_of_what_there_is():
     assert tuple(ACTIVATIONS) == vocabulary.ACTIVATIONS
     assert tuple(vocabulary.TARGETS) == tuple(TARGETS)
+    assert tuple(SOLVERS) == vocabulary.SOLVERS
     parameters = {name: tuple(f.name for f in fields(loss)) for name, loss in LOSSES.items()}
     assert parameters == vocabulary.LOSSES
 

@@ -11,6 +11,7 @@ from . import (
 )
 from .drivers.driver import Report
 from .drivers.flow import fields, flow, reverse_flow
+from .drivers.ode.rkc import RKC
 from .drivers.ode.solve import solve
 from .drivers.sgd.train import train
 from .drivers.trajectory import Trajectory
@@ -29,6 +30,7 @@ from .widths.resample import influences, resample, resampling_error
 __version__: str
 
 __all__ = [
+    "RKC",
     "Certificate",
     "Coupling",
     "DivergenceError",

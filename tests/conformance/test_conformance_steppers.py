@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import neuronal as nr
+from neuronal.drivers.ode.choice import solver_named, stepper_for
 from neuronal.drivers.ode.factored import factored_start
 from neuronal.drivers.ode.matrices import DenseRungeKutta
 from neuronal.drivers.ode.stepper import AbstractStepper, Dense, RightHandSide, Step
@@ -65,11 +66,32 @@ def own(network, data):
     return Midpoint(), network.with_weights(network.matrices)
 
 
+def stabilised(network, data):
+    fine = jnp.asarray(TOLERANCE)
+    return stepper_for(
+        nr.RKC(), "dense", network.with_weights(network.matrices), (fine, fine), data
+    )
+
+
+def stabilised_factors(network, data):
+    fine = jnp.asarray(1e-6)  # far below the errors of a method of second order
+    return stepper_for(nr.RKC(), "factored", network, (fine, fine), data)
+
+
+def switching(network, data):
+    fine = jnp.asarray(TOLERANCE)
+    dense = network.with_weights(network.matrices)
+    return stepper_for(solver_named("auto"), "dense", dense, (fine, fine), data)
+
+
 STEPPERS = {
     "dense": (dense, 5),
     "diffrax": (of_diffrax, 5),
     "factored": (of_factors, 5),
     "own": (own, 2),
+    "stabilised": (stabilised, 2),
+    "stabilised factors": (stabilised_factors, 2),
+    "switching": (switching, 5),
 }
 """What makes each of a network with factored weights and samples, and its order."""
 

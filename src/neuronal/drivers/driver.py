@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,6 +14,32 @@ from ..dynamics import Kernels
 from ..losses import Loss
 from ..network import Network
 from ..problem import Problem, mean_loss
+
+
+class Work(NamedTuple):
+    """What steps took, as far as a stepper counts it.
+
+    Attributes:
+        velocities: right-hand sides evaluated.
+        products: with their Jacobian, for its spectral radius; each about two velocities.
+        most_stages: of a step.
+    """
+
+    velocities: int = 0
+    products: int = 0
+    most_stages: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.velocities} velocities in up to {self.most_stages} stages, {self.products} "
+            "products with their Jacobian"
+        )
+
+    def __add__(self, other: tuple[int, ...]) -> Work:  # pyright: ignore[reportIncompatibleMethodOverride]
+        velocities, products, most = other
+        return Work(
+            self.velocities + velocities, self.products + products, max(self.most_stages, most)
+        )
 
 
 @dataclass
@@ -33,6 +59,8 @@ class Report:
         ranks: of the middle layers, at the end.
         error: estimated, of the prediction, where an accuracy was asked for; `error_in_time` is
             the integration's part of it.
+        work: of the velocity and its Jacobian, where the solver counts it.
+        solver: where the solver was changed on the way: to which, when and why.
     """
 
     driver: str
@@ -46,12 +74,18 @@ class Report:
     ranks: tuple[int, ...] = ()
     error: float | None = None
     error_in_time: float | None = None
+    work: Work = field(default_factory=Work)
+    solver: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         refused = f" ({self.rejected} rejected)" if self.rejected else ""
         cut = f"; ranks {self.ranks}, cut off {np.max(self.discarded):.1e}" if self.ranks else ""
         if self.error is not None:
             cut += f"; error of the prediction {self.error:.1e}"
+        if self.work.velocities:
+            cut += f"; {self.work}"
+        if self.solver:
+            cut += f"; {', '.join(self.solver)}"
         return (
             f"{self.driver} on {self.ensemble}: {self.steps} steps{refused} in "
             f"{self.seconds:.1f} s{cut}; {self.stopped}."
@@ -102,6 +136,7 @@ class Segment:
         pace: to go on with; None where a driver has none.
         finite: whether it is still in the finite numbers.
         path: what lies between the last step's ends; None where nothing that was asked for does.
+        work, solver: as in `Report`.
     """
 
     state: State
@@ -112,6 +147,8 @@ class Segment:
     rejected: int = 0
     discarded: np.ndarray | float = 0.0
     path: Path | None = None
+    work: Work = field(default_factory=Work)
+    solver: tuple[str, ...] = ()
 
 
 def _anywhere(t: float) -> float:

@@ -157,6 +157,8 @@ def record(
         report.steps += segment.steps
         report.rejected += segment.rejected
         report.discarded = report.discarded + segment.discarded
+        report.work += segment.work
+        report.solver += segment.solver
         report.seconds = clock.perf_counter() - began
         for t, loss, weights in _passed(driver, segment, save_at, done):
             if not np.isfinite(loss):

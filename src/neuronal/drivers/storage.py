@@ -65,8 +65,12 @@ def ode_copies(solver: Any) -> int:
 
     A Runge-Kutta method holds the velocities of its stages and four more (Heun 6, Tsit5 11): the
     weights of the start, those now, those of a stage, and the product that becomes a velocity.
-    Of methods without a tableau, start and now alone are known.
+    Of methods without a tableau, start and now alone are known, unless they state a number of
+    their own, as `neuronal.RKC` does; ``auto`` begins with Tsit5.
     """
+    solver = getattr(solver, "explicit", solver)
+    if (own := getattr(solver, "copies", None)) is not None:
+        return own
     stages = getattr(getattr(solver, "tableau", None), "num_stages", 0)
     if stages > 1:
         return stages + 4

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import diffrax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -32,12 +31,6 @@ from .config import BidirectionalSystem, Experiment, ScheduleSection
 from .sections import BundledProblem, InputsSection, MixtureProblem, RegressionProblem, TableProblem
 from .targets import TARGETS
 
-SOLVERS = {
-    "tsit5": diffrax.Tsit5,
-    "dopri5": diffrax.Dopri5,
-    "heun": diffrax.Heun,
-    "euler": diffrax.Euler,
-}
 _GRID = 241
 
 

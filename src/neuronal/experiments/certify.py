@@ -14,7 +14,7 @@ from ..drivers.trajectory import Trajectory
 from ..errors import DivergenceError, InvalidInput
 from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
-from .build import SOLVERS, System, build
+from .build import System, build
 from .config import Experiment
 from .folder import CERTIFICATE, CERTIFICATE_MD, CONFIG, check_data
 from .writing import write_text
@@ -121,7 +121,7 @@ def _limit(experiment: Experiment, system: System) -> Trajectory | None:
             rtol=limit.rtol,
             atol=limit.atol,
             save_at=_RECORDS,
-            solver=SOLVERS[limit.solver](),
+            solver=limit.solver,
             step=limit.step,
             data_nodes=limit.data_nodes,
         )

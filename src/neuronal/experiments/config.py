@@ -16,7 +16,7 @@ import tomli_w
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..errors import InvalidInput, require
-from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES
+from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
 from . import messages
 from .sections import (
     MOST,
@@ -146,14 +146,14 @@ SystemSection = Annotated[BidirectionalSystem | IIDSystem, Field(discriminator="
 class LimitSection(Section):
     """The mean-field ODE. `step` takes a constant step instead of the tolerances.
 
-    `kernel` is that of `neuronal.solve`.
+    `kernel` and `solver` are those of `neuronal.solve`.
     """
 
     enabled: bool = True
     nodes: Count = 512
     rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
     kernel: one_of(*KERNELS) = "auto"  # pyright: ignore[reportInvalidTypeForm]
-    solver: Literal["tsit5", "dopri5", "heun", "euler"] = "tsit5"
+    solver: one_of(*SOLVERS) = "auto"  # pyright: ignore[reportInvalidTypeForm]
     rtol: Positive = 1e-3
     atol: Positive = 1e-6
     step: Positive | None = None

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import key_of
+from ..drivers.ode.choice import solver_named
 from ..drivers.storage import SGD_COPIES, choose_kernel, ode_copies
 from ..errors import InvalidInput
 from ..kernels.memory import require_memory
 from ..network import Network
-from .build import SOLVERS, Built, System
+from .build import Built, System
 from .checkpoints import Checkpoint
 from .config import Experiment
 
@@ -103,7 +104,9 @@ def check_memory(experiment: Experiment, built: Built, todo: Sequence[Job]) -> N
         elif choose_kernel(system.embedding, limit.nodes, limit.kernel)[0] == "dense":
             instead = ", or limit.kernel = 'factored'" if system.embedding.factored else ""
             sizes = system.embedding.sizes(limit.nodes, limit.rule, experiment.run.seed)
-            require_memory("limit.nodes", sizes, ode_copies(SOLVERS[limit.solver]), instead=instead)
+            require_memory(
+                "limit.nodes", sizes, ode_copies(solver_named(limit.solver)), instead=instead
+            )
 
 
 def final(experiment: Experiment, built: Built, job: Job, checkpoint: Checkpoint) -> Network:

@@ -28,7 +28,7 @@ from ..kernels import rank
 from ..network import Network
 from ..problem import mean_loss
 from . import checkpoints
-from .build import SOLVERS, Built, System
+from .build import Built, System
 from .checkpoints import Checkpoint
 from .config import Experiment
 from .interrupts import saved_at_stop
@@ -92,7 +92,7 @@ def _prepare(
     limit, networks = experiment.limit, experiment.networks
     if job.width is None:
         settings = ode.ODESettings(
-            limit.rtol, limit.atol, "auto", SOLVERS[limit.solver](), limit.step, limit.data_nodes
+            limit.rtol, limit.atol, "auto", limit.solver, limit.step, limit.data_nodes
         )
         neurons = (limit.nodes, limit.rule, experiment.run.seed)
         return ode.prepare(system.problem, network, neurons, settings, interval)

@@ -99,6 +99,13 @@ class Factored(Kernel):
             return Factored(self.f[:rows], self.g[:rows], self.s[:rows])
         return Factored(*(jnp.pad(a, ((0, more), *[(0, 0)] * (a.ndim - 1))) for a in self._parts()))
 
+    def plus(self, other: Factored, share: Array | float = 1.0) -> Factored:
+        """The kernel and `share` times another, in the rows of both."""
+        more = Factored(other.f, other.g, share * other.s)
+        return Factored(
+            *(jnp.concatenate(p) for p in zip(self._parts(), more._parts(), strict=True))
+        )
+
     def put(
         self,
         f: Float[Array, "m n"],

@@ -122,7 +122,8 @@ class Integrator:
             stepper = self.stepper
             dt = _initial_step(at, self.problem, self.data, stepper, self.control, jnp.asarray(t0))
         else:
-            stepper = self.stepper.with_room(tuple(np.asarray(pace["room"]).tolist()))
+            room = tuple(np.asarray(pace["room"]).tolist())
+            stepper = self.stepper.with_room(room).with_pace(pace)
             dt = jnp.asarray(pace["dt"])
         if end is None or not stepper.interpolates:
             end = t1
@@ -140,9 +141,12 @@ class Integrator:
             segment.steps += int(reached.accepted)
             segment.rejected += int(reached.rejected)
             segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
+            segment.work += stepper.work(reached.stepper_state)
             at, dt = at.with_weights(reached.weights), reached.dt
             if int(reached.status) != Status.FULL:
                 break
+            change = stepper.change(reached.stepper_state)
+            segment.solver += (f"{change} at t = {segment.time:.4g}",) if change else ()
             stepper, at = stepper.with_more_room(at, reached.stepper_state)
         if int(reached.status) == Status.EXHAUSTED:
             raise InvalidInput(
@@ -150,7 +154,8 @@ class Integrator:
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
         segment.state = State(at.weights)
-        segment.pace = {"dt": dt, "room": np.asarray(stepper.room, int)}
+        kept = stepper.pace(reached.stepper_state)
+        segment.pace = {"dt": dt, "room": np.asarray(stepper.room, int), **kept}
         segment.finite = int(reached.status) == Status.DONE
         if segment.finite:
             segment.time = end if bool(reached.time >= spans[1]) else max(segment.time, t1)

@@ -10,6 +10,7 @@ entries falls as $1/n$.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import diffrax
@@ -28,11 +29,9 @@ from ..recording import OnRecord, Prepared, record_times
 from ..storage import choose_kernel, network_as_factors, ode_copies
 from ..trajectory import Trajectory
 from .accuracy import refined
-from .factored import factored_start
+from .choice import Automatic, Solver, check_solver, solver_named, stepper_for
 from .integrate import Control, Integrator
-from .matrices import DenseRungeKutta
-from .runge_kutta import has_tableau
-from .stepper import AbstractStepper, Dense, check_solver
+from .stepper import AbstractStepper
 
 
 def solve(
@@ -48,7 +47,7 @@ def solve(
     *,
     accuracy: float | None = None,
     key: PRNGKeyArray | int = 0,
-    solver: diffrax.AbstractSolver | AbstractStepper | None = None,
+    solver: str | diffrax.AbstractSolver | AbstractStepper = "auto",
     step: float | None = None,
     since: float = 0.0,
     data_nodes: int = 256,
@@ -72,9 +71,11 @@ def solve(
             worst over the recorded times; `report.error` says what was reached. It takes
             four runs with other randomisations of the rule, and some smaller ones.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
-            steps: an explicit Runge-Kutta method tells the weights within one.
-        solver: a Diffrax solver, ``Tsit5()`` if left out; or a stepper of your own
-            (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
+            steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
+        solver: ``tsit5``; ``rkc`` (`neuronal.RKC`), for stiff runs, such as those of deep networks; or
+            ``auto``: the first, until stability holds its steps back, and the second from
+            there on, `report.solver` says when and why. Or a Diffrax solver, or a stepper of
+            your own (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
         step: a constant step in MF time instead of the tolerances (``Euler()`` with a
             step is full-batch gradient descent).
         since: MF time of `start`, which the schedules see.
@@ -97,7 +98,7 @@ def solve(
         rtol,
         atol,
         kernel,
-        diffrax.Tsit5() if solver is None else solver,
+        solver,
         step,
         data_nodes,
         max_steps,
@@ -135,7 +136,7 @@ class ODESettings:
     rtol: float
     atol: float
     kernel: str
-    solver: diffrax.AbstractSolver | AbstractStepper
+    solver: str | Solver
     step: float | None
     data_nodes: int
     max_steps: int = 1_000_000
@@ -147,12 +148,23 @@ class ODESettings:
         whole("max_steps", self.max_steps, 1)
         if self.step is not None:
             positive("step", self.step)
-        check_solver(self.solver, self.step is not None)
+        check_solver(self.method, self.step is not None)
+
+    @cached_property
+    def method(self) -> Solver:
+        """The solver meant; a constant step is not held back, so that ``auto`` is its first."""
+        chosen = solver_named(self.solver)
+        if isinstance(chosen, Automatic) and self.step is not None:
+            return chosen.explicit
+        return chosen
 
     def __str__(self) -> str:
+        name = (
+            self.method.name if isinstance(self.method, Automatic) else type(self.method).__name__
+        )
         if self.step is not None:
-            return f"{type(self.solver).__name__}, constant step {self.step:g}"
-        return f"{type(self.solver).__name__}, rtol {self.rtol:g}, atol {self.atol:g}"
+            return f"{name}, constant step {self.step:g}"
+        return f"{name}, rtol {self.rtol:g}, atol {self.atol:g}"
 
     def control(self, dtype: jnp.dtype) -> Control:
         """The control of steps; in arrays, so that changing its numbers does not recompile."""
@@ -199,7 +211,7 @@ def start_of(
         if kernel == "dense" and over is None:
             instead = " of them, or kernel='factored'" if start.factored else " of them"
             sizes = start.sizes(nodes, rule, key)
-            require_memory("nodes", sizes, ode_copies(settings.solver), instead=instead)
+            require_memory("nodes", sizes, ode_copies(settings.method), instead=instead)
         sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
         network = sampled_over(start, sample, kernel, over)
         ensemble = f"{rule} nodes {network.widths}"
@@ -217,16 +229,9 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
     dtype = network.weights[0].dtype
     data = problem.quadrature(settings.data_nodes, dtype)
     control = settings.control(dtype)
-    solver = settings.solver
-    if isinstance(solver, AbstractStepper):
-        stepper = solver
-    else:
-        stepper = DenseRungeKutta(solver) if has_tableau(solver) else Dense(solver)
-    if start.kernel == "factored":
-        with within(over):
-            stepper, network = factored_start(
-                network, settings.solver, control.rtol, control.atol, data
-            )
+    tolerances = control.rtol, control.atol
+    with within(over):
+        stepper, network = stepper_for(settings.method, start.kernel, network, tolerances, data)
     driver = Driver(
         run_within(over, Integrator(network, problem, data, control, stepper, over)),
         run_within(over, Risk(network, problem.loss, data)),

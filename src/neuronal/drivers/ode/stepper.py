@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ... import dynamics
-from ...checks import require
 from ...distributions import Samples
 from ...motion.change import Change
 from ...motion.motion import Motion
 from ...network import Network
+from ..driver import Pace, Work
 
 
 class RightHandSide(eqx.Module):
@@ -45,7 +45,8 @@ class Step(NamedTuple):
         weights: where it leads.
         error: its error, in the form of `AbstractStepper.error_scale`.
         state: the stepper's, after it.
-        fits: whether the weights had room for it.
+        fits: whether the weights had room for it, and the stepper is still the one to take;
+            if not, `AbstractStepper.with_more_room` gives others.
     """
 
     weights: dynamics.Kernels
@@ -121,6 +122,22 @@ class AbstractStepper(eqx.Module):
         """The stepper and the network with room for what the last step was found to need."""
         return self, network
 
+    def change(self, state: Any) -> str | None:
+        """In words, to which method `with_more_room` changes and why, if it does."""
+        return None
+
+    def pace(self, state: Any) -> Pace:
+        """What else it found on its way and uses again when the run is taken up from here."""
+        return {}
+
+    def with_pace(self, pace: Pace) -> AbstractStepper:
+        """The stepper that goes on with it; entries of others are passed over."""
+        return self
+
+    def work(self, state: Any) -> Work:
+        """What it took since `start`."""
+        return Work()
+
     def discarded(self, state: Any) -> Float[np.ndarray, "layers"] | float:
         """What accepted steps cut off so far, per middle layer; nothing, if it cuts nothing."""
         return 0.0
@@ -182,34 +199,3 @@ def ode_term(right_hand_side: RightHandSide) -> diffrax.ODETerm:
         return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
 
     return diffrax.ODETerm(velocity)  # pyright: ignore[reportArgumentType]
-
-
-def check_solver(solver: object, constant_step: bool) -> None:
-    """Raise `InvalidInput` for a solver that the MF ODE cannot take.
-
-    It takes steppers, and Diffrax's explicit solvers of one velocity: those that estimate their
-    error, unless the step is constant.
-    """
-    if isinstance(solver, AbstractStepper):
-        return
-    inner = solver
-    while isinstance(inner, diffrax.AbstractWrappedSolver):
-        inner = inner.solver
-    terms = getattr(inner, "term_structure", None)
-    require(
-        isinstance(inner, diffrax.AbstractSolver)
-        and not isinstance(inner, diffrax.AbstractImplicitSolver)
-        and isinstance(terms, type)
-        and issubclass(diffrax.ODETerm, terms),
-        "solver: takes an explicit solver of Diffrax for ordinary differential equations, such as "
-        f"diffrax.Tsit5(), or a stepper, got {_shown(solver)}",
-    )
-    require(
-        constant_step or isinstance(solver, diffrax.AbstractAdaptiveSolver),
-        f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
-        "diffrax.Tsit5()",
-    )
-
-
-def _shown(solver: object) -> str:
-    return type(solver).__name__ if isinstance(solver, diffrax.AbstractSolver) else repr(solver)

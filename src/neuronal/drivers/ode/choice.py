@@ -1,0 +1,132 @@
+"""The solvers of the MF ODE by name, and the stepper of one on weights as they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import diffrax
+from jaxtyping import Array, Float
+
+from ...checks import choice, require
+from ...distributions import Samples
+from ...network import Network
+from .factored import factored_start
+from .factored_rkc import factored_rkc_start
+from .matrices import DenseRungeKutta
+from .rkc import RKC
+from .runge_kutta import has_tableau
+from .stabilised import AbstractStabilised, Known, Stabilised
+from .stepper import AbstractStepper, Dense
+from .switching import Switching
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """`explicit` until the run turns out to be stiff, and `stabilised` while it is."""
+
+    explicit: diffrax.AbstractSolver
+    stabilised: RKC
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        names = (type(s).__name__ for s in (self.explicit, self.stabilised))
+        return " or ".join(names)
+
+
+SOLVERS = {
+    "auto": lambda: Automatic(diffrax.Tsit5(), RKC()),
+    "rkc": RKC,
+    "tsit5": diffrax.Tsit5,
+    "dopri5": diffrax.Dopri5,
+    "heun": diffrax.Heun,
+    "euler": diffrax.Euler,
+}
+"""Makers of those that a name stands for."""
+
+Solver = diffrax.AbstractSolver | AbstractStepper | Automatic
+
+
+def solver_named(solver: str | Solver) -> Solver:
+    """The solver of that name; any other as it is.
+
+    Raises:
+        InvalidInput: an unknown name.
+    """
+    if not isinstance(solver, str):
+        return solver
+    choice("solver", solver, tuple(SOLVERS))
+    return SOLVERS[solver]()
+
+
+def check_solver(solver: object, constant_step: bool) -> None:
+    """Raise `InvalidInput` for a solver that the MF ODE cannot take.
+
+    It takes steppers, and Diffrax's explicit solvers of one velocity: those that estimate their
+    error, unless the step is constant.
+    """
+    if isinstance(solver, AbstractStepper | Automatic):
+        return
+    inner = solver
+    while isinstance(inner, diffrax.AbstractWrappedSolver):
+        inner = inner.solver
+    terms = getattr(inner, "term_structure", None)
+    require(
+        isinstance(inner, diffrax.AbstractSolver)
+        and not isinstance(inner, diffrax.AbstractImplicitSolver)
+        and isinstance(terms, type)
+        and issubclass(diffrax.ODETerm, terms),
+        f"solver: takes one of {', '.join(SOLVERS)}, or an explicit solver of Diffrax for ordinary "
+        f"differential equations, such as diffrax.Tsit5(), or a stepper, got {_shown(solver)}",
+    )
+    require(
+        constant_step or isinstance(solver, diffrax.AbstractAdaptiveSolver),
+        f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
+        "diffrax.Tsit5()",
+    )
+
+
+def stepper_for(
+    solver: Solver,
+    kernel: str,
+    network: Network,
+    tolerances: tuple[Float[Array, ""], Float[Array, ""]],
+    data: Samples,
+) -> tuple[AbstractStepper, Network]:
+    """The stepper, and the network to start from, with room for its rank to grow.
+
+    Args:
+        kernel: ``dense`` or ``factored``.
+        tolerances: relative and absolute, of a step.
+
+    Raises:
+        InvalidInput: factored kernels with a solver that cannot take them.
+    """
+    if isinstance(solver, Automatic):
+        explicit, network = stepper_for(solver.explicit, kernel, network, tolerances, data)
+        stabilised, network = stabilised_for(solver.stabilised, kernel, network, tolerances, data)
+        return Switching.of(explicit, stabilised), network
+    if isinstance(solver, RKC):
+        return stabilised_for(solver, kernel, network, tolerances, data)
+    if kernel == "factored":
+        return factored_start(network, solver, *tolerances, data)
+    if isinstance(solver, AbstractStepper):
+        return solver, network
+    return (DenseRungeKutta(solver) if has_tableau(solver) else Dense(solver)), network
+
+
+def stabilised_for(
+    solver: RKC,
+    kernel: str,
+    network: Network,
+    tolerances: tuple[Float[Array, ""], Float[Array, ""]],
+    data: Samples,
+) -> tuple[AbstractStabilised, Network]:
+    """Likewise, of the stabilised method."""
+    if kernel == "factored":
+        return factored_rkc_start(network, solver, *tolerances, data)
+    return Stabilised(solver, Known.nothing(network.weights[0].dtype)), network
+
+
+def _shown(solver: object) -> str:
+    return type(solver).__name__ if isinstance(solver, diffrax.AbstractSolver) else repr(solver)
