@@ -1,6 +1,8 @@
 """A run's folder, and that stopping and resuming changes nothing."""
 
 import copy
+import errno
+import os
 import re
 import tomllib
 
@@ -342,10 +344,11 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path):
 
     def fails(file):
         file.write(b"half")
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="No space left") as caught:
         atomically(path, fails)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(path)
     again = checkpoints.load(path)
     assert again.steps == 7 and [p.name for p in path.parent.iterdir()] == ["a.npz"]
     np.testing.assert_array_equal(again.weights[0], np.eye(2))

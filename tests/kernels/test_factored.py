@@ -275,7 +275,7 @@ def test_what_is_chosen_and_why():
         (
             lambda: embedding(),
             {"kernel": "factored", "solver": diffrax.Kvaerno3()},
-            "solver: takes an explicit",
+            "solver: takes .* or an explicit",
         ),
         (
             lambda: embedding().sample(8, 0, kernel="factored"),

@@ -40,7 +40,7 @@ class DenseRungeKutta(AbstractStepper):
         self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
     ) -> Taken:
         method = tableau(self.solver)
-        zeros = tuple(map(jnp.zeros_like, weights))
+        zeros = jax.tree.map(jnp.zeros_like, weights)
         first = _velocity(right_hand_side, t, weights) if method.first_is_last else zeros
         others = [zeros] * (len(method.nodes) - 1)
         return Taken((first, *others), jnp.zeros_like(t), jnp.asarray(False))
@@ -71,7 +71,7 @@ class DenseRungeKutta(AbstractStepper):
             velocities.append(_velocity(right_hand_side, t + float(node) * h, after))
         if not method.first_is_last:
             after = _moved(weights, h, method.solution, velocities)
-        nothing = tuple(map(jnp.zeros_like, weights))
+        nothing = jax.tree.map(jnp.zeros_like, weights)
         error = _moved(nothing, h, method.error, velocities)
         taken = Taken(tuple(velocities), h, jnp.asarray(True))
         return Step(after, error, taken, jnp.asarray(True))
