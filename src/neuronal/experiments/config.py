@@ -198,6 +198,7 @@ class CouplingSection(Section):
     atol: Positive = 1e-6
     until: Positive | None = None
     records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+    predicted: bool = False
 
 
 class FluctuationsSection(Section):

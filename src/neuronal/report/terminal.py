@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .comparisons import final
-from .coupling import rates
+from .coupling import prefactors, rates, unpredicted
 
 
 def summary(data: xr.Dataset) -> Group:
@@ -59,7 +59,20 @@ def coupled(data: xr.Dataset) -> Group:
         for k, (name, *fitted) in enumerate(rates(data, i)):
             cells = [str(rate) if rate else "–" for rate in fitted]
             table.add_row("" if k else escape(str(label)), name, *cells)
-    return Group("fitted exponents, 95 % intervals over seeds", table)
+    factors = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    factors.add_column("system", style="bold")
+    for head in ("C of flow to the limit, C n^(-1/2)", "C of SGD to its flow, C ε^(1/2)"):
+        factors.add_column(head)
+    for i, label in enumerate(data.system.values):
+        factors.add_row(escape(str(label)), *map(str, prefactors(data, i).values()))
+    reasons = [escape(f"not predicted, {label}: {reason}") for label, reason in unpredicted(data)]
+    return Group(
+        "fitted exponents, 95 % intervals over seeds",
+        table,
+        "\nprefactors of the distance of predictions",
+        factors,
+        *reasons,
+    )
 
 
 def predicted(data: xr.Dataset) -> Group:
