@@ -239,10 +239,7 @@ def _prefactors(data: xr.Dataset) -> str:
         "ε<sup>1/2</sup> from SGD to its flow; in brackets 95 % intervals over seeds."
     )
     if asked:
-        note += (
-            " Predicted: by the limit alone, to first order, for the largest root mean square over time; "
-            "the mean largest distance is rather above."
-        )
+        note += " Predicted: by the limit alone, to first order."
     for label, reason in unpredicted(data):
         note += f"<br>Not predicted, {html.escape(label)}: {html.escape(reason)}."
     second = ["predicted"] if asked else []

@@ -87,7 +87,8 @@ def predicted(data: xr.Dataset) -> Group:
         cells = [f"{'–' if mean != mean else f'{mean:.4g}'} ± {sd:.2g}" for mean, sd in pairs]
         table.add_row(escape(str(label)), f"{float(last.risk):.4g}", *cells)
     heading = f"risk at MF time {float(data.time[-1]):g}: mean ± standard deviation over networks"
-    return Group(heading, table)
+    reasons = [escape(f"not predicted, {label}: {reason}") for label, reason in unpredicted(data)]
+    return Group(heading, table, *reasons)
 
 
 def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:

@@ -1,8 +1,7 @@
 r"""What is fitted to a coupling's dataset: exponents of its distances, and prefactors.
 
 Sampling of neurons takes the flow away from the limit by $C n^{-1/2}$, SGD's samples take it from its flow by
-$C \epsilon^{1/2}$; to first order C is the limit's own (`neuronal.fluctuations`). The largest value
-of a random curve is on average no less than the largest of its root mean square: C is measured rather above.
+$C \epsilon^{1/2}$; to first order C is the limit's own (`neuronal.fluctuations`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from ...network import Network
 from ...problem import Problem
 from . import propagation
 from .directions import Response, neuron_directions, noise_directions
-from .estimates import loss_along, moments, quadratic_variance
+from .estimates import loss_along, moments, quadratic_variance, square_draws
 from .law import Fluctuations, dataset
 from .limit import recorded_limit
 from .sources import Grid, Work
@@ -28,6 +28,8 @@ _LEADING = 3 / 4
 """Share of a layer's directions that are its leading ones."""
 _DECAY = 0.5
 """The longest step of noise, in units of the time in which the fastest perturbation decays."""
+_DRAWS = 512
+"""Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
 """Of the limit, to its end."""
 
@@ -141,11 +143,13 @@ def fluctuations(
     of_sources = [moments(source, loss) for source in sources]
     at = _Interpolation(finer[reads], limit.times)
     quadratic = [[at(quadratic_variance(a, b, loss, a is b)) for b in sources] for a in sources]
+    draws = at(square_draws(sources, loss.weights, _DRAWS, rng))
     step_bias = np.asarray(step_bias, np.float64)[reads]
     of_time = {
         "risk": (("time",), limit.risk),
         "risk_error": (("time",), limit.risk_error),
         "prediction": (("time", "input", "output"), limit.predictions),
+        "square_draws": (("time", "draw", "source", "other"), draws),
         "prediction_step_bias": (("time", "input", "output"), at(step_bias)),
         "risk_step_bias": (("time",), at(loss.linear(step_bias[None])[0])),
     }
