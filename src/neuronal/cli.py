@@ -222,19 +222,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run or a sweep wrote.")],
 ) -> None:
     """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
-    from .experiments import certify as certificates
-    from .experiments import predict as predictions
-    from .experiments import results
-    from .experiments.folder import SWEEP
-    from .report import page
-    from .report import sweep as comparison
+    from .report import anew
 
-    if (folder / SWEEP).is_file():
-        path = comparison.write(results.read(folder, SWEEP), folder)
-    else:
-        data = results.read(folder)
-        foretold = predictions.read(folder, data)
-        path = page.write(data, folder, certificates.read(folder), foretold)
+    path = anew.write(folder)
     _out.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 
@@ -305,9 +295,7 @@ def _run(
     with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
         with going_on(f"--resume goes on from the checkpoints in {folder}"):
             data = experiments.run(experiment, folder, resume, overwrite, shown.record)
-            foretold = predictions.predict_run(
-                experiment, folder, data, lambda words, _: shown.say(f"predicting {escape(words)}")
-            )
+            foretold = predictions.predict_run(experiment, folder, data, shown.say)
         shown.say("certifying")
         found = certificates.certify_run(experiment, folder)
         path = page.write(data, folder, found, foretold)

@@ -170,7 +170,7 @@ def _predicted(
     for i, system in enumerate(built.systems):
 
         def tell(words: str, share: float, i: int = i, label: str = system.label) -> None:
-            on_part(f"{label}: {words}", (i + share) / len(built.systems))
+            on_part(f"{label}, prediction: {words}", (i + share) / len(built.systems))
 
         reason = ""
         try:
