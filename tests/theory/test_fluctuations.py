@@ -13,6 +13,7 @@ import neuronal as nr
 from neuronal.theory.fluctuations.directions import neuron_directions
 from neuronal.theory.fluctuations.estimates import Source, square_draws
 from neuronal.theory.fluctuations.propagation import along_neurons
+from neuronal.theory.fluctuations.repeats import averaged
 from neuronal.theory.tangent import tangent_kernel
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -267,6 +268,30 @@ def test_distances_are_those_that_couple_measures(law):
     )
     np.testing.assert_allclose(*found.sel(pair="sgd-flow")[0])
     np.testing.assert_allclose(*(found.sel(pair="sgd-flow")[:, 0] * [1, 2]))
+
+
+def test_repeats_tell_what_other_nodes_would_give():
+    """Few nodes are far from many by their error of repeats, and by far more than that of directions."""
+    make = lambda nodes, repeats, key, rule="monte-carlo": nr.fluctuations(
+        problem_of(5), nr.embeddings.Bidirectional(2, 2), 1.0, nodes, rule, save_at=1, directions=8,
+        repeats=repeats, key=key, rtol=1e-2,
+    ).data.isel(time=-1, output=0)  # fmt: skip
+    exact = make(512, 1, 0, "sobol").sel(source="layer 1")
+    several, one = (make(32, repeats, 1).sel(source="layer 1") for repeats in (8, 1))
+    gap = lambda found: found.prediction_variance - exact.prediction_variance
+    error = several.prediction_variance_error
+    assert np.all(np.abs(gap(several)) < 4 * error)
+    assert float(error.mean()) > 3 * float(one.prediction_variance_error.mean())
+    assert several.sizes["draw"] == 8 * one.sizes["draw"]
+
+
+def test_averages_have_the_standard_error_of_the_scatter(law):
+    shifted = [law.data.assign(risk_variance=law.data.risk_variance + d) for d in (-3.0, 0.0, 3.0)]
+    found = averaged(shifted)
+    np.testing.assert_allclose(found.risk_variance, law.data.risk_variance, atol=1e-12)
+    np.testing.assert_allclose(found.risk_variance_error, np.sqrt(3.0))
+    np.testing.assert_allclose(found.risk_shift_error, law.data.risk_shift_error / np.sqrt(3.0))
+    assert set(found.variables) == set(law.data.variables)
 
 
 def test_the_width_for_an_excess_is_the_least(law):

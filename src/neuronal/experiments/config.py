@@ -212,6 +212,7 @@ class FluctuationsSection(Section):
     accuracy: Positive | None = None
     directions: Annotated[int, Field(ge=4, lt=2**31)] = 16
     rtol: Positive = 1e-3
+    repeats: Count = 1
     data_nodes: Count = 64
     until: Positive | None = None
     records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] | None = None

@@ -204,6 +204,7 @@ def _law(experiment: Experiment, system: System, asked: _Asked, tell: OnPart) ->
         key=experiment.run.seed,
         accuracy=table.accuracy,
         rtol=table.rtol,
+        repeats=table.repeats,
         progress=tell,
     )
 
