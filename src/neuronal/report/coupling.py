@@ -46,7 +46,7 @@ def page(data: xr.Dataset) -> str:
             (
                 "Distance of predictions, in the root mean square over inputs and the largest value "
                 "over times, against the width, at the smallest learning rate. Points: a seed; lines: "
-                f"their root mean square; dotted: the predicted power -1/2.{dashed}"
+                f"their root mean square; dotted: the power -1/2.{dashed}"
             ),
         ),
         (

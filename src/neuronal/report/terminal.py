@@ -61,7 +61,7 @@ def coupled(data: xr.Dataset) -> Group:
             table.add_row("" if k else escape(str(label)), name, *cells)
     factors = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     factors.add_column("system", style="bold")
-    for head in ("C of flow to the limit, C n^(-1/2)", "C of SGD to its flow, C ε^(1/2)"):
+    for head in ("flow to the limit, in n", "SGD to its flow, in ε"):
         factors.add_column(head)
     for i, label in enumerate(data.system.values):
         factors.add_row(escape(str(label)), *map(str, prefactors(data, i).values()))
@@ -69,7 +69,7 @@ def coupled(data: xr.Dataset) -> Group:
     return Group(
         "fitted exponents, 95 % intervals over seeds",
         table,
-        "\nprefactors of the distance of predictions",
+        "\nprefactors C of the distance of predictions, C n^(-1/2) and C ε^(1/2)",
         factors,
         *reasons,
     )
