@@ -241,13 +241,16 @@ def test_scales_are_those_of_the_theory(law):
 
 
 def test_draws_have_the_largest_value_of_a_gaussian_process():
-    r"""Of two independent normals, $E \max(z_1^2, z_2^2) = 1 + 2/\pi$; of one and its double, 4."""
+    r"""Of two independent normals, $E \max(z_1^2, z_2^2) = 1 + 2/\pi$; of one and its double, 4.
+
+    Of directions drawn at random the mean counts, and not the sum.
+    """
     times = lambda *values: np.asarray(values, float)[:, :, None, None] * np.ones((1, 1, 3, 1))
     apart, same = times([1, 0], [0, 1]), times([1, 2])
-    sources = [Source(apart, apart, 2), Source(same, same, 1)]
+    sources = [Source(apart, apart, 2), Source(same, same, 1), Source(2 * apart, apart, 0)]
     rng = np.random.default_rng(0)
     found = square_draws(sources, np.full(3, 1 / 3), 200_000, rng).max(axis=0).mean(axis=0)
-    np.testing.assert_allclose(np.diag(found), [1 + 2 / np.pi, 4], rtol=0.02)
+    np.testing.assert_allclose(np.diag(found), [1 + 2 / np.pi, 4, 2 + 4 / np.pi], rtol=0.02)
 
 
 def test_draws_have_the_variance(law):
