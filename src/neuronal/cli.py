@@ -151,7 +151,8 @@ def predict(
     """Predict the risks of networks from their limit alone, before any is trained.
 
     Mean and standard deviation over networks, of every width that the table
-    [b]\\[fluctuations][/b] of the experiment names. Writes [b]prediction.nc[/b].
+    [b]\\[fluctuations][/b] of the experiment names, or of its networks. Writes
+    [b]prediction.nc[/b]; in the folder of a run, [b]neuronal report[/b] then draws both.
     """
     from .experiments import load
 
@@ -221,16 +222,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run or a sweep wrote.")],
 ) -> None:
     """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
-    from .experiments import certify as certificates
-    from .experiments import results
-    from .experiments.folder import SWEEP
-    from .report import page
-    from .report import sweep as comparison
+    from .report import anew
 
-    if (folder / SWEEP).is_file():
-        path = comparison.write(results.read(folder, SWEEP), folder)
-    else:
-        path = page.write(results.read(folder), folder, certificates.read(folder))
+    path = anew.write(folder)
     _out.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 
@@ -293,6 +287,7 @@ def _run(
 ) -> None:
     from . import experiments
     from .experiments import certify as certificates
+    from .experiments import predict as predictions
     from .experiments.jobs import jobs
     from .report import page, progress, terminal
 
@@ -300,9 +295,10 @@ def _run(
     with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
         with going_on(f"--resume goes on from the checkpoints in {folder}"):
             data = experiments.run(experiment, folder, resume, overwrite, shown.record)
+            foretold = predictions.predict_run(experiment, folder, data, shown.say)
         shown.say("certifying")
         found = certificates.certify_run(experiment, folder)
-        path = page.write(data, folder, found)
+        path = page.write(data, folder, found, foretold)
     if not quiet:
         _out.print(terminal.summary(data))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)

@@ -1,14 +1,19 @@
 """`neuronal couple`: what it writes, and what it refuses."""
 
+import numpy as np
 import pytest
 import tomli_w
 import xarray as xr
+from rich.console import Console
 
+import neuronal as nr
 from neuronal import InvalidInput
 from neuronal.experiments import parse
+from neuronal.experiments.build import build
 from neuronal.experiments.couple import couple_systems
 from neuronal.report import coupling as page
-from neuronal.theory.coupling import fitted
+from neuronal.report import terminal
+from neuronal.theory.fits import fitted, fitted_prefactor
 
 CONTENT = {
     "name": "tiny",
@@ -62,7 +67,49 @@ def test_the_page_shows_every_rate_and_figure(coupled):
     assert f"{rate.slope:.2f}".replace("-", "−") in text
     assert "three &lt;3&gt;" in text and "three <3>" not in text
     assert text.count("<figure>") == 4 and "http" not in text.replace("http://www.w3.org", "")
+    assert f"{fitted_prefactor(data.isel(system=0), 'width').value:.3g} <" in text
+    assert "predicted" not in data and "Predicted:" not in text
     assert len(list(page.rates(data, 0))) == 4 and len(list(page.rates(data, 1))) == 5
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory):
+    """A system that the limit can predict, and one of which all networks are the limit."""
+    alike = {"label": "al<i>ke", "embedding": "iid", "depth": 2, "mean": 1.0, "std": 0.0}
+    small = {"widths": [4, 8], "seeds": 2, "carried": 0, "predicted": True}
+    content = CONTENT | {
+        "systems": [CONTENT["systems"][0], alike],
+        "coupling": CONTENT["coupling"] | small,
+    }
+    return couple_systems(parse(content), tmp_path_factory.mktemp("predicted"))
+
+
+def test_predicted_distances_are_those_of_the_fluctuations(predicted):
+    system = build(parse(CONTENT)).systems[0]
+    law = nr.fluctuations(
+        system.problem,
+        system.embedding,
+        1.0,
+        16,
+        save_at=predicted.time.values,
+        data_nodes=8,
+        key=0,
+    )
+    own = predicted.predicted.sel(system="two")
+    np.testing.assert_allclose(own, law.distances([4, 8], [0.2, 0.1]), rtol=1e-5)
+    assert predicted.predicted.sel(system="al<i>ke").isnull().all()
+
+
+def test_the_page_and_the_terminal_show_what_is_predicted_and_what_cannot_be(predicted):
+    text = page.page(predicted)
+    factor = fitted_prefactor(predicted.isel(system=0), "learning_rate")
+    assert f"<td>{factor.predicted:.3g}</td>" in text and "Dashed" in text
+    assert "al&lt;i&gt;ke: start: its neurons are all alike" in text and "al<i>ke" not in text
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(terminal.coupled(predicted))
+    assert str(factor) in captured.get()
+    assert "not predicted, al<i>ke: start: its neurons are all alike" in captured.get()
 
 
 def test_a_finished_coupling_is_not_lost(coupled):

@@ -1,5 +1,6 @@
 """The page: every number and figure of the dataset, and nothing from outside."""
 
+import html
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64decode
@@ -10,7 +11,7 @@ import xarray as xr
 from rich.console import Console
 
 from neuronal.experiments import parse
-from neuronal.report import document, page, plots, style, terminal
+from neuronal.report import document, page, plots, predictions, style, terminal
 
 CONFIGURATION = {
     "name": "made",
@@ -152,6 +153,63 @@ def test_accuracy_is_given_in_percent(data):
     data["limit_test_accuracy"] = (data.limit_risk.dims, accuracy[:, 0, 0])
     text = page.page(data)
     assert "97.5&nbsp;%" in text and "Accuracy on the held-out part" in text
+
+
+def foretold(data, mean, sd):
+    """A prediction made by hand, of the first two widths and half the times."""
+    t, systems = data.time.values[:101:2], data.system.values
+    whole = ("system", "width", "time")
+    given = lambda value: (whole, np.broadcast_to(value, (2, 2, len(t))).copy())
+    return xr.Dataset(
+        {
+            "risk": (("system", "time"), np.full((2, len(t)), 0.3)),
+            "risk_error": (("system", "time"), np.full((2, len(t)), 0.003)),
+            "risk_mean": given(mean), "risk_mean_error": given(0.001),
+            "risk_sd": given(sd), "risk_sd_error": given(0.002),
+            "unpredicted": ("system", ["", ""]),
+        },
+        {"system": systems, "width": [4, 8], "time": t},
+        {"learning_rate": 0.1, "batch_size": 1},
+    )  # fmt: skip
+
+
+def test_the_band_holds_the_share_of_records_that_it_says(data):
+    """Of a network that stays at 0.3 all records are within 0.3 ± 1.96 sd; of one outside, none."""
+    staying = predictions.beside(data, foretold(data, 0.31, 0.01), 1, 4)
+    assert staying.within == 1.0 and np.isnan(staying.sd[101:]).all()
+    assert predictions.beside(data, foretold(data, 0.33, 0.01), 1, 4).within == 0.0
+    falling = predictions.beside(data, foretold(data, 0.3, 0.1 / 1.96), 0, 8)
+    t = data.time.values[:101]
+    shares = [np.mean(0.2 * np.exp(-rate * t) >= 0.1 * (1 - 1e-12)) for rate in (1, 0.5)]
+    assert falling.within == pytest.approx(np.mean(shares), abs=1e-9)
+
+
+def test_networks_and_prediction_are_drawn_alike_in_two_colours(data):
+    several = data.isel(seed=[0, 1] * 4)
+    with style.using(style.LIGHT):
+        figure = predictions.risks(several, foretold(data, 0.31, 0.01), style.LIGHT)
+    assert len(figure.axes) == 4
+    networks, predicted = figure.axes[0].lines
+    assert networks.get_linewidth() == predicted.get_linewidth()
+    assert [networks.get_color(), predicted.get_color()] == list(style.LIGHT.series[:2])
+    np.testing.assert_allclose(networks.get_ydata(), data.risk.values[0, 0].mean(axis=0))
+    np.testing.assert_allclose(predicted.get_ydata()[:101], 0.31)
+    assert np.isnan(predicted.get_ydata()[101:]).all()
+
+
+def test_the_page_shows_the_prediction_and_escapes_it(data, text, tmp_path):
+    prediction = foretold(data, 0.31, 0.01)
+    shown = page.write(data, tmp_path, (), prediction).read_text(encoding="utf-8")
+    assert "Networks and their prediction" not in text
+    assert re.findall(r"<figcaption><b>Figure (\d)", shown) == list("123456")
+    assert shown.count("0.31 ± 0.01") == 4 and "100&nbsp;%" in shown
+    unknown = foretold(data, np.nan, 0.01).assign_coords(system=[EVIL, "flat"])
+    unknown["unpredicted"] = ("system", ["", EVIL])
+    shown = page.page(data.assign_coords(system=[EVIL, "flat"]), (), unknown)
+    assert "the mean&#x27;s shift is not known" in shown and "– ± 0.01" in shown
+    assert "<script" not in shown and f"flat: {html.escape(EVIL)}" in shown
+    unknown["unpredicted"] = ("system", ["no", "no"])
+    assert page.page(data, (), unknown).count("<figure>") == 5
 
 
 def test_numbers_are_written_for_readers():

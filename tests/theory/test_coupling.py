@@ -70,7 +70,7 @@ def coupled():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=3, input_scale=2.0)
     return nr.couple(
         problem(), embedding, [16, 64, 256], [0.2, 0.1, 0.05], 2.0, key=1,
-        seeds=6, nodes=512, carried=16, save_at=4, data_nodes=16,
+        seeds=6, nodes=512, carried=16, save_at=4, data_nodes=16, predicted=True,
     )  # fmt: skip
 
 
@@ -93,6 +93,38 @@ def test_sgd_leaves_its_flow_as_the_root_of_the_learning_rate(coupled):
     assert 0.3 < rate.slope < 0.7
 
 
+@pytest.mark.parametrize("along", ["width", "learning_rate"])
+def test_the_limit_predicts_the_prefactors(coupled, along):
+    """To first order C is a function of the limit: within a fifth, or the interval over seeds."""
+    found = coupled.prefactor(along)
+    assert found.low < found.value < found.high < 3 * found.value
+    assert (
+        abs(np.log(found.value / found.predicted)) < 0.2 or found.low < found.predicted < found.high
+    )
+    assert f"predicted {found.predicted:.3g}" in str(found)
+
+
+def test_predicted_distances_follow_their_powers(coupled):
+    predicted = coupled.data.predicted
+    for pair, along, power in (("flow-limit", "width", -0.5), ("sgd-flow", "learning_rate", 0.5)):
+        scaled = predicted.sel(pair=pair) / predicted[along] ** power
+        np.testing.assert_allclose(scaled, scaled.mean(), rtol=1e-6)
+    sides = predicted.sel(pair="sgd-flow") + predicted.sel(pair="flow-limit")
+    assert bool((predicted.sel(pair="sgd-limit") <= sides * (1 + 1e-6)).all())
+    shown = float(predicted.sel(pair="flow-limit", width=64, learning_rate=0.1))
+    assert f"({shown:.3e})" in str(coupled)
+
+
+def test_what_the_limit_cannot_predict_is_told():
+    alike = nr.embeddings.IID(2, 3, mean=1.0, std=0.0)
+    found = nr.couple(
+        problem(), alike, [4], 0.2, 0.4, key=1, seeds=1, nodes=8, carried=0, save_at=1,
+        data_nodes=4, predicted=True,
+    )  # fmt: skip
+    assert np.isnan(found.data.predicted).all() and np.isnan(found.prefactor().predicted)
+    assert "not predicted: start: its neurons are all alike" in str(found)
+
+
 def test_rates_name_what_is_wrong(coupled):
     for arguments, name in (
         ({"along": "depth"}, "along"),
@@ -102,6 +134,8 @@ def test_rates_name_what_is_wrong(coupled):
     ):
         with pytest.raises(nr.InvalidInput, match=name):
             coupled.rate(**arguments)
+    with pytest.raises(nr.InvalidInput, match="along"):
+        coupled.prefactor("depth")
 
 
 def test_learning_rates_must_share_times():

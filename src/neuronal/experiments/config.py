@@ -198,22 +198,24 @@ class CouplingSection(Section):
     atol: Positive = 1e-6
     until: Positive | None = None
     records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+    predicted: bool = False
 
 
 class FluctuationsSection(Section):
-    """What `neuronal predict` predicts: risks of networks, from their limit alone."""
+    """What is predicted of networks, from their limit alone; where left out, of the experiment's own."""
 
-    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
-    learning_rate: NonNegative = 0.0
-    batch_size: Count = 1
+    widths: Annotated[list[Count], Field(min_length=1)] | None = None
+    learning_rate: NonNegative | None = None
+    batch_size: Count | None = None
     nodes: Count = 512
     rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
     accuracy: Positive | None = None
     directions: Annotated[int, Field(ge=4, lt=2**31)] = 16
     rtol: Positive = 1e-3
+    repeats: Count = 1
     data_nodes: Count = 64
     until: Positive | None = None
-    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] | None = None
 
 
 class RunSection(Section):
@@ -241,7 +243,7 @@ class Experiment(Section):
     limit: LimitSection = LimitSection()
     networks: NetworksSection = NetworksSection()
     coupling: CouplingSection = CouplingSection()
-    fluctuations: FluctuationsSection = FluctuationsSection()
+    fluctuations: FluctuationsSection | None = None
     run: RunSection
 
     @model_validator(mode="after")

@@ -104,6 +104,7 @@ def _coupled(
             atol=section.atol,
             save_at=section.records,
             data_nodes=experiment.limit.data_nodes,
+            predicted=section.predicted,
             progress=tell,
             kept_runs=partial(_kept, runs, f"system{i}"),
         )
@@ -119,7 +120,8 @@ def _coupled(
 
 def _digest(experiment: Experiment, built: Built) -> str:
     """Of all that the runs of a coupling depend on."""
-    content = experiment.model_dump(mode="json", exclude={"title", "description", "name"})
+    words: Any = {"title": True, "description": True, "name": True, "coupling": {"predicted"}}
+    content = experiment.model_dump(mode="json", exclude=words)
     return hashlib.sha256(f"{json.dumps(content)}{built.digest}".encode()).hexdigest()[:16]
 
 

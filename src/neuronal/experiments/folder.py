@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -82,13 +83,29 @@ def prepare_coupling(experiment: Experiment, folder: Path, overwrite: bool) -> N
         (folder / DATA).unlink(missing_ok=True)  # of the coupling alone, which is made anew
 
 
+def prepare_prediction(experiment: Experiment, folder: Path) -> None:
+    """Refuse the folder of another experiment, whose report the prediction would meet.
+
+    Raises:
+        InvalidInput: the folder holds a run or a coupling of another configuration.
+    """
+    if (folder / CONFIG).is_file():
+        differing = changed(experiment, folder / CONFIG)
+        if differing:
+            raise InvalidInput(_another("--out", folder, differing))
+
+
 def changed(experiment: Experiment, config: Path) -> list[str]:
     """The tables of the configuration in which an experiment differs from a folder's."""
     try:
         before = tomllib.loads(config.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return [CONFIG]
-    now = tomllib.loads(experiment.to_toml())
+    return differing_tables(before, tomllib.loads(experiment.to_toml()))
+
+
+def differing_tables(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The tables in which two configurations differ, as far as the numbers of a run go."""
     # Where data lie changes nothing; `check_data` sees whether they are the same.
     for content in (before, now):
         if isinstance(content.get("problem"), dict):
@@ -97,8 +114,8 @@ def changed(experiment: Experiment, config: Path) -> list[str]:
     for key, field in Experiment.model_fields.items():
         if key not in before and isinstance(field.default, Section):
             before[key] = field.default.model_dump(exclude_none=True)
-    # Words change no number, and couplings stand in a file of their own.
-    words = ("title", "description", "coupling")
+    # Words change no number, and couplings and predictions stand in files of their own.
+    words = ("title", "description", "coupling", "fluctuations")
     return [
         key for key in sorted({*before, *now})
         if key not in words and before.get(key) != now.get(key)
@@ -180,7 +197,7 @@ def _holds_run(folder: Path) -> bool:
 def _clear_torn(folder: Path) -> None:
     """Delete what a process that was killed was writing, and nothing of anyone else's."""
     names = (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD, COUPLING, COUPLING_PAGE)
-    patterns = [f".{name}*{PARTIAL}" for name in (*names, SWEEP, SWEEP_PAGE)]
+    patterns = [f".{name}*{PARTIAL}" for name in (*names, PREDICTION, SWEEP, SWEEP_PAGE)]
     if (folder / CONFIG).is_file():
         patterns.append(f"{CHECKPOINTS}/.*{PARTIAL}")
     for pattern in patterns:
@@ -189,8 +206,8 @@ def _clear_torn(folder: Path) -> None:
 
 
 def _ours(file: Path) -> bool:
-    """Whether a file is what any run leaves before it has its configuration."""
-    return file.name == LOCK or file.name.endswith(PARTIAL)
+    """Whether a file is what any run leaves before it has its configuration, or a prediction made before."""
+    return file.name in (LOCK, PREDICTION) or file.name.endswith(PARTIAL)
 
 
 def _another(option: str, folder: Path, differing: list[str]) -> str:
@@ -201,7 +218,7 @@ def _another(option: str, folder: Path, differing: list[str]) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Delete what a run wrote; a coupling stays."""
+    """Delete what a run wrote; a coupling and a prediction stay."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     for file in (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD):
         (folder / file).unlink(missing_ok=True)

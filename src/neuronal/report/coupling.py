@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from ..experiments.folder import COUPLING, COUPLING_PAGE
 from ..experiments.writing import write_text
-from ..theory.coupling import PAIRS, fitted
-from ..theory.rates import Rate, rms
+from ..theory.fits import PAIRS, PARTED, POWERS, fitted, fitted_prefactor
+from ..theory.rates import Prefactor, Rate, rms
 from . import document, plots
 from .style import Theme, plain, shade
 
@@ -25,7 +25,6 @@ _NAMES = {
     "flow-limit": "flow to the limit",
     "sgd-limit": "SGD to the limit",
 }
-_HALF = {"width": -0.5, "learning_rate": 0.5}
 _AXES = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
 
 
@@ -38,13 +37,16 @@ def write(data: xr.Dataset, folder: str | Path) -> Path:
 
 def page(data: xr.Dataset) -> str:
     """The page as HTML: fitted rates, figures, configuration."""
+    dashed = ""
+    if _predicted(data):
+        dashed = " Dashed in the same colours: as the limit alone predicts."
     drawings = [
         (
             partial(distances, along="width"),
             (
                 "Distance of predictions, in the root mean square over inputs and the largest value "
                 "over times, against the width, at the smallest learning rate. Points: a seed; lines: "
-                "their root mean square; dotted: the predicted power -1/2."
+                f"their root mean square; dotted: the power -1/2.{dashed}"
             ),
         ),
         (
@@ -56,7 +58,7 @@ def page(data: xr.Dataset) -> str:
         ),
     ]
     if data.sizes["learning_rate"] > 1:
-        words = "The same against the learning rate, at the largest width; dotted: the power 1/2."
+        words = f"The same against the learning rate, at the largest width; dotted: the power 1/2.{dashed}"
         drawings.insert(1, (partial(distances, along="learning_rate"), words))
     if "weight_rms" in data:
         words = (
@@ -74,7 +76,7 @@ def page(data: xr.Dataset) -> str:
         ("learning rates", ", ".join(f"{v:g}" for v in data.learning_rate.values)),
         ("seeds", str(data.sizes["seed"])),
     ]
-    sections = {"Fitted rates": _rates(data), "Figures": figures}
+    sections = {"Fitted rates": _rates(data), "Prefactors": _prefactors(data), "Figures": figures}
     return document.document(
         data, "report of a coupling", document.facts(facts), sections, COUPLING
     )
@@ -99,6 +101,20 @@ def rates(data: xr.Dataset, system: int) -> Iterator[tuple[str, Rate | None, Rat
         yield name, in_width, in_rate
 
 
+def prefactors(data: xr.Dataset, system: int) -> dict[str, Prefactor]:
+    """Prefactors of a system's distances of predictions, in the width and in the learning rate."""
+    own = data.isel(system=system)
+    return {along: fitted_prefactor(own, along) for along in POWERS}
+
+
+def unpredicted(data: xr.Dataset) -> Iterator[tuple[str, str]]:
+    """Systems of which the limit could not predict the distances, and why."""
+    if "unpredicted" in data:
+        for label, reason in zip(data.system.values, data.unpredicted.values, strict=True):
+            if str(reason):
+                yield str(label), str(reason)
+
+
 def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
     """Prediction distances of the three pairs against the width or the learning rate."""
     figure, axes = plots.panels(data)
@@ -113,9 +129,12 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
             axis.plot(np.repeat(at, table.shape[1]), table.ravel(), ls="", marker="o", ms=2.4,
                       color=color, alpha=0.45)  # fmt: skip
             axis.plot(at, middle, color=color, lw=1.8, zorder=3)
-            if pair != ("sgd-flow" if along == "width" else "flow-limit"):
-                law = middle[0] * (at / at[0]) ** _HALF[along]
+            if pair in (PARTED[along], "sgd-limit"):
+                law = middle[0] * (at / at[0]) ** POWERS[along]
                 axis.plot(at, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
+            if "predicted" in data:
+                foretold = data.predicted.isel(system=i).sel({"pair": pair, other: fixed})
+                axis.plot(at, foretold.values, color=color, lw=1.5, ls="--", zorder=3)
         _logarithmic(axis, data, along)
         axis.set_title(plain(data.system.values[i]))
     plots.labels(axes, data, "prediction distance", _AXES[along])
@@ -123,7 +142,9 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
         Line2D([], [], label=_NAMES[p], color=c, lw=1.8)
         for p, c in zip(PAIRS, theme.series, strict=False)
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=1.8)
+    if _predicted(data):
+        handles.append(Line2D([], [], label="predicted", color=theme.faint, lw=1.5, ls="--"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=1.8)
     return figure
 
 
@@ -203,8 +224,41 @@ def _rates(data: xr.Dataset) -> str:
     return document.table(heads, groups, note)
 
 
+def _prefactors(data: xr.Dataset) -> str:
+    asked, rows = "predicted" in data, []
+    for i, label in enumerate(data.system.values):
+        cells = []
+        for found in prefactors(data, i).values():
+            cells.append(_interval(found))
+            if asked:
+                known = np.isfinite(found.predicted)
+                cells.append(document.number(found.predicted) if known else "–")
+        rows.append([html.escape(str(label)), *cells])
+    note = (
+        "C of the distance of predictions, C n<sup>−1/2</sup> from the flow to the limit and C "
+        "ε<sup>1/2</sup> from SGD to its flow; in brackets 95 % intervals over seeds."
+    )
+    if asked:
+        note += " Predicted: by the limit alone, to first order."
+    for label, reason in unpredicted(data):
+        note += f"<br>Not predicted, {html.escape(label)}: {html.escape(reason)}."
+    second = ["predicted"] if asked else []
+    heads = ["system", "flow to the limit, in n", *second, "SGD to its flow, in ε", *second]
+    return document.table(heads, [[row] for row in rows], note)
+
+
+def _predicted(data: xr.Dataset) -> bool:
+    """Whether the limit has predicted a distance."""
+    return "predicted" in data and bool(data.predicted.notnull().any())
+
+
 def _rate(rate: Rate | None) -> str:
     if rate is None:
         return "–"
     text = f'{rate.slope:.2f} <span class="range">[{rate.low:.2f}, {rate.high:.2f}]</span>'
     return text.replace("-", "−").replace("inf", "∞")
+
+
+def _interval(found: Prefactor) -> str:
+    low, high = (document.number(v) if np.isfinite(v) else "∞" for v in (found.low, found.high))
+    return f'{document.number(found.value)} <span class="range">[{low}, {high}]</span>'

@@ -15,35 +15,61 @@ from matplotlib.figure import Figure
 from ..experiments.folder import PAGE, RESULTS
 from ..experiments.writing import write_text
 from ..theory.certificate.document import Certificate
-from . import document, plots
+from . import document, plots, predictions
 from .document import number
 from .style import Theme
 
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 
 
-def write(data: xr.Dataset, folder: str | Path, certificates: Sequence[Certificate] = ()) -> Path:
-    """Write the page of a run's dataset, with its certificates, into `folder`; returns its path."""
+def write(
+    data: xr.Dataset,
+    folder: str | Path,
+    certificates: Sequence[Certificate] = (),
+    prediction: xr.Dataset | None = None,
+) -> Path:
+    """Write the page of a run's dataset into `folder`; returns its path.
+
+    Args:
+        certificates: of its systems.
+        prediction: of its networks, as `neuronal predict` has it, drawn beside them.
+    """
     path = Path(folder) / PAGE
-    write_text(path, page(data, certificates))
+    write_text(path, page(data, certificates, prediction))
     return path
 
 
-def page(data: xr.Dataset, certificates: Sequence[Certificate] = ()) -> str:
+def page(
+    data: xr.Dataset,
+    certificates: Sequence[Certificate] = (),
+    prediction: xr.Dataset | None = None,
+) -> str:
     """The page as HTML: summary, figures, certificates, how it was computed, configuration."""
+    drawings = list(_chosen(data))
     figures = "".join(
         document.figure(place, partial(drawing, data), caption)
-        for place, (drawing, caption) in enumerate(_chosen(data), start=1)
+        for place, (drawing, caption) in enumerate(drawings, start=1)
     )
     sections = {
         "Summary": _summary(data),
         "Figures": figures,
+        "Networks and their prediction": _beside(data, prediction, len(drawings) + 1),
         "Certificates": "".join(f'<div class="wide">{c.html()}</div>' for c in certificates),
         "How it was computed": _computed(data),
     }
-    if not certificates:
-        del sections["Certificates"]
-    return document.document(data, "report of a run", _facts(data), sections, RESULTS)
+    shown = {head: content for head, content in sections.items() if content}
+    return document.document(data, "report of a run", _facts(data), shown, RESULTS)
+
+
+def _beside(data: xr.Dataset, prediction: xr.Dataset | None, number: int) -> str:
+    """The section of the prediction; empty without one."""
+    if prediction is None:
+        return ""
+    drawn = ""
+    if predictions.known(prediction):
+        draw = partial(predictions.risks, data, prediction)
+        drawn = document.figure(number, draw, predictions.caption(data, prediction))
+    return drawn + predictions.table(data, prediction)
 
 
 def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:

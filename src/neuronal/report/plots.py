@@ -67,7 +67,7 @@ def limits(data: xr.Dataset, theme: Theme) -> Figure:
         color = theme.series[i % len(theme.series)]
         axis.plot(t, np.where(values > 0, values, np.nan), color=color, lw=2, label=plain(label))
     axis.set_yscale("log")
-    _time_axis(axis, data)
+    time_axis(axis, data)
     axis.set_xlabel(_TIME)
     axis.set_ylabel("risk above the infimum" if infimum or "infimum" in data else "risk")
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.6)
@@ -187,7 +187,7 @@ def _series(
         t, values = _finite(data.time.values, view(data[f"limit_{name}"].values[system]))
         axis.plot(t, values, color=theme.limit, lw=2.3, zorder=3)
     axis.set_title(plain(data.system.values[system]))
-    _time_axis(axis, data)
+    time_axis(axis, data)
 
 
 def panels(data: xr.Dataset) -> tuple[Figure, list[tuple[int, Axes]]]:
@@ -251,7 +251,8 @@ def legend(
     )  # fmt: skip
 
 
-def _time_axis(axis: Axes, data: xr.Dataset) -> None:
+def time_axis(axis: Axes, data: xr.Dataset) -> None:
+    """MF time below, spaced as the run records it."""
     t = data.time.values
     if tomllib.loads(data.attrs["configuration"])["run"]["spacing"] == "log":
         axis.set_xscale("log")

@@ -72,9 +72,15 @@ class Jobs(_Shown):
             words = f"{job.title}: risk {risk:.4g} at t = {t:g}, after {took}"
             self._console.print(escape(words), soft_wrap=True)
 
-    def say(self, words: str) -> None:
-        """Tell what is done once the jobs have ended."""
-        self._bar.update(self._one, description=words, state="")
+    def say(self, words: str, share: float | None = None) -> None:
+        """Tell what is done once the jobs have ended, and the share of it."""
+        self._bar.update(
+            self._one,
+            description=escape(words),
+            state="",
+            total=share and 1.0,
+            completed=share or 0,
+        )
 
 
 class Shares(_Shown):

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .comparisons import final
-from .coupling import rates
+from .coupling import prefactors, rates, unpredicted
 
 
 def summary(data: xr.Dataset) -> Group:
@@ -59,7 +59,20 @@ def coupled(data: xr.Dataset) -> Group:
         for k, (name, *fitted) in enumerate(rates(data, i)):
             cells = [str(rate) if rate else "–" for rate in fitted]
             table.add_row("" if k else escape(str(label)), name, *cells)
-    return Group("fitted exponents, 95 % intervals over seeds", table)
+    factors = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    factors.add_column("system", style="bold")
+    for head in ("flow to the limit, in n", "SGD to its flow, in ε"):
+        factors.add_column(head)
+    for i, label in enumerate(data.system.values):
+        factors.add_row(escape(str(label)), *map(str, prefactors(data, i).values()))
+    reasons = [escape(f"not predicted, {label}: {reason}") for label, reason in unpredicted(data)]
+    return Group(
+        "fitted exponents, 95 % intervals over seeds",
+        table,
+        "\nprefactors C of the distance of predictions, C n^(-1/2) and C ε^(1/2)",
+        factors,
+        *reasons,
+    )
 
 
 def predicted(data: xr.Dataset) -> Group:
@@ -74,7 +87,8 @@ def predicted(data: xr.Dataset) -> Group:
         cells = [f"{'–' if mean != mean else f'{mean:.4g}'} ± {sd:.2g}" for mean, sd in pairs]
         table.add_row(escape(str(label)), f"{float(last.risk):.4g}", *cells)
     heading = f"risk at MF time {float(data.time[-1]):g}: mean ± standard deviation over networks"
-    return Group(heading, table)
+    reasons = [escape(f"not predicted, {label}: {reason}") for label, reason in unpredicted(data)]
+    return Group(heading, table, *reasons)
 
 
 def swept(data: xr.Dataset, fields: Sequence[str]) -> Table:

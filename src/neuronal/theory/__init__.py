@@ -27,5 +27,6 @@ What it proves:
   `certificate.schedules`
 - Corollary 3, the triple limit of the risk: `theory.corollary3`
 - section 4, networks coupled with their limit: `theory.coupling`, which runs `theory.systems`; their
-  exponents: `theory.rates`; their prefactors, from the limit alone: `theory.fluctuations`
+  exponents and prefactors: `theory.fits`, `theory.rates`; what the limit alone says of them:
+  `theory.prediction`, by `theory.fluctuations`
 """

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,11 +24,10 @@ from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..problem import Problem
-from .rates import Rate, exponent, rms
+from .fits import PAIRS, fitted, fitted_prefactor
+from .prediction import predict_distances
+from .rates import Prefactor, Rate, rms
 from .systems import Run, Systems, distances
-
-PAIRS = ("sgd-flow", "flow-limit", "sgd-limit")
-QUANTITIES = ("prediction", "risk", "weight_rms", "weight_max")
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +39,9 @@ class Coupling:
             `pair`, `learning_rate`, `width`, `seed`: ``prediction`` (root mean square over
             the law of X), ``risk`` (absolute), ``weight_rms`` and ``weight_max`` (over the
             carried neurons, and along `layer`). Risks: ``risk_sgd``, ``risk_flow``,
-            ``risk_limit`` along `time` (MF time).
+            ``risk_limit`` along `time` (MF time). Where it was asked, ``predicted``: the distance of
+            predictions that the limit alone predicts, NaN where it cannot, with the reason in
+            ``unpredicted``.
         limit: the limit's trajectory.
     """
 
@@ -71,14 +73,35 @@ class Coupling:
         """
         return fitted(self.data, along, pair, of, layer)
 
+    def prefactor(self, along: str = "width") -> Prefactor:
+        r"""C of a distance of predictions, as measured and, where it was asked, as predicted.
+
+        The flow is $C n^{-1/2}$ from the limit (`along` the width), SGD $C \epsilon^{1/2}$ from its flow
+        (`along` the learning rate); taken where `rate` takes the exponent.
+
+        Raises:
+            InvalidInput: another `along`.
+        """
+        return fitted_prefactor(self.data, along)
+
     def __str__(self) -> str:
+        asked = "predicted" in self.data
         lines = ["prediction distance, root mean square over seeds"]
+        if asked:
+            lines[0] += "; in brackets as the limit alone predicts"
         lines.append(f"{'rate':>10}{'width':>8}" + "".join(f"{pair:>14}" for pair in PAIRS))
         for eps in self.data.learning_rate.values:
             for n in self.data.width.values:
                 row = self.data.prediction.sel(learning_rate=eps, width=n)
                 cells = "".join(f"{rms(row.sel(pair=p).values):>14.3e}" for p in PAIRS)
                 lines.append(f"{eps:>10g}{n:>8d}" + cells)
+                if asked:
+                    place = {"learning_rate": eps, "width": n}
+                    values = [float(self.data.predicted.sel(place | {"pair": p})) for p in PAIRS]
+                    told = ["–" if v != v else f"({v:.3e})" for v in values]
+                    lines.append(" " * 19 + "".join(f"{word:>14}" for word in told))
+        if asked and str(self.data.unpredicted.values):
+            lines.append(f"not predicted: {self.data.unpredicted.values}")
         return "\n".join(lines)
 
 
@@ -99,6 +122,7 @@ def couple(
     atol: float = 1e-6,
     save_at: int | ArrayLike | None = 16,
     data_nodes: int = 64,
+    predicted: bool = False,
     progress: bool | Callable[[str, float], None] = False,
 ) -> Coupling:
     r"""Couple networks of several widths with their limit.
@@ -116,6 +140,8 @@ def couple(
         save_at: MF times at which to compare, or a number of intervals; rounded to whole
             steps of the largest learning rate.
         data_nodes: quadrature nodes of $E_Z$ for laws that are not finite.
+        predicted: put beside the distances of predictions what the limit alone predicts
+            (`fluctuations`, on at most 512 of its nodes): some twenty times the cost of the limit.
         progress: called after each run of SGD with its distances in words and the share of
             runs done; True prints them.
 
@@ -139,6 +165,7 @@ def couple(
         atol=atol,
         save_at=save_at,
         data_nodes=data_nodes,
+        predicted=predicted,
         progress=progress,
     )
     assert limit.trajectory is not None  # made here
@@ -170,6 +197,7 @@ def coupled(
     atol: float,
     save_at: int | ArrayLike | None,
     data_nodes: int,
+    predicted: bool,
     progress: bool | Callable[[str, float], None],
     kept_runs: Kept = _made,
 ) -> tuple[xr.Dataset, Run]:
@@ -227,6 +255,12 @@ def coupled(
                 done += 1
                 if say:
                     say(_words(data, place), done / total)
+    if predicted:
+        if say:
+            say("predicting the distances", 1.0)
+        how: dict[str, Any] = {"nodes": nodes, "rule": rule, "data_nodes": data_nodes}
+        how["batch_size"] = batch_size
+        data = data.merge(predict_distances(data, problem, embedding, systems.key, **how))
     return data, limit
 
 
@@ -247,28 +281,6 @@ def _words(data: xr.Dataset, place: dict[str, float]) -> str:
     return (
         f"seed {place['seed']}, width {place['width']}, rate {place['learning_rate']:g}: {figures}"
     )
-
-
-def fitted(
-    data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
-) -> Rate:
-    """`Coupling.rate` from the dataset alone."""
-    require(
-        along in ("width", "learning_rate"), f"along: width or learning_rate, got {shown(along)}"
-    )
-    require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
-    require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
-    chosen = data[of].sel(pair=pair)
-    if of.startswith("weight"):
-        require(layer is not None, f"layer: {of} takes a layer, 1..{data.sizes['layer']}")
-        chosen = chosen.sel(layer=layer)
-    if along == "width":
-        chosen = chosen.sel(learning_rate=float(data.learning_rate.min()))
-    else:
-        chosen = chosen.sel(width=int(data.width.max()))
-    require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
-    table = np.asarray(chosen.transpose(along, "seed"))
-    return exponent(np.asarray(chosen[along]), table)
 
 
 def _common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) -> np.ndarray:

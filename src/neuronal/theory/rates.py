@@ -1,7 +1,8 @@
-"""Fitted exponents with confidence intervals over seeds."""
+"""Fitted exponents and prefactors with confidence intervals over seeds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,25 @@ class Rate:
         return f"{self.slope:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+@dataclass(frozen=True)
+class Prefactor:
+    """A fitted C, distance ~ C parameter**power of a known power, with its 95 % confidence interval.
+
+    Attributes:
+        predicted: what the limit alone says of it (`neuronal.fluctuations`); NaN where it was not asked
+            or cannot say.
+    """
+
+    value: float
+    low: float
+    high: float
+    predicted: float = np.nan
+
+    def __str__(self) -> str:
+        words = f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return words if np.isnan(self.predicted) else f"{words}, predicted {self.predicted:.3g}"
+
+
 def exponent(at: Float[np.ndarray, "V"], distances: Float[np.ndarray, "V S"]) -> Rate:
     """The exponent of distances in a parameter: a line in logarithms through their rms over seeds.
 
@@ -29,17 +49,49 @@ def exponent(at: Float[np.ndarray, "V"], distances: Float[np.ndarray, "V S"]) ->
     Infinite for one seed.
     """
 
-    def slope(table: np.ndarray) -> float:
-        middle = np.sqrt(np.mean(table**2, axis=1))
+    def slope(middle: np.ndarray) -> float:
         return float(np.polyfit(np.log(at), np.log(middle), 1)[0])
 
-    whole, seeds = slope(distances), distances.shape[1]
-    if seeds < 2:
-        return Rate(whole, -np.inf, np.inf)
-    without = np.array([slope(np.delete(distances, s, axis=1)) for s in range(seeds)])
-    around = student(seeds * whole - (seeds - 1) * without)
+    return _jackknifed(slope, distances)
+
+
+def prefactor(
+    at: Float[np.ndarray, "V"],
+    distances: Float[np.ndarray, "V S"],
+    power: float,
+    predicted: float = np.nan,
+) -> Prefactor:
+    """The factor before a known power: the geometric mean over parameters of rms / at**power.
+
+    The interval is that of `exponent`, for the factor's logarithm.
+    """
+
+    def logarithm(middle: np.ndarray) -> float:
+        return float(np.mean(np.log(middle) - power * np.log(at)))
+
+    found = _jackknifed(logarithm, distances)
+    value, low, high = np.exp([found.slope, found.low, found.high])
+    return Prefactor(float(value), float(low), float(high), predicted)
+
+
+def _jackknifed(
+    statistic: Callable[[np.ndarray], float], distances: Float[np.ndarray, "V S"]
+) -> Rate:
+    """A statistic of root mean squares over seeds, with the interval of its pseudo-values."""
+    seeds = distances.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # of networks that are the limit
+        whole = statistic(_over_seeds(distances))
+        if seeds < 2:
+            return Rate(whole, -np.inf, np.inf)
+        others = [np.delete(distances, s, axis=1) for s in range(seeds)]
+        pseudo = seeds * whole - (seeds - 1) * np.array([statistic(_over_seeds(o)) for o in others])
+        around = student(pseudo)
     half = around.high - around.slope
     return Rate(whole, whole - half, whole + half)
+
+
+def _over_seeds(distances: Float[np.ndarray, "V S"]) -> Float[np.ndarray, "V"]:
+    return np.sqrt(np.mean(distances**2, axis=1))
 
 
 def student(values: Float[np.ndarray, "S"]) -> Rate:

@@ -10,10 +10,15 @@ directions, $E$, give
 - the variance of the risk's part of second degree, $\frac12 \mathrm{tr}(\Sigma \mathcal{L}'')^2$ for a
   Gaussian $f'$ of covariance $\Sigma$ over inputs: next to nothing until $\mathcal{L}'$ vanishes, where it is
   all that is left.
+
+The fluctuation is to first order a Gaussian process in time, $\sum_j z_j f'_j$: what depends on its whole
+course, as its largest value does, is read from draws of it.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -135,6 +140,24 @@ def quadratic_variance(a: Source, b: Source, loss: LossAlong, same: bool) -> Flo
         pairs = a.random * (a.random - 1)
         shares[drawn] = (1 - np.eye(a.random)) / pairs if pairs else 0.0
     return np.einsum("SR,SRK->K", shares, products) / 2
+
+
+def square_draws(
+    sources: Sequence[Source],
+    weights: Float[np.ndarray, "m"],
+    count: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "K count sources sources"]:
+    r"""$E_X[f_s \cdot f_r]$ of pairs of sources, f drawn as $\sum_j z_j f'_j$ with independent normal z."""
+    roots = np.sqrt(weights)[:, None]
+    by_time = [np.moveaxis(s.first * roots, 1, 0) for s in sources]
+    rows = [f.reshape(*f.shape[:2], -1) for f in by_time]
+    normal = [rng.standard_normal((count, len(s.first))) * np.sqrt(_shares(s)) for s in sources]
+    found = np.zeros((len(rows[0]), count, len(sources), len(sources)))
+    for a, b in itertools.combinations_with_replacement(range(len(sources)), 2):
+        product = normal[a] @ (rows[a] @ rows[b].transpose(0, 2, 1))
+        found[..., a, b] = found[..., b, a] = np.sum(product * normal[b], axis=2)
+    return found
 
 
 def _shares(source: Source) -> Float[np.ndarray, "S"]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from scipy.interpolate import CubicSpline
 
@@ -19,15 +21,18 @@ from ...network import Network
 from ...problem import Problem
 from . import propagation
 from .directions import Response, neuron_directions, noise_directions
-from .estimates import loss_along, moments, quadratic_variance
+from .estimates import loss_along, moments, quadratic_variance, square_draws
 from .law import Fluctuations, dataset
 from .limit import recorded_limit
+from .repeats import averaged
 from .sources import Grid, Work
 
 _LEADING = 3 / 4
 """Share of a layer's directions that are its leading ones."""
 _DECAY = 0.5
 """The longest step of noise, in units of the time in which the fastest perturbation decays."""
+_DRAWS = 512
+"""Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
 """Of the limit, to its end."""
 
@@ -45,6 +50,7 @@ def fluctuations(
     key: PRNGKeyArray | int = 0,
     accuracy: float | None = None,
     rtol: float = 1e-3,
+    repeats: int = 1,
     progress: bool | Callable[[str, float], None] = False,
 ) -> Fluctuations:
     r"""How far finite networks are from their limit, from the limit alone.
@@ -59,7 +65,7 @@ def fluctuations(
     all times and inputs, where an adjoint run would give one gradient of one number. Three
     quarters of a layer's directions are the leading influences of its neurons, which carry
     nearly all of the variance; the others are random, so that no figure has a bias, and tell its
-    standard error. What other nodes would give is not in that error: another `key` tells.
+    standard error. What other nodes would give is not in that error unless `repeats` are asked for.
 
     Args:
         problem: what is learned.
@@ -74,6 +80,8 @@ def fluctuations(
         accuracy: of the limit's own prediction, for which it is solved on as many nodes as it
             takes, as `solve` does; its derivatives stay on `nodes`.
         rtol: tolerance of the steps on which derivatives are taken; they are exact for these steps.
+        repeats: sets of nodes and directions, at that many times the cost. Figures are means over
+            them, and standard errors are those of their scatter, which has all that is random.
         progress: called with words and the share of the work done; True prints them.
 
     Returns:
@@ -98,16 +106,54 @@ def fluctuations(
 
         ```
     """
-    count = whole("directions", directions, 4)
-    key = key_of(key)
+    count, sets = whole("directions", directions, 4), whole("repeats", repeats, 1)
+    how = _Settings(
+        until, nodes, rule, save_at, data_nodes, count, accuracy, positive("rtol", rtol)
+    )
     say = print if progress is True else progress or _silent
+    keys = [key_of(key)] if sets == 1 else jax.random.split(key_of(key), sets)
+    found = []
+    for i, of_set in enumerate(keys):
+
+        def tell(words: str, share: float, i: int = i) -> None:
+            say(words if sets == 1 else f"nodes {i + 1} of {sets}: {words}", (i + share) / sets)
+
+        found.append(_expanded(problem, start, of_set, how, tell))
+    complete = isinstance(start, Network) or not start.edges_apart
+    return Fluctuations(found[0] if sets == 1 else averaged(found), complete)
+
+
+class _Settings(NamedTuple):
+    """What is asked of one expansion, as `fluctuations` takes it."""
+
+    until: float
+    nodes: int
+    rule: str
+    save_at: int | ArrayLike | None
+    data_nodes: int
+    directions: int
+    accuracy: float | None
+    rtol: float
+
+
+def _expanded(
+    problem: Problem,
+    start: AbstractEmbedding | Network,
+    key: PRNGKeyArray,
+    how: _Settings,
+    say: Callable[[str, float], None],
+) -> xr.Dataset:
+    """`Fluctuations.data` of one set of nodes and directions."""
+    until, count = how.until, how.directions
     rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))
-    limit = recorded_limit(problem, start, until, nodes, rule, key, save_at, data_nodes, accuracy)
+    limit = recorded_limit(
+        problem, start, until, how.nodes, how.rule, key, how.save_at, how.data_nodes, how.accuracy
+    )
     network, data = limit.network, limit.data
     dtype = network.weights[0].dtype
     control = Control(
-        jnp.asarray(positive("rtol", rtol), dtype),
-        jnp.asarray(rtol / 100, dtype),
+        jnp.asarray(how.rtol, dtype),
+        jnp.asarray(how.rtol / 100, dtype),
         None,
         _MOST_STEPS,
     )
@@ -141,11 +187,13 @@ def fluctuations(
     of_sources = [moments(source, loss) for source in sources]
     at = _Interpolation(finer[reads], limit.times)
     quadratic = [[at(quadratic_variance(a, b, loss, a is b)) for b in sources] for a in sources]
+    draws = at(square_draws(sources, loss.weights, _DRAWS, rng))
     step_bias = np.asarray(step_bias, np.float64)[reads]
     of_time = {
         "risk": (("time",), limit.risk),
         "risk_error": (("time",), limit.risk_error),
         "prediction": (("time", "input", "output"), limit.predictions),
+        "square_draws": (("time", "draw", "source", "other"), draws),
         "prediction_step_bias": (("time", "input", "output"), at(step_bias)),
         "risk_step_bias": (("time",), at(loss.linear(step_bias[None])[0])),
     }
@@ -157,9 +205,7 @@ def fluctuations(
         for of in of_sources
     ]
     law = np.asarray(data.x), np.asarray(data.weights)
-    found = dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
-    complete = isinstance(start, Network) or not start.edges_apart
-    return Fluctuations(found, complete)
+    return dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
 
 
 def _refined(

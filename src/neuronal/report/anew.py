@@ -1,0 +1,21 @@
+"""The page of a folder, written anew from the numbers that it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..experiments import certify, predict, results
+from ..experiments.folder import SWEEP
+from . import page, sweep
+
+
+def write(folder: Path) -> Path:
+    """Write the page of what a sweep or a run left in `folder`; returns its path.
+
+    Raises:
+        InvalidInput: a folder that holds neither, or files that cannot be read.
+    """
+    if (folder / SWEEP).is_file():
+        return sweep.write(results.read(folder, SWEEP), folder)
+    run = results.read(folder)
+    return page.write(run, folder, certify.read(folder), predict.read(folder, run))
