@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -337,6 +338,25 @@ def test_certificates_of_a_finished_run_are_not_made_anew(tmp_path, call, monkey
     assert (code, out, made) == (0, "", [])
     shortened(tmp_path / "a" / "certificate.json")
     assert call("run", file, "--out", tmp_path / "a", "--resume")[0] == 0 and made == [1]
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_signal_during_the_imports_ends_the_command_without_a_word(tmp_path, ignored):
+    """A module that the command line imports sends it the signal; one told to ignore it goes on."""
+    (tmp_path / "typer.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('went on')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "neuronal", "--version"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN) if ignored else None,
+        capture_output=True,
+        text=True,
+    )
+    if ignored:
+        assert ended.stdout == "went on\n"
+    else:  # a shell says 130
+        assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_a_full_disk_is_one_message(tmp_path, call, monkeypatch):
