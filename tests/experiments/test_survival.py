@@ -372,6 +372,20 @@ def test_a_full_disk_is_one_message(tmp_path, call, monkeypatch):
     assert f"No space left on device: {tmp_path / 'a' / 'config.toml'}; --resume goes on" in err
 
 
+def test_an_error_of_words_alone_keeps_them(tmp_path, call, monkeypatch):
+    """HDF5 raises such, without a number of the system's."""
+    file = tmp_path / "small.toml"
+    file.write_text(tomli_w.dumps(CONTENT))
+
+    def full(descriptor):
+        raise OSError("Can't write data")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _out, err = call("run", file, "--out", tmp_path / "a")
+    assert code == 2 and err.count("\n") == 1
+    assert f"Can't write data; {tmp_path / 'a' / 'config.toml'}; --resume goes on" in err
+
+
 def test_a_page_is_written_whole_or_stays_as_it_was(whole, tmp_path, monkeypatch):
     page.write(whole[0], tmp_path)
     before = (tmp_path / "report.html").read_bytes()

@@ -36,8 +36,10 @@ def replaced(path: Path, previous: Path | None = None) -> Iterator[Path]:
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):  # a full disk tells no name
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk tells no name
             error.filename, error.filename2 = str(path), None
+        elif isinstance(error, OSError):  # HDF5's, whose words alone say what it is
+            error.add_note(str(path))
         raise
 
 
