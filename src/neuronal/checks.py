@@ -80,13 +80,18 @@ def several(name: str, value: Any, what: str) -> tuple[Any, ...]:
 
 def positive(name: str, value: Any) -> float:
     """`value` as a finite number above 0."""
-    require(is_number(value) and value > 0, f"{name}: takes a positive number, got {shown(value)}")
+    require(
+        is_number(value) and float(value) > 0,
+        f"{name}: takes a positive number, got {shown(value)}",
+    )
     return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """`value` as a finite number of at least 0."""
-    require(is_number(value) and value >= 0, f"{name}: takes a number >= 0, got {shown(value)}")
+    require(
+        is_number(value) and float(value) >= 0, f"{name}: takes a number >= 0, got {shown(value)}"
+    )
     return float(value)
 
 
@@ -119,7 +124,7 @@ def columns(name: str, y: ArrayLike) -> Float[Array, "m k"]:
     """`y (m,)` or `(m, k)` as a finite array `(m, k)`."""
     if _real(name, y).ndim != 1:
         return finite(name, y, 2)
-    return jnp.asarray(as_numpy_if_free(finite(name, y, 1))[:, None])
+    return on_device(as_numpy_if_free(finite(name, y, 1))[:, None])
 
 
 def finite(name: str, value: ArrayLike, ndim: int) -> Array:
@@ -141,8 +146,16 @@ def numbers(name: str, value: ArrayLike) -> Float[Array, "..."]:
         # In NumPy: JAX would take integers to 32 bits first, round and round.
         given = given.astype(jax.dtypes.canonicalize_dtype(float))
     with np.errstate(over="ignore"):
-        array = jnp.asarray(given)
+        array = on_device(given)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def on_device(values: ArrayLike) -> Array:
+    """`jnp.asarray`, which for every new shape of a NumPy array would compile a program."""
+    if not isinstance(values, np.ndarray):
+        return jnp.asarray(values)
+    # A copy: the device may keep the very memory it is given.
+    return jax.device_put(np.array(values, jax.dtypes.canonicalize_dtype(values.dtype)))
 
 
 def _floats(name: str, value: ArrayLike) -> np.ndarray:

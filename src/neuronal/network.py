@@ -14,7 +14,16 @@ from jaxtyping import Array, ArrayLike, Float
 from . import activations as activations_
 from . import dynamics
 from .activations import Activation
-from .checks import as_numpy_if_free, columns, finite, is_known, numbers, require, several
+from .checks import (
+    as_numpy_if_free,
+    columns,
+    finite,
+    is_known,
+    numbers,
+    on_device,
+    require,
+    several,
+)
 from .kernels import Kernel, grows, is_finite, matrix, rank
 from .losses import Loss
 
@@ -213,7 +222,7 @@ def _measures(
     measures: Sequence[ArrayLike] | None, widths: Sequence[int], dtype: np.dtype
 ) -> dynamics.Measures:
     if measures is None:
-        return tuple(jnp.asarray(np.full(n, 1 / n, dtype)) for n in widths)
+        return tuple(on_device(np.full(n, 1 / n, dtype)) for n in widths)
     measures = several("measures", measures, "arrays, one per hidden layer")
     require(
         len(measures) == len(widths),

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special, stats
 
-from .checks import choice, key_of, require, whole
+from .checks import choice, key_of, on_device, require, whole
 from .vocabulary import RULES
 
 _MAX_SOBOL_DIM = 21201
@@ -46,10 +46,10 @@ def gaussian(
     if rule == "monte-carlo":
         return jax.random.normal(key, (nodes, dim)), _equal(nodes)
     if rule == "sobol":
-        points = jnp.asarray(special.ndtri(sobol(nodes, dim, key)))
+        points = on_device(special.ndtri(sobol(nodes, dim, key)))
         return points, _equal(nodes)
     if rule == "lattice":
-        points = jnp.asarray(special.ndtri(lattice(nodes, dim, key)))
+        points = on_device(special.ndtri(lattice(nodes, dim, key)))
         return points, _equal(nodes)
     if rule == "antithetic":
         half = jax.random.normal(key, (-(-nodes // 2), dim))
@@ -59,7 +59,7 @@ def gaussian(
 
 
 def _equal(nodes: int) -> Float[Array, "n"]:
-    return jnp.asarray(np.full(nodes, 1 / nodes), float)
+    return on_device(np.full(nodes, 1 / nodes))
 
 
 def sobol(nodes: int, dim: int, key: PRNGKeyArray) -> Float[np.ndarray, "n dim"]:
@@ -123,4 +123,4 @@ def _gauss_hermite(nodes: int, dim: int) -> tuple[Array, Array]:
     weights = weights / weights.sum()
     grid = np.stack(np.meshgrid(*[points] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
     product = np.prod(np.stack(np.meshgrid(*[weights] * dim, indexing="ij"), -1), axis=-1)
-    return jnp.asarray(grid), jnp.asarray(product.reshape(-1))
+    return on_device(grid), on_device(product.reshape(-1))

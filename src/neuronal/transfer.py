@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .checks import dimensions, hidden_sizes, is_whole, key_of, require, shown
@@ -27,6 +27,9 @@ from .embeddings import AbstractEmbedding, Bidirectional
 from .errors import DivergenceError, InvalidInput
 from .problem import Problem
 from .schedules import Schedule, depth_balanced
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 RATES = tuple(0.025 * 2**j for j in range(10))
 """Factors of 2, 0.025 to 12.8."""
@@ -253,6 +256,8 @@ def scan(
     Raises:
         InvalidInput: arguments that do not fit.
     """
+    import xarray as xr  # takes long to import, and estimators need none of it
+
     rates = _increasing(rates)
     keys = _keys(key, seeds)
     shape = (len(depths), len(widths), len(rates), seeds)

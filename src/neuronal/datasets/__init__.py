@@ -6,8 +6,6 @@ paper's layers have no biases). Class labels become class numbers 0, 1, ...; reg
 are standardised, and `Split` keeps their scale.
 """
 
-from .files import table
-from .included import BUNDLED, breast_cancer, diabetes, digits, wine
-from .splits import Split
+import lazy_loader
 
-__all__ = ["BUNDLED", "Split", "breast_cancer", "diabetes", "digits", "table", "wine"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

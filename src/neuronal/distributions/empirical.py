@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import columns, finite, require, shares
+from ..checks import columns, finite, on_device, require, shares
 from ..losses import Loss
 from .base import Distribution
 
@@ -41,7 +41,7 @@ class Empirical(Distribution):
         require(m > 0 and d > 0, f"x: is empty, shape {self.x.shape}")
         require(m == len(self.y), f"y: {len(self.y)} targets for {m} inputs")
         if weights is None:
-            self.weights = jnp.asarray(np.full(m, 1 / m), float)
+            self.weights = on_device(np.full(m, 1 / m))
         else:
             w = shares("weights", weights, m)
             w = w.astype(jax.dtypes.canonicalize_dtype(float))

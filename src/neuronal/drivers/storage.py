@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import diffrax
-
 from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
@@ -68,6 +66,8 @@ def ode_copies(solver: Any) -> int:
     Of methods without a tableau, start and now alone are known, unless they state a number of
     their own, as `neuronal.RKC` does; ``auto`` begins with Tsit5.
     """
+    import diffrax  # takes long to import, and SGD needs none of it
+
     solver = getattr(solver, "explicit", solver)
     if (own := getattr(solver, "copies", None)) is not None:
         return own

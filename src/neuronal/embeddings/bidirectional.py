@@ -30,7 +30,16 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, finite, one_or_several, positive, require, shown, whole
+from ..checks import (
+    dimensions,
+    finite,
+    on_device,
+    one_or_several,
+    positive,
+    require,
+    shown,
+    whole,
+)
 from ..kernels import Kernel, factored, matrix
 from . import features
 from .base import AbstractEmbedding, Latents
@@ -123,14 +132,15 @@ class Bidirectional(AbstractEmbedding):
         middle = [
             factored(*self.factors(i, latents[i - 2], latents[i - 1])) for i in range(2, self.depth)
         ]
-        first = self._parts(1, latents[0])[0] * self.input_scale
-        return [first, *middle, self._parts(self.depth - 1, latents[-1])[1]]
+        parts = self._split(1)[0], self._split(self.depth - 1)[0]
+        first, last = _ends(latents[0], latents[-1], self.input_scale, parts)
+        return [first, *middle, last]
 
     def factors(
         self, layer: int, c: Float[Array, "n D"], c_next: Float[Array, "n_out D2"]
     ) -> tuple[Float[Array, "n r"], Float[Array, "n_out r"]]:
         """U and V with $w_i^0$ = U V^T, r = 2K, for a middle layer (2..L-1)."""
-        scale = jnp.asarray(self.gains[layer - 2] * self.coefficients, c.dtype)
+        scale = on_device((self.gains[layer - 2] * self.coefficients).astype(c.dtype))
         outputs = layer == self.depth - 1  # whose number is not the rank
         slots = features.in_turn(self.rank, self.output_dim) if outputs else features.own(self.rank)
         return _factors(c, c_next, scale, self.rank, layer == 2, slots)
@@ -167,10 +177,6 @@ class Bidirectional(AbstractEmbedding):
         """Coordinates of the first part (u or alpha) and of beta in a latent of that layer."""
         first = self.input_dim if layer == 1 else self.rank
         return first, self.output_dim if layer == self.depth - 1 else self.rank
-
-    def _parts(self, layer: int, c: Array) -> tuple[Array, Array]:
-        first = self._split(layer)[0]
-        return c[:, :first], c[:, first:]
 
     def _critical_gains(
         self, spread: float, inputs: ArrayLike | None, nodes: int = 4096, most: int = 256
@@ -215,6 +221,17 @@ class Bidirectional(AbstractEmbedding):
             gains.append(spread / total)
             signal = np.asarray(f) * np.asarray(gains[-1], f.dtype)
         return tuple(gains)
+
+
+@partial(jax.jit, static_argnames=("scale", "parts"))
+def _ends(
+    c_first: Float[Array, "n D"],
+    c_last: Float[Array, "n_out D2"],
+    scale: float,
+    parts: tuple[int, int],
+) -> tuple[Float[Array, "n d"], Float[Array, "n_out k"]]:
+    """$w_1^0$ and $w_L^0$, of latents whose first part has so many coordinates."""
+    return c_first[:, : parts[0]] * scale, c_last[:, parts[1] :]
 
 
 @partial(jax.jit, static_argnames=("rank", "first_layer", "slots"))

@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from ..checks import require, shares
+from ..checks import on_device, require, shares
 from ..datasets.scale import Scale
 from ..distributions import Empirical
 from ..errors import InvalidInput
@@ -69,14 +68,14 @@ class Rows(NamedTuple):
         block = max(64, 2 ** (m.bit_length() - 3))
         fill = np.minimum(np.arange(-(-m // block) * block), m - 1)
         weights = np.where(np.arange(len(fill)) < m, self.weights[fill], 0.0)
-        y = jnp.asarray(_standard("y", targets, self.y)[fill])
-        return Empirical(biased(inputs, self.x[fill]), y, jnp.asarray(weights / weights.sum()))
+        y = on_device(_standard("y", targets, self.y)[fill])
+        return Empirical(biased(inputs, self.x[fill]), y, on_device(weights / weights.sum()))
 
 
 def biased(scale: Scale, x: Float[np.ndarray, "m d"]) -> Float[Array, "m d1"]:
     """Inputs as a network takes them: standardised, then a coordinate 1, of JAX's precision."""
     standard = _standard("X", scale, x)
-    return jnp.asarray(np.column_stack([standard, np.ones(len(x), standard.dtype)]))
+    return on_device(np.column_stack([standard, np.ones(len(x), standard.dtype)]))
 
 
 def _standard(name: str, scale: Scale, values: Float[np.ndarray, "m d"]) -> np.ndarray:

@@ -13,7 +13,6 @@ from jaxtyping import PRNGKeyArray
 from .. import transfer
 from ..datasets.scale import Scale
 from ..distributions import Empirical, Samples
-from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
 from ..drivers.trajectory import Trajectory
 from ..errors import DivergenceError
@@ -171,6 +170,8 @@ class Training:
         watch: Watch | None = None,
     ) -> Trajectory:
         """The ODE over the MF time of `steps` steps."""
+        from ..drivers.ode.solve import solve  # imports Diffrax, which SGD does not need
+
         until = rate * steps
         return solve(
             self.problem(law, until),

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..checks import all_finite
+from ..checks import all_finite, on_device
 from .base import Kernel, Put
 from .shards import ALONG, ROWS, WHOLE, on_each
 
@@ -129,8 +129,12 @@ def _matrix(f: Array, g: Array, s: Array) -> Float[Array, "n n_out"]:
 
 def factored(u: ArrayLike, v: ArrayLike) -> Factored:
     r"""The kernel $U V^\top$ of `u (n, r)` and `v (n_out, r)`."""
-    f, g = jnp.asarray(u).T, jnp.asarray(v).T
-    return Factored(f, g, jnp.ones(len(f), f.dtype))
+    return Factored(*_across(on_device(u), on_device(v)))
+
+
+@jax.jit
+def _across(u: Array, v: Array) -> tuple[Array, Array, Array]:
+    return u.T, v.T, jnp.ones(u.shape[1], u.dtype)
 
 
 def _through(

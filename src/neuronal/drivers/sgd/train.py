@@ -10,11 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
-from ...checks import columns, is_whole, key_of, numbers, positive, require, several, shown
+from ...checks import (
+    columns,
+    is_whole,
+    key_of,
+    numbers,
+    on_device,
+    positive,
+    require,
+    several,
+    shown,
+)
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
@@ -177,9 +186,9 @@ class SGD:
                     self.problem,
                     self.stream,
                     self.key,
-                    jnp.asarray(self.eps, weights[0].dtype),
-                    jnp.int32(k),
-                    jnp.int32(last),
+                    on_device(np.asarray(self.eps, weights[0].dtype)),
+                    on_device(np.asarray(k, np.int32)),
+                    on_device(np.asarray(last, np.int32)),
                     self.batch_size,
                     self.block,
                 )

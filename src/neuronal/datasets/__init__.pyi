@@ -1,0 +1,5 @@
+from .files import table
+from .included import BUNDLED, breast_cancer, diabetes, digits, wine
+from .splits import Split
+
+__all__ = ["BUNDLED", "Split", "breast_cancer", "diabetes", "digits", "table", "wine"]
