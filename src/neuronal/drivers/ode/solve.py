@@ -69,7 +69,7 @@ def solve(
         accuracy: if given, nodes (from the number given on) and tolerances are chosen so that
             the prediction is within it of the limit's, root mean square over the inputs and
             worst over the recorded times; `report.error` says what was reached. It takes
-            four runs with other randomisations of the rule, and some smaller ones.
+            two runs on the nodes chosen and four or more on fewer.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
             steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
         solver: ``tsit5``; ``rkc`` (`neuronal.RKC`), for stiff runs, such as those of deep networks; or
