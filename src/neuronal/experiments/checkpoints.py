@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..drivers.driver import State
 from ..dynamics import Kernels
 from ..errors import InvalidInput
 from ..kernels import Factored
@@ -69,6 +70,11 @@ class Checkpoint:
     def kernels(self) -> Kernels:
         """The weights in JAX's arrays."""
         return tuple(jax.tree.map(jnp.asarray, self.weights))
+
+    @property
+    def state(self) -> State:
+        """All that a run goes on with, likewise."""
+        return State(self.kernels, jax.tree.map(jnp.asarray, self.memory))
 
 
 class RecoveryWarning(UserWarning):

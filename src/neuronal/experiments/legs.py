@@ -70,15 +70,15 @@ def advance(
         done = max(state.records - 1, 0)
         times = job.times[done : min((done // stride + 1) * stride, last) + 1]
         if state.records > 1:  # after the first record alone, weights are those of the start
-            network = network.with_weights(state.kernels)
+            network = state.state.network(network)
         try:
             prepared = _prepare(experiment, system, job, network, times)
             leg = _Leg(experiment, built, job, path, state, prepared, on_record)
             if done % stride:
-                reached = State(state.kernels, state.memory)
-                state = leg.run(reached, state.pace, state.time)
+                state = leg.run(state.state, state.pace, state.time)
             else:
-                state = leg.run(State(prepared.network.weights, state.memory))
+                begin = state.state._replace(weights=prepared.network.weights)
+                state = leg.run(begin)
         except InvalidInput as error:
             raise InvalidInput(f"{job.title}: {error}") from None
     return state

@@ -87,11 +87,11 @@ def certify(
 
 def _motion_rows(problem: Problem, depth: int) -> list[Row]:
     """A row where the motion has terms that the paper's system does not."""
-    terms = problem.terms(depth)
-    if not terms:
+    outside = problem.outside(depth)
+    if not outside:
         return []
     says = "weights move by equation (2) alone"
-    return [Row("2 motion", says, UNKNOWN, "", "; ".join(term.outside for term in terms))]
+    return [Row("2 motion", says, UNKNOWN, "", "; ".join(outside))]
 
 
 def _networks(
