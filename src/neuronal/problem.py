@@ -140,8 +140,14 @@ class Problem(eqx.Module):
     @property
     def stepwise(self) -> str:
         """What steps do besides the velocity, so that constant ones alone will do; empty if nothing."""
-        given = [name for name in ("temperature", "penalty") if getattr(self, name) is not None]
-        return " and ".join(given)
+        names = ("temperature", "penalty")
+        return " and ".join(name for name in names if getattr(self, name) is not None)
+
+    @property
+    def beyond_velocity(self) -> str:
+        """What of the motion is not a velocity of weights alone, in words; empty if nothing."""
+        names = ("momentum", "temperature", "penalty")
+        return " and ".join(name for name in names if getattr(self, name) is not None)
 
     def outside(self, depth: int) -> list[str]:
         """Why the paper's statements do not cover the motion; nothing, of the paper's system."""

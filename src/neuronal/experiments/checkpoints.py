@@ -45,8 +45,8 @@ class Checkpoint:
         weights: `w_1, ..., w_L`, of NumPy arrays, at `time`.
         memory: what else the state holds (`drivers.driver.State`), likewise; None if nothing.
         pace: `drivers.driver.Pace` with which to go on from there; None if there is none.
-        series: what was recorded, each `(records,)`: ``risk`` and, of real data,
-            ``test_risk`` and ``test_accuracy``.
+        series: what was recorded, each `(records,)`: ``risk``; of a motion that descends more than that
+            ``objective``; and, of real data, ``test_risk`` and ``test_accuracy``.
         steps, rejected, seconds: so far, over all sessions.
         driver, ensemble: sentences of the driver's report.
         time: MF time of the weights: that of the last record or later; that if None.

@@ -59,6 +59,14 @@ class Motion(eqx.Module):
         """Which layers stay as they are, known when programs are compiled."""
         return tuple(map(is_frozen, self.schedules))
 
+    def kept(self, before: dynamics.Kernels, after: dynamics.Kernels) -> dynamics.Kernels:
+        """The phase `after`, the weights of frozen layers being those `before` to the sign of a zero."""
+        if not any(self.frozen):
+            return after
+        pairs = zip(self.frozen, before, after, strict=False)
+        weights = [old if frozen else new for frozen, old, new in pairs]
+        return (*weights, *after[len(weights) :])
+
     @property
     def decays(self) -> bool:
         """Whether changes hold a share of the weight itself: where there are terms, all do."""

@@ -154,8 +154,9 @@ class Integrator:
             segment.rejected += int(reached.rejected)
             segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
             segment.work += stepper.work(reached.stepper_state)
-            state, dt = State.of_phase(reached.phase, motion.memory), reached.dt
-            at, rest = state.network(at), reached.phase[at.depth :]
+            phase, dt = motion.kept(at.weights, reached.phase), reached.dt
+            state = State.of_phase(phase, motion.memory)
+            at, rest = state.network(at), phase[at.depth :]
             if int(reached.status) != Status.FULL:
                 break
             change = stepper.change(reached.stepper_state)
@@ -174,7 +175,13 @@ class Integrator:
             segment.time = end if bool(reached.time >= spans[1]) else max(segment.time, t1)
             if end > t1:
                 segment.path = self._path(
-                    now + float(reached.before), segment.time, at, motion.memory, reached, stepper
+                    now + float(reached.before),
+                    segment.time,
+                    at,
+                    phase,
+                    motion.memory,
+                    reached,
+                    stepper,
                 )
         return segment
 
@@ -183,6 +190,7 @@ class Integrator:
         since: float,
         until: float,
         at: Network,
+        phase: dynamics.Kernels,
         names: tuple[str, ...],
         reached: _Reached,
         stepper: AbstractStepper,
@@ -192,7 +200,7 @@ class Integrator:
             since,
             until,
             at,
-            reached.phase,
+            phase,
             names,
             stepper,
             reached.stepper_state,
