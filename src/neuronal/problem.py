@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .activations import in_words
@@ -119,6 +121,11 @@ class Problem(eqx.Module):
         if self.decay is None:
             return self.more_terms
         return (Decay(per_layer(self.decay, depth, "decay")), *self.more_terms)
+
+    def with_schedules(self, schedules: Sequence[Schedule]) -> Problem:
+        """The same problem with other schedules, one per layer."""
+        given = tuple(schedules)
+        return eqx.tree_at(lambda p: p.schedules, self, given, is_leaf=lambda node: node is None)
 
     def motion(self, network: Network) -> Motion:
         """The law by which the weights of these neurons move."""
@@ -240,9 +247,8 @@ def _added(
 def _one_strength(name: str, given: float | Schedule | None) -> Schedule | None:
     """The strength of one layer."""
     require(
-        not isinstance(given, list | tuple),
+        not isinstance(given, list | tuple) and np.ndim(given) == 0,
         f"{name}: takes one number or callable of MF time, got {shown(given)}",
     )
-    found = strengths(name, given)
-    assert found is None or callable(found)
+    found: Any = strengths(name, given)
     return found

@@ -240,5 +240,13 @@ def test_what_momentum_cannot_have_is_named():
     for says, call in refused.items():
         with pytest.raises(nr.InvalidInput, match=says):
             call()
-    row = nr.certify(problem, embedding, nodes=16)["2 motion"]
+
+
+def test_a_certificate_tells_the_momentum_and_the_velocity_that_it_carries():
+    problem, embedding = nonlinear(0.5)
+    run = nr.solve(problem, embedding, 3.0, nodes=16, save_at=4)
+    found = nr.certify(problem, embedding, run, nodes=16)
+    speed = np.abs(run.state.memory["velocity_3"]).max()
+    assert found["1.3 speed of w_3"].figure == pytest.approx(float(speed), rel=1e-6)
+    row = found["2 motion"]
     assert row.status == "unknown" and "momentum" in row.how
