@@ -150,10 +150,10 @@ def exchanges(devices):
                 stepper, start = factored_start(network, solver, control.rtol, control.atol, data)
             if n in (512, 4096):
                 programs["ode"] = ode._integrate.lower(
-                    start, problem, data, stepper, control, end, now, end, end
+                    start, (), problem, data, stepper, control, end, now, end, end
                 )
                 programs["sgd"] = sgd.steps.lower(
-                    network, problem, None, jax.random.key(0), end, 0, 9, DATA, 4
+                    network, None, problem, None, jax.random.key(0), end, 0, 9, DATA, 4
                 )
             for name, program in programs.items():
                 compiled = program.compile().compiled

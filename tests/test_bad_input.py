@@ -31,6 +31,10 @@ def problem(law=None, loss=None, schedules=None):
     return nr.Problem(law or D.Empirical(X, Y), loss or L.Squared(), schedules)
 
 
+def moved(**how):
+    return nr.Problem(D.Empirical(X, Y), L.Squared(), **how)
+
+
 def train(network=None, given=None, **options):
     options = {"learning_rate": 0.1, "until": 1.0, "key": 0, **options}
     return nr.train(given or problem(), network or net(), **options)
@@ -163,6 +167,24 @@ PROBLEMS = [
     ("loss", lambda: L.get("squared", delta=1.0)),
     ("delta", lambda: L.PseudoHuber(0.0)),
     ("delta", lambda: L.Cauchy(NAN)),
+    ("delta", lambda: L.Huber(-1.0)),
+    ("decay", lambda: moved(decay=-0.1)),
+    ("decay", lambda: moved(decay="much")),
+    ("momentum", lambda: moved(momentum=NAN)),
+    ("momentum", lambda: moved(momentum=[0.1, "much", 0.1])),
+    ("momentum", lambda: train(given=moved(momentum=[0.1, 0.1]))),
+    ("temperature", lambda: moved(temperature=-1)),
+    ("temperature", lambda: moved(temperature=np.ones((2, 2)))),
+    ("temperature.*layer 2", lambda: train(given=moved(temperature=0.1))),
+    ("temperature", lambda: train(given=moved(temperature=[0.1, 0.1]))),
+    ("penalty", lambda: moved(penalty=INF)),
+    ("penalty", lambda: moved(penalty=[0.0, 0.0, 0.1])),
+    ("penalty", lambda: moved(penalty=np.ones(3))),
+    ("solver.*temperature", lambda: solve(given=moved(temperature=[0.1, 0, 0]))),
+    ("solver.*penalty", lambda: solve(given=moved(penalty=0.1), solver="euler", accuracy=0.1)),
+    ("solver.*momentum", lambda: solve(given=moved(momentum=0.1), solver="rkc")),
+    ("kernel.*momentum", lambda: solve(given=moved(momentum=0.1), kernel="factored")),
+    ("until.*step", lambda: solve(given=moved(penalty=0.1), solver="euler", step=9.0)),
     ("schedules", lambda: problem(schedules=0.5)),
     ("schedules", lambda: train(given=problem(schedules=[S.constant()] * 2))),
     ("schedules", lambda: solve(given=problem(schedules=[1.0, 1.0, 1.0]))),
@@ -342,6 +364,9 @@ FUNCTIONS = [
         "decay",
         lambda: solve(given=nr.Problem(D.Empirical(X, Y), L.Squared(), decay=jnp.atleast_1d)),
     ),
+    ("momentum", lambda: solve(given=moved(momentum=jnp.atleast_1d))),
+    ("temperature", lambda: train(given=moved(temperature=[jnp.atleast_1d, 0, 0]))),
+    ("penalty", lambda: train(given=moved(penalty=lambda: 1.0))),
 ]
 
 

@@ -82,10 +82,11 @@ class Recipe:
         """
         embedding = self.embedding(depth)
         require(embedding.depth == depth, f"embedding: gave depth {embedding.depth} for {depth}")
-        kernel, _ = choose_kernel(embedding, hidden_sizes("width", width, depth), "auto")
+        sizes = hidden_sizes("width", width, depth)
+        kernel, _ = choose_kernel(embedding, sizes, "auto", self.problem)
         neurons, samples = jax.random.split(key_of(key))
         return train(
-            Problem(self.problem.distribution, self.problem.loss, self.schedules(depth, learning_rate)),
+            self.problem.with_schedules(self.schedules(depth, learning_rate)),
             embedding.sample(width, neurons, kernel),
             learning_rate,
             learning_rate * self.steps,

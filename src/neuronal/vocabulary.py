@@ -12,6 +12,7 @@ ACTIVATIONS = ("tanh", "erf", "sigmoid", "softsign", "sin", "identity", "relu")
 LOSSES: dict[str, tuple[str, ...]] = {
     "squared": (),
     "pseudo_huber": ("delta",),
+    "huber": ("delta",),
     "log_cosh": (),
     "cauchy": ("delta",),
     "logistic": (),

@@ -27,8 +27,15 @@ from ..errors import InvalidInput
 from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
-from .config import BidirectionalSystem, Experiment, ScheduleSection
-from .sections import BundledProblem, InputsSection, MixtureProblem, RegressionProblem, TableProblem
+from .config import BidirectionalSystem, Experiment
+from .sections import (
+    BundledProblem,
+    InputsSection,
+    MixtureProblem,
+    RegressionProblem,
+    ScheduleSection,
+    TableProblem,
+)
 from .targets import TARGETS
 
 _GRID = 241
@@ -115,7 +122,16 @@ def build(experiment: Experiment) -> Built:
                 last_activation=section.last_activation,
             )
         rates = _schedules(experiment.schedule, section.depth)
-        problem = Problem(law, loss, rates, experiment.motion.decay)
+        motion = experiment.motion
+        problem = Problem(
+            law,
+            loss,
+            rates,
+            motion.decay,
+            temperature=motion.temperature,
+            penalty=motion.penalty,
+            momentum=motion.momentum,
+        )
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
     constant = float(loss.infimum(jnp.asarray(y)[None], jnp.asarray(weights)[None])[0])
@@ -229,6 +245,14 @@ def _losses_of_classes() -> str:
 
 
 def _schedules(section: ScheduleSection, depth: int) -> Schedules:
+    rates = _rates(section, depth)
+    if not section.frozen:
+        return rates
+    layers = enumerate(schedules.per_layer(rates, depth), start=1)
+    return [schedules.Frozen() if i in section.frozen else xi for i, xi in layers]
+
+
+def _rates(section: ScheduleSection, depth: int) -> Schedules:
     if section.kind == "constant":
         return schedules.constant(section.value)
     if section.kind == "depth_balanced":

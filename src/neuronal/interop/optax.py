@@ -17,8 +17,9 @@ import jax.numpy as jnp
 
 from ..checks import is_known, positive, require
 from ..kernels import grows
+from ..motion.strengths import Strengths, strengths
 from ..network import Network
-from ..schedules import Schedules, Strengths, check_schedules, per_layer, strengths
+from ..schedules import Schedules, check_schedules, per_layer
 from .extras import extra
 
 with extra("optax"):

@@ -2,7 +2,10 @@
 
 from .change import Change
 from .decay import Decay
+from .momentum import Momentum
 from .motion import Motion
+from .penalty import Penalty
+from .temperature import Temperature
 from .term import Term
 
-__all__ = ["Change", "Decay", "Motion", "Term"]
+__all__ = ["Change", "Decay", "Momentum", "Motion", "Penalty", "Temperature", "Term"]

@@ -2,10 +2,13 @@ r"""The motion of weights: equation (2)'s right-hand side and what is added to i
 
 SGD, the ODE, the flows of equations (3) and (4), Picard's iteration and the certificate ask this object
 for the velocity. `Problem.motion` makes it for an ensemble of neurons. Without terms it is the
-paper's system, $\partial_t w_i = -\xi_i(t)\,\mathbb{E}_Z[\Delta^w_i]$.
+paper's system, $\partial_t w_i = -\xi_i(t)\,\mathbb{E}_Z[\Delta^w_i]$. With momentum that is a force, and
+what moves is a `phase`: all weights, and behind them their velocities.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,10 +17,13 @@ from jaxtyping import Array, Float
 from .. import dynamics
 from ..activations import Activation
 from ..distributions import Samples
-from ..kernels import average_incoming, average_outgoing
+from ..kernels import average_incoming, average_outgoing, grows
 from ..losses import Loss
-from ..schedules import Schedule, at
+from ..schedules import Schedule, at, is_frozen
 from .change import Change
+from .momentum import Momentum
+from .penalty import Penalty
+from .temperature import Temperature
 from .term import Term
 
 
@@ -30,6 +36,8 @@ class Motion(eqx.Module):
         terms: what is added to equation (2).
         measures: of the neurons of the L - 1 hidden layers.
         activations: $\varphi_1, \dots, \varphi_L$.
+        momentum: by which forces change velocities; None where they are velocities.
+        temperature, penalty: what steps do besides; None where they do nothing (`motion.steps`).
     """
 
     loss: Loss = eqx.field(static=True)
@@ -37,6 +45,27 @@ class Motion(eqx.Module):
     terms: tuple[Term, ...]
     measures: dynamics.Measures
     activations: tuple[Activation, ...] = eqx.field(static=True)
+    momentum: Momentum | None = None
+    temperature: Temperature | None = None
+    penalty: Penalty | None = None
+
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """Names of what moves besides the weights, in the order of a phase."""
+        return () if self.momentum is None else self.momentum.names
+
+    @property
+    def frozen(self) -> tuple[bool, ...]:
+        """Which layers stay as they are, known when programs are compiled."""
+        return tuple(map(is_frozen, self.schedules))
+
+    def kept(self, before: dynamics.Kernels, after: dynamics.Kernels) -> dynamics.Kernels:
+        """The phase `after`, the weights of frozen layers being those `before` to the sign of a zero."""
+        if not any(self.frozen):
+            return after
+        pairs = zip(self.frozen, before, after, strict=False)
+        weights = [old if frozen else new for frozen, old, new in pairs]
+        return (*weights, *after[len(weights) :])
 
     @property
     def decays(self) -> bool:
@@ -66,14 +95,37 @@ class Motion(eqx.Module):
         pairs, prediction = dynamics.velocity_factors(
             weights, self.measures, self.activations, self.loss, rates, *samples
         )
-        return self._with_terms([Change(f, g) for f, g in pairs], rates, t), prediction
+        changes = self._with_terms([Change(f, g) for f, g in pairs], rates, t)
+        return self._frozen(changes, weights), prediction
 
     def velocity(
         self, t: Float[Array, ""], weights: dynamics.Kernels, samples: Samples
     ) -> dynamics.Kernels:
-        """The velocity of every layer at MF time t, kept as its weights are."""
+        """The velocity of every layer at MF time t, kept as its weights are; with momentum its force."""
         changes, _ = self.changes(t, weights, samples)
         return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
+
+    def at_rest(self, weights: dynamics.Kernels) -> dynamics.Kernels:
+        """The phase of weights that have not moved yet."""
+        return weights if self.momentum is None else (*weights, *self.momentum.at_rest(weights))
+
+    def flow(
+        self, t: Float[Array, ""], phase: dynamics.Kernels, samples: Samples
+    ) -> dynamics.Kernels:
+        """The time derivative of a phase at MF time t."""
+        if self.momentum is None:
+            return self.velocity(t, phase, samples)
+        depth = len(self.schedules)
+        forces = self.velocity(t, phase[:depth], samples)
+        return self.momentum.flow(t, phase[depth:], forces)
+
+    def norms(self, phase: dynamics.Kernels) -> Float[Array, "_"]:
+        """Norms of all that a phase holds, or an error of it, as `dynamics.layer_norms` takes them."""
+        if self.momentum is None:
+            return dynamics.layer_norms(phase, self.measures)
+        depth = len(self.schedules)
+        parts = (phase[:depth], phase[depth:])
+        return jnp.concatenate([dynamics.layer_norms(part, self.measures) for part in parts])
 
     def of_neurons(
         self,
@@ -122,3 +174,16 @@ class Motion(eqx.Module):
             return changes
         zero = jnp.zeros((), t.dtype)
         return [c._replace(decay=zero) if c.decay is None else c for c in changes]
+
+    def _frozen(self, changes: list[Change], weights: dynamics.Kernels) -> list[Change]:
+        """Changes of which those of frozen layers are nothing: of no rows, where their kernel takes that."""
+        if not any(self.frozen):
+            return changes
+
+        def still(change: Change, w: Any) -> Change:
+            rows = len(change.f) if grows(w) else 0
+            f, g = (jnp.zeros((rows, a.shape[1]), a.dtype) for a in (change.f, change.g))
+            return Change(f, g, None if change.decay is None else jnp.zeros_like(change.decay))
+
+        given = zip(self.frozen, changes, weights, strict=True)
+        return [still(change, w) if frozen else change for frozen, change, w in given]

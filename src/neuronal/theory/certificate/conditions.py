@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from ...bounds.finding import UNKNOWN
 from ...checks import require, shown
@@ -76,7 +76,9 @@ def certify(
         *schedule_rows(schedules, horizon),
         *moment_rows(embedding),
         *diversity_rows(embedding, ends, data.x, targets),
-        *convergence_rows(networks, problem, law, depth),
+        *convergence_rows(
+            networks, problem, law, depth, _last_velocities(problem, trajectory, times)
+        ),
         *approximation_rows(activations, problem.distribution, ends, data),
         last_rate_row(schedules, horizon),
         *_motion_rows(problem, depth),
@@ -87,11 +89,21 @@ def certify(
 
 def _motion_rows(problem: Problem, depth: int) -> list[Row]:
     """A row where the motion has terms that the paper's system does not."""
-    terms = problem.terms(depth)
-    if not terms:
+    outside = problem.outside(depth)
+    if not outside:
         return []
     says = "weights move by equation (2) alone"
-    return [Row("2 motion", says, UNKNOWN, "", "; ".join(term.outside for term in terms))]
+    return [Row("2 motion", says, UNKNOWN, "", "; ".join(outside))]
+
+
+def _last_velocities(
+    problem: Problem, trajectory: Trajectory | None, times: list[float]
+) -> dict[float, Array] | None:
+    """Of the last layer, where momentum carries them; None elsewhere."""
+    if trajectory is None or problem.momentum is None:
+        return None
+    motion = problem.motion(trajectory.network)
+    return {t: trajectory.state_at(t).phase(motion)[-1] for t in times}
 
 
 def _networks(

@@ -13,7 +13,7 @@ import xarray as xr
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from scipy.interpolate import CubicSpline
 
-from ...checks import key_of, positive, whole
+from ...checks import key_of, positive, require, whole
 from ...drivers.ode.integrate import Control
 from ...embeddings import AbstractEmbedding
 from ...errors import InvalidInput
@@ -88,8 +88,8 @@ def fluctuations(
         the `Fluctuations`.
 
     Raises:
-        InvalidInput: arguments that do not fit; neurons that are all alike; a limit that takes more than
-            4,096 steps.
+        InvalidInput: arguments that do not fit; momentum, temperature or penalty; neurons that
+            are all alike; a limit that takes more than 4,096 steps.
         DivergenceError: the limit left the finite numbers.
 
     !!! example
@@ -106,6 +106,11 @@ def fluctuations(
 
         ```
     """
+    beyond = problem.beyond_velocity
+    require(
+        not beyond,
+        f"problem: {beyond} is not expanded in the measures of neurons yet; leave it out",
+    )
     count, sets = whole("directions", directions, 4), whole("repeats", repeats, 1)
     how = _Settings(
         until, nodes, rule, save_at, data_nodes, count, accuracy, positive("rtol", rtol)
