@@ -12,6 +12,7 @@ import neuronal as nr
 from neuronal.drivers.ode.choice import check_solver
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
+U = nr.units
 NAN, INF = float("nan"), float("inf")
 X, Y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
 W = [np.ones((4, 2)), np.ones((4, 3)), np.ones((3, 1))]
@@ -120,6 +121,34 @@ EMBEDDINGS = [
     (r"functions\[0\]", lambda: own([1], lambda c: c[0], lambda c: c)),
     (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c, d: c, lambda c: c)),
     (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: c[None])),
+]
+
+UNITS = [
+    ("unit", lambda: net(unit="gaussian")),
+    ("unit", lambda: E.IID(2, 3, unit=jnp.sin)),
+    ("unit", lambda: bidirectional(unit=None)),
+    ("unit", lambda: E.Embedding([1], [lambda c: c, lambda c: c], unit="linear")),
+    (r"weights\[0\].*Amplitude", lambda: net(unit=U.Amplitude("tanh"))),
+    (
+        r"functions\[0\].*Amplitude",
+        lambda: E.Embedding([1], [lambda c: c, lambda c: c], unit=U.Amplitude("tanh")),
+    ),
+    ("unit: its function takes inputs of 2", lambda: E.IID(3, 2, unit=U.Functions(jnp.dot, 2, 2))),
+    ("width", lambda: U.Gaussian(0.0)),
+    ("width", lambda: U.Gaussian("wide")),
+    ("order", lambda: U.Dirichlet(0)),
+    ("order", lambda: U.Dirichlet(1.5)),
+    ("activation.*swish", lambda: U.Amplitude("swish")),
+    ("kernel", lambda: U.Homogeneous("gaussian")),
+    ("rates", lambda: U.Homogeneous(U.Gaussian(), rates=(1.0,))),
+    ("rates", lambda: U.Homogeneous(U.Gaussian(), rates=(1.0, 0.0))),
+    ("rates", lambda: U.Functions(jnp.dot, 2, 2, rates=(1.0, -1.0))),
+    ("rates", lambda: U.Functions(jnp.dot, 2, 2, rates=(1.0, 1.0, 1.0))),
+    ("function", lambda: U.Functions(jnp.outer, 2, 2)),
+    ("function", lambda: U.Functions(jnp.dot, 2, 3)),
+    ("function", lambda: U.Functions(3.0, 2, 2)),
+    ("parameter_dim", lambda: U.Functions(jnp.dot, 0, 2)),
+    ("input_dim", lambda: U.Functions(jnp.dot, 2, 1.5)),
 ]
 
 LAWS = [
@@ -467,6 +496,11 @@ def test_networks(names, call):
 
 @pytest.mark.parametrize(("names", "call"), EMBEDDINGS)
 def test_embeddings(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), UNITS)
+def test_units(names, call):
     refused(names, call)
 
 

@@ -14,9 +14,9 @@ import neuronal
 SRC = Path(neuronal.__file__).parent
 ROOMS = [
     "errors", "vocabulary", "programs", "checks", "bounds", "activations", "losses", "schedules",
-    "quadrature", "kernels", "dynamics", "network", "distributions", "embeddings", "datasets", "motion",
-    "problem", "sharding", "drivers", "communication", "transfer", "widths", "theory", "estimators",
-    "interop", "experiments", "report", "cli", "__main__",
+    "quadrature", "kernels", "units", "dynamics", "network", "distributions", "embeddings",
+    "datasets", "motion", "problem", "sharding", "drivers", "communication", "transfer", "widths",
+    "theory", "estimators", "interop", "experiments", "report", "cli", "__main__",
 ]  # fmt: skip
 """From the ground up: each may import what stands before it."""
 STORAGE = {"Factored", "Delayed"}

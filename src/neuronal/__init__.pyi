@@ -8,6 +8,7 @@ from . import (
     schedules,
     sharding,
     transfer,
+    units,
 )
 from .drivers.driver import Report
 from .drivers.flow import fields, flow, reverse_flow
@@ -69,4 +70,5 @@ __all__ = [
     "train",
     "transfer",
     "triple_limit",
+    "units",
 ]

@@ -7,7 +7,8 @@ widths $n_i$; with the nodes and weights of a quadrature rule on $(\Omega_i, P_i
 these functions. Index i of the paper is position i - 1 of a Python sequence.
 
 Shapes: `x (m, d)`, $H_i$ and $\Delta^H_i$ `(m, n_i)`, `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)`,
-`w_L (n_{L-1}, k)`, measures `p_i (n_i,)` for the L - 1 hidden layers.
+`w_L (n_{L-1}, k)`, measures `p_i (n_i,)` for the L - 1 hidden layers. A first layer other than the paper's
+(`neuronal.units`) has p parameters per neuron, `w_1 (n_1, p)`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from jaxtyping import Array, Float
 from .activations import Activation
 from .kernels import average_incoming, average_outgoing, mean_square, outer
 from .losses import Loss
+from .units.base import Unit
+from .units.linear import LINEAR
 
 Weights = tuple[Float[Array, "..."], ...]
 Kernels = tuple[Any, ...]
@@ -34,16 +37,18 @@ def forward(
     measures: Measures,
     activations: Sequence[Activation],
     x: Float[Array, "m d"],
+    unit: Unit = LINEAR,
 ) -> tuple[Layers, Layers, Layers]:
     r"""Forward pass of equations (1) and (2).
+
+    Args:
+        unit: the first layer, $H_1 = h(w_1, x)$; the paper's is $\langle w_1, x \rangle$.
 
     Returns:
         $H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ of all L layers; $\hat y =
         \varphi_L(H_L)$ is the last of the second list.
     """
-    # H_1 = <w_1, x>: a sum over the coordinates of the input, no average
-    coordinates = jnp.ones(weights[0].shape[1], weights[0].dtype)
-    preactivations: Layers = [average_outgoing(weights[0], coordinates, x)]
+    preactivations: Layers = [unit.seen(weights[0], x)]
     values: Layers = []
     slopes: Layers = []
     for i, activation in enumerate(activations):
@@ -107,6 +112,7 @@ def velocity_factors(
     x: Float[Array, "m d"],
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
 ) -> tuple[list[tuple[Float[Array, "m _"], Float[Array, "m _"]]], Float[Array, "m k"]]:
     r"""Right-hand side of the MF ODE, $-\xi_i\,\mathbb{E}_Z[\Delta^w_i]$, as pairs of factors.
 
@@ -116,15 +122,17 @@ def velocity_factors(
 
     Returns:
         for every layer the factors whose `outer` product is the velocity of $w_i$, and the
-        prediction $\hat y$.
+        prediction $\hat y$; a factor has a row per sample, the first layer's as many as its
+        unit gives.
     """
-    _, values, slopes = forward(weights, measures, activations, x)
+    _, values, slopes = forward(weights, measures, activations, x, unit)
     prediction = values[-1]
     gradient = loss.gradient(y, prediction) * sample_weights[:, None]
     sensitivities = backward(weights, measures, slopes, gradient)
     down = [-rate * delta for rate, delta in zip(rates, sensitivities, strict=True)]
-    # Delta^w_1 = Delta^H_1 x,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
-    return [(down[0], x), *zip(values[:-1], down[1:], strict=True)], prediction
+    # Delta^w_1 = Delta^H_1 d_1 h,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
+    first = unit.factors(weights[0], x, down[0])
+    return [first, *zip(values[:-1], down[1:], strict=True)], prediction
 
 
 def velocity(
@@ -136,9 +144,10 @@ def velocity(
     x: Float[Array, "m d"],
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
 ) -> tuple[Weights, Float[Array, "m k"]]:
     """`velocity_factors` with the products formed: velocities shaped as the weights."""
     pairs, prediction = velocity_factors(
-        weights, measures, activations, loss, rates, x, y, sample_weights
+        weights, measures, activations, loss, rates, x, y, sample_weights, unit
     )
     return tuple(outer(f, g) for f, g in pairs), prediction

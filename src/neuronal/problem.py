@@ -139,6 +139,7 @@ class Problem(eqx.Module):
             self.terms(depth),
             network.measures,
             network.activations,
+            network.unit,
             layers(Momentum, self.momentum, "momentum"),
             layers(Temperature, self.temperature, "temperature"),
             None if self.penalty is None else Penalty(self.penalty),

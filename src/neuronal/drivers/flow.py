@@ -164,7 +164,7 @@ def flow(
     Args:
         trajectory: a solved limit, or `fields` of it, which several calls can share.
         layer: i, 1..L-1.
-        neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1) and `(n_{i+1},)` (k for
+        neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1, its unit's p) and `(n_{i+1},)` (k for
             i = L - 1): values at the limit's nodes; or many, with one leading axis. With momentum
             their velocities may follow, shaped alike; they are 0 if left out.
         since, until: MF times; the end of the trajectory if left out.
@@ -233,6 +233,8 @@ def _carry(
     single = parts[0].ndim == 1
     given = tuple(part[None] if single else part for part in parts)
     shapes = (seen.incoming.shape[2], seen.outgoing.shape[2])
+    if layer == 1:
+        shapes = (seen.motion.unit.parameters(shapes[0]), shapes[1])
     require(
         all(g.ndim == 2 and g.shape[1] == n for g, n in zip(given, shapes * 2, strict=False))
         and len({len(g) for g in given}) == 1,

@@ -26,6 +26,8 @@ from ..errors import InvalidInput
 from ..kernels import Kernel
 from ..kernels.memory import require_memory
 from ..network import Network
+from ..units.base import Unit
+from ..units.linear import LINEAR
 from .moments import measured
 
 Latents = PyTree[Array]
@@ -44,6 +46,9 @@ class AbstractEmbedding(eqx.Module):
     output_dim: eqx.AbstractVar[int]
     activations: eqx.AbstractVar[tuple[Activation, ...]]
 
+    unit: ClassVar[Unit] = LINEAR
+    """The first layer (`neuronal.units`); a subclass may take another, per instance."""
+
     def __repr__(self) -> str:
         named = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         others = [
@@ -53,10 +58,17 @@ class AbstractEmbedding(eqx.Module):
             for name, value in named.items()
             if name not in ("input_dim", "output_dim", "activations") and _is_plain(value)
         ]
+        if self.unit != LINEAR:
+            others.append(f", unit={self.unit}")
         return (
             f"{type(self).__name__}({self.input_dim} -> {self.output_dim}, L = {self.depth}, "
             f"{in_words(self.activations)}{''.join(others)})"
         )
+
+    @property
+    def parameter_dim(self) -> int:
+        """p, the numbers of $w_1(c_1)$; d for the paper's first layer."""
+        return self.unit.parameters(self.input_dim)
 
     @property
     def depth(self) -> int:
@@ -117,7 +129,7 @@ class AbstractEmbedding(eqx.Module):
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
         )
-        return Network(weights, self.activations, measures)
+        return Network(weights, self.activations, measures, self.unit)
 
     def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:
         """Independent latents of `width` neurons; a prefix of those of any larger width."""

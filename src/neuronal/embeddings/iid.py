@@ -30,6 +30,8 @@ from ..bounds.finding import PROVED, VIOLATED, Finding
 from ..bounds.proofs import proof
 from ..checks import dimensions, one_or_several, require
 from ..network import Network
+from ..units.base import Unit, checked
+from ..units.linear import LINEAR
 from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
 from .moments import gaussian
 
@@ -42,6 +44,7 @@ class IID(AbstractEmbedding):
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
         mean: $\mu$ of layers 2..L (the first is centred), or one number per layer.
         std: $\sigma$ of all layers, or one number per layer.
+        unit: the first layer (`neuronal.units`), whose parameters have the law of $w_1^0$.
 
     Raises:
         InvalidInput: impossible dimensions, or not L numbers.
@@ -52,6 +55,7 @@ class IID(AbstractEmbedding):
     activations: tuple[Activation, ...] = eqx.field(static=True)
     means: tuple[float, ...] = eqx.field(static=True)
     stds: tuple[float, ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,8 +66,11 @@ class IID(AbstractEmbedding):
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
         last_activation: str | Activation = activations_.identity,
+        unit: Unit = LINEAR,
     ):
         self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
+        self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.unit.parameters(self.input_dim)  # refuses other inputs
         self.activations = activations_.per_layer(activation, last_activation, depth)
         self.means = one_or_several("mean", mean, depth)
         if np.ndim(mean) == 0:
@@ -82,7 +89,7 @@ class IID(AbstractEmbedding):
         self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
     ) -> tuple[Latents, Float[Array, "n"]]:
         r"""Weights of $w_1^0$ at layer 1 and of $w_L^0$ at layer L - 1, else one empty node."""
-        dim = (self.input_dim if layer == 1 else 0) + (
+        dim = (self.parameter_dim if layer == 1 else 0) + (
             self.output_dim if layer == self.depth - 1 else 0
         )
         if dim == 0:
@@ -90,7 +97,7 @@ class IID(AbstractEmbedding):
         return quadrature.gaussian(rule, nodes, dim, key)
 
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
-        weights = [self._pairs(0, latents[0], jnp.arange(self.input_dim))]
+        weights = [self._pairs(0, latents[0], jnp.arange(self.parameter_dim))]
         for i in range(1, self.depth - 1):
             weights.append(self._pairs(i, latents[i - 1], latents[i]))
         weights.append(self._pairs(self.depth - 1, latents[-1], jnp.arange(self.output_dim)))
@@ -113,7 +120,7 @@ class IID(AbstractEmbedding):
         require(kernel == "dense", "kernel: one node a layer between leaves nothing to factor")
         pairs = self._all_nodes(nodes, rule, key)
         sizes = [len(measure) for _, measure in pairs]
-        first = pairs[0][0][:, : self.input_dim] * self.stds[0] + self.means[0]
+        first = pairs[0][0][:, : self.parameter_dim] * self.stds[0] + self.means[0]
         last = pairs[-1][0][:, -self.output_dim :] * self.stds[-1] + self.means[-1]
         between = [
             jnp.full((n, n_out), mean)
@@ -130,7 +137,7 @@ class IID(AbstractEmbedding):
                 joint = jnp.pad(weights[i], padded, constant_values=self.means[i])
                 weights[i] = joint.at[sizes[i - 1] :, sizes[i] :].set(own[i])
             measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
-        return Network(weights, self.activations, measures)
+        return Network(weights, self.activations, measures, self.unit)
 
     @property
     def edges_apart(self) -> bool:
@@ -151,7 +158,7 @@ class IID(AbstractEmbedding):
 
     @proof
     def moments(self) -> list[Finding]:
-        dims = [self.input_dim, *[1] * (self.depth - 2), self.output_dim]
+        dims = [self.parameter_dim, *[1] * (self.depth - 2), self.output_dim]
         return [
             Finding(PROVED, abs(mean) * math.sqrt(dim) + std * gaussian(dim), "normal")
             for mean, std, dim in zip(self.means, self.stds, dims, strict=True)

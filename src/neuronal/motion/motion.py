@@ -20,6 +20,8 @@ from ..distributions import Samples
 from ..kernels import average_incoming, average_outgoing, grows
 from ..losses import Loss
 from ..schedules import Schedule, at, is_frozen
+from ..units.base import Unit
+from ..units.linear import LINEAR
 from .change import Change
 from .momentum import Momentum
 from .penalty import Penalty
@@ -36,6 +38,7 @@ class Motion(eqx.Module):
         terms: what is added to equation (2).
         measures: of the neurons of the L - 1 hidden layers.
         activations: $\varphi_1, \dots, \varphi_L$.
+        unit: the first layer.
         momentum: by which forces change velocities; None where they are velocities.
         temperature, penalty: what steps do besides; None where they do nothing (`motion.steps`).
     """
@@ -45,6 +48,7 @@ class Motion(eqx.Module):
     terms: tuple[Term, ...]
     measures: dynamics.Measures
     activations: tuple[Activation, ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True, default=LINEAR)
     momentum: Momentum | None = None
     temperature: Temperature | None = None
     penalty: Penalty | None = None
@@ -93,7 +97,7 @@ class Motion(eqx.Module):
         if step is not None:
             rates = [step * rate for rate in rates]
         pairs, prediction = dynamics.velocity_factors(
-            weights, self.measures, self.activations, self.loss, rates, *samples
+            weights, self.measures, self.activations, self.loss, rates, *samples, self.unit
         )
         changes = self._with_terms([Change(f, g) for f, g in pairs], rates, t)
         return self._frozen(changes, weights), prediction
@@ -139,21 +143,26 @@ class Motion(eqx.Module):
 
         Args:
             layer: i, 1..L-1, of the neurons; `self` has the measures of the nodes around it.
-            neurons: $w_i(\cdot, a)$ and $w_{i+1}(a, \cdot)$ at the nodes.
+            neurons: $w_i(\cdot, a)$ (p numbers for i = 1) and $w_{i+1}(a, \cdot)$ at the nodes.
             seen: $\varphi_{i-1}(H_{i-1})$ (x for i = 1) and $\Delta^H_{i+1}$ at the nodes.
         """
         (incoming, outgoing), (before, after) = neurons, seen
-        ones = lambda values: jnp.ones(values.shape[1], values.dtype)
-        nodes_before = self.measures[layer - 2] if layer > 1 else ones(before)
-        nodes_after = self.measures[layer] if layer < len(self.measures) else ones(after)
-        h = average_incoming(incoming.T, nodes_before, before)  # H^a, (m, many)
+        last = layer == len(self.measures)
+        nodes_after = jnp.ones(after.shape[1], after.dtype) if last else self.measures[layer]
+        if layer == 1:  # H^a, (m, many)
+            h = self.unit.value(incoming, before)
+        else:
+            h = average_incoming(incoming.T, self.measures[layer - 2], before)
         value, slope = self.activations[layer - 1].value_and_derivative(h)
         # Delta^a = E[Delta_{i+1} a_{i+1}] phi'_i(H^a)
         sensitivity = average_outgoing(outgoing, nodes_after, after) * slope
         q = sample_weights[:, None]
         rates = self.rates(t)[layer - 1 : layer + 1]
+        pulled = q * sensitivity, before
+        if layer == 1:
+            pulled = self.unit.factors(incoming, before, q * sensitivity)
         changes = [
-            Change(q * sensitivity, -rates[0] * before),
+            Change(pulled[0], -rates[0] * pulled[1]),
             Change(q * value, -rates[1] * after),
         ]
         incoming_change, outgoing_change = self._with_terms(changes, rates, t, layer)

@@ -21,6 +21,7 @@ from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
 from .rows import Row
 from .schedules import last_rate_row, schedule_rows
+from .units import unit_rows
 
 _RECORDS = 9
 _HORIZON = 100.0
@@ -80,6 +81,7 @@ def certify(
             networks, problem, law, depth, _last_velocities(problem, trajectory, times)
         ),
         *approximation_rows(activations, problem.distribution, ends, data),
+        *unit_rows(ends, data.x),
         last_rate_row(schedules, horizon),
         *_motion_rows(problem, depth),
         *conclusion_rows(problem, networks, recorded, data),
@@ -116,8 +118,9 @@ def _networks(
     same = (network.depth, network.input_dim, network.output_dim)
     require(
         same == (embedding.depth, embedding.input_dim, embedding.output_dim)
-        and network.activations == embedding.activations,
-        "trajectory: is not one of this embedding (depth, dimensions or activations differ)",
+        and network.activations == embedding.activations
+        and network.unit == embedding.unit,
+        "trajectory: is not one of this embedding (depth, dimensions, activations or unit differ)",
     )
     last = len(trajectory.times) - 1
     chosen = sorted({round(last * i / (_RECORDS - 1)) for i in range(_RECORDS)})
