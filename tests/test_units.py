@@ -191,12 +191,12 @@ def test_factored_sgd_moves_units_as_dense_sgd_does():
 def test_the_critical_gain_keeps_the_spread_of_a_units_signal():
     x = np.random.default_rng(0).normal(size=(64, 2))
     embedding = nr.embeddings.Bidirectional(
-        2, 4, unit=U.Amplitude("sin"), inputs=x, spread=0.5, input_scale=1.5
+        2, 4, unit=U.Gaussian(1.0), inputs=x, spread=0.5, input_scale=1.5
     )
     h = embedding.quadrature(2048).preactivations(x)
     for layer in (1, 2):
         spread = np.sqrt(np.mean(np.std(h[layer], axis=0) ** 2))
-        assert abs(spread - 0.5) < 0.06
+        assert abs(spread - 0.5) < 0.002
 
 
 @pytest.mark.parametrize("name", ["gaussian", "homogeneous"])
