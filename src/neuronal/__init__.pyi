@@ -24,7 +24,9 @@ from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
 from .theory.fluctuations import Fluctuations, fluctuations
+from .theory.linearised import KernelFlow, kernel_flow
 from .theory.picard import Picard, picard, residual
+from .theory.tangent import tangent_kernel
 from .widths.grow import grow
 from .widths.resample import influences, resample, resampling_error
 
@@ -38,6 +40,7 @@ __all__ = [
     "Fluctuations",
     "InaccuracyWarning",
     "InvalidInput",
+    "KernelFlow",
     "MeanFieldClassifier",
     "MeanFieldRegressor",
     "Network",
@@ -58,6 +61,7 @@ __all__ = [
     "fluctuations",
     "grow",
     "influences",
+    "kernel_flow",
     "losses",
     "picard",
     "resample",
@@ -67,6 +71,7 @@ __all__ = [
     "schedules",
     "sharding",
     "solve",
+    "tangent_kernel",
     "train",
     "transfer",
     "triple_limit",

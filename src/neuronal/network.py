@@ -24,7 +24,7 @@ from .checks import (
     require,
     several,
 )
-from .kernels import Kernel, grows, is_finite, matrix, rank
+from .kernels import Kernel, grows, is_finite, mapped, matrix, rank
 from .losses import Loss
 from .units.base import Unit, checked
 from .units.linear import LINEAR
@@ -163,6 +163,21 @@ class Network(eqx.Module):
     def with_weights(self, weights: dynamics.Kernels) -> Network:
         """The same neurons and activations with other weights of the same shapes."""
         return eqx.tree_at(lambda network: network.weights, self, weights)
+
+    def doubled(self) -> Network:
+        r"""Every neuron of layer L - 1 twice, with half its measure and $w_L$ of both signs.
+
+        $H_L = 0$ everywhere, up to roundings, and so $\hat y = \varphi_L(0)$ (Chizat, Oyallon and Bach
+        2019). The last two layers' parts of the tangent kernel stay as they are; those of layers
+        below vanish, with $\mathbb{E}[\Delta^H_{L-1} w_{L-1}]$.
+        """
+        twice = np.tile(np.arange(self.widths[-1]), 2)
+        *below, incoming, outgoing = self.weights
+        of_inputs = self.depth == 2
+        incoming = incoming[twice] if of_inputs else mapped(incoming, lambda rows: rows, twice)
+        weights = (*below, incoming, jnp.concatenate([outgoing, -outgoing]))
+        measures = (*self.measures[:-1], jnp.tile(self.measures[-1] / 2, 2))
+        return Network(weights, self.activations, measures, self.unit)
 
     def wrapped(self) -> Network:
         """The same network with the first layer's parameters in their unit's chart, such as a torus."""

@@ -6,7 +6,17 @@ A refused file costs no import of the mathematics. The things that the words nam
 
 from __future__ import annotations
 
-ACTIVATIONS = ("tanh", "erf", "sigmoid", "softsign", "sin", "identity", "relu")
+ACTIVATIONS = (
+    "tanh",
+    "erf",
+    "sigmoid",
+    "softsign",
+    "sin",
+    "identity",
+    "relu",
+    "softplus",
+    "square",
+)
 """The keys of `neuronal.activations.ACTIVATIONS`."""
 
 LOSSES: dict[str, tuple[str, ...]] = {

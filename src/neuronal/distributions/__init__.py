@@ -1,9 +1,10 @@
-"""Laws of $(X, Y)$ and of X: finite data, synthetic regression, Gaussian classes."""
+"""Laws of $(X, Y)$ and of X: finite data, synthetic regression, Gaussian classes and their lengths."""
 
 from .base import Distribution, Samples
 from .empirical import Empirical
 from .inputs import Biased, Gaussian, Inputs, Sphere, Uniform, with_bias
 from .mixture import GaussianMixture
+from .radial import Radial
 from .regression import Regression
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Gaussian",
     "GaussianMixture",
     "Inputs",
+    "Radial",
     "Regression",
     "Samples",
     "Sphere",

@@ -1,9 +1,4 @@
-r"""Activations $\varphi_i$ with what Assumption 1.1 and 1.4 ask of them.
-
-An `Activation` states its bound $\sup|\varphi|$, the bound and the Lipschitz constant of
-its derivative, whether $\varphi'$ vanishes nowhere (asked of $\varphi_L$), and whether it
-is *non-obstructive*: $\{\varphi \circ f : f \in L^2\}$ has dense span in $L^2$. A constant
-that does not exist is ``inf``; such an activation may be used and is reported.
+r"""The activations that have a name, and how one is found by it.
 
 Your own activation is one more `Activation`: see `tanh` below. Its constants are measured, or
 proved if it brings its `form`: the same functions on intervals.
@@ -12,63 +7,18 @@ proved if it brings its `form`: the same functions on intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from itertools import groupby
-from types import FunctionType
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from .bounds import intervals as iv
-from .bounds.forms import ActivationForm, constant
-from .bounds.intervals import Interval
-from .checks import of_shape, require, results, shown
-from .errors import InvalidInput
-
-
-@dataclass(frozen=True)
-class Activation:
-    r"""A scalar function, applied element by element.
-
-    Attributes:
-        name: how configuration files call it.
-        value_and_derivative: $h \mapsto (\varphi(h), \varphi'(h))$; both passes need both,
-            and the derivative is often cheap given the value.
-        bound: $\sup |\varphi|$.
-        derivative_bound: $\sup |\varphi'|$.
-        derivative_lipschitz: Lipschitz constant of $\varphi'$.
-        derivative_nonzero: $\varphi'(h) \ne 0$ for every $h$.
-        non_obstructive: Assumption 1.4; a bounded, continuous, non-constant function is.
-        form: the same on intervals, from which `certify` proves the constants; those of an
-            activation without one are measured. It does not count in comparisons.
-    """
-
-    name: str
-    value_and_derivative: Callable[[Array], tuple[Array, Array]]
-    bound: float
-    derivative_bound: float
-    derivative_lipschitz: float
-    derivative_nonzero: bool
-    non_obstructive: bool = True
-    form: ActivationForm | None = field(default=None, compare=False)
-
-    @property
-    def proven_form(self) -> ActivationForm | None:
-        """`form`, if it is that of this very function: `dataclasses.replace` may change one."""
-        form = self.form
-        return form if form is not None and form.of is self.value_and_derivative else None
-
-    def __call__(self, h: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        return self.value_and_derivative(h)[0]
-
-    def derivative(self, h: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        return self.value_and_derivative(h)[1]
-
-    def __repr__(self) -> str:
-        return self.name
+from ..bounds import intervals as iv
+from ..bounds.forms import ActivationForm, constant
+from ..bounds.intervals import Interval
+from ..checks import shown
+from ..errors import InvalidInput
+from .base import Activation, check
 
 
 def _tanh(h: Array) -> tuple[Array, Array]:
@@ -100,6 +50,14 @@ def _identity(h: Array) -> tuple[Array, Array]:
 
 def _relu(h: Array) -> tuple[Array, Array]:
     return jnp.maximum(h, 0), (h > 0).astype(h.dtype)
+
+
+def _softplus(h: Array) -> tuple[Array, Array]:
+    return jax.nn.softplus(h), jax.nn.sigmoid(h)
+
+
+def _square(h: Array) -> tuple[Array, Array]:
+    return h * h, 2 * h
 
 
 def _tanh_first(h: Interval) -> Interval:
@@ -165,6 +123,10 @@ def _relu_first(h: Interval) -> Interval:
     return Interval(np.zeros_like(h.low), np.ones_like(h.high))
 
 
+def _two(h: Interval) -> Interval:
+    return constant(h, 2.0)
+
+
 _EVEN = "even functions"
 
 tanh = Activation(
@@ -215,9 +177,27 @@ relu = Activation(
         dense="no polynomial: Leshno et al. 1993", spans="f = relu(f) - relu(-f)",
         why_not="no bound for h > 0; relu' is 0 for h < 0 and jumps by 1 at h = 0",
     ),
+    kinks=(0.0,),
+)  # fmt: skip
+softplus = Activation(
+    "softplus", _softplus, math.inf, 1.0, 0.25, True,
+    form=ActivationForm(
+        _softplus, None, iv.sigmoid, _sigmoid_first, "softplus' = sigmoid > 0",
+        dense="no polynomial: Leshno et al. 1993", spans="f = softplus(f) - softplus(-f)",
+        why_not="no bound for h > 0",
+    ),
+)  # fmt: skip
+square = Activation(
+    "square", _square, math.inf, math.inf, 2.0, False,
+    form=ActivationForm(
+        _square, None, None, _two, None, "odd functions",
+        spans="4 f = (f + 1)^2 - (f - 1)^2", why_not="h^2 and 2 h have no bound, and 2 h is 0 at 0",
+    ),
 )  # fmt: skip
 
-ACTIVATIONS = {a.name: a for a in (tanh, erf, sigmoid, softsign, sin, identity, relu)}
+ACTIVATIONS = {
+    a.name: a for a in (tanh, erf, sigmoid, softsign, sin, identity, relu, softplus, square)
+}
 
 
 def get(activation: str | Activation) -> Activation:
@@ -229,7 +209,7 @@ def get(activation: str | Activation) -> Activation:
     """
     if isinstance(activation, Activation):
         if ACTIVATIONS.get(activation.name) is not activation:
-            _check(activation)
+            check(activation)
         return activation
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]
@@ -237,32 +217,6 @@ def get(activation: str | Activation) -> Activation:
         f"activation: takes an Activation or one of {', '.join(sorted(ACTIVATIONS))}, "
         f"got {shown(activation)}"
     )
-
-
-def _check(activation: Activation) -> None:
-    """Raise `InvalidInput` for a user's own that does not give two arrays of the shape it gets."""
-    name = f"activation {activation.name!r}: value_and_derivative"
-    takes = "takes an array h of any shape to (phi(h), phi'(h)), each of that shape"
-    given = results(name, takes, activation.value_and_derivative, of_shape(2, 3))
-    shapes = [getattr(part, "shape", None) for part in jax.tree.leaves(given)]
-    require(
-        isinstance(given, tuple | list) and shapes == [(2, 3)] * 2,
-        f"{name}: {takes}, got shapes {shapes} for (2, 3)",
-    )
-
-
-def in_words(items: Iterable[object]) -> str:
-    """Items of layers in a row: equal ones that follow each other once, and six words at most."""
-    runs = [(word, len(list(run))) for word, run in groupby(map(_word, items))]
-    words = [word if count == 1 else f"{word} x {count}" for word, count in runs]
-    return ", ".join(words if len(words) <= 6 else [*words[:4], "...", words[-1]])
-
-
-def _word(item: object) -> str:
-    """A number to four digits, a function by its name, and anything else as it prints itself."""
-    if isinstance(item, float):
-        return f"{item:.4g}"
-    return item.__name__ if isinstance(item, FunctionType) else str(item)
 
 
 def per_layer(
