@@ -123,6 +123,34 @@ EMBEDDINGS = [
     (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: c[None])),
 ]
 
+BIASES = [
+    ("biases", lambda: E.IID(2, 2, biases=0.0)),
+    ("biases", lambda: E.IID(2, 4, biases=[0.0])),
+    (r"biases\[0\]", lambda: E.IID(2, 3, biases=[NAN])),
+    (r"biases\[0\]", lambda: E.IID(2, 3, biases=jnp.sin)),
+    ("biases", lambda: bidirectional(biases="none")),
+    (
+        r"biases\[0\]",
+        lambda: E.Embedding(
+            [1, 1], [lambda c: c, lambda c, d: c[0] * d[0], lambda d: d], biases=lambda d: d
+        ),
+    ),
+    ("kernel: biases", lambda: bidirectional(biases=0.0).sample(4, 0, kernel="factored")),
+    ("weights with biases", lambda: E.IID(2, 3, biases=0.1).sample(4, 0).matrices),
+    ("weights with biases", lambda: nr.picard(problem(), E.IID(2, 3, biases=0.1), 0.1)),
+    (
+        "weights with biases",
+        lambda: nr.couple(
+            problem(), E.IID(2, 3, biases=0.1), [4], learning_rate=0.1, until=0.2, key=0
+        ),
+    ),
+    ("weights with biases", lambda: nr.certify(problem(), E.IID(2, 3, biases=0.1))),
+    (
+        "devices: weights with biases",
+        lambda: nr.sharding.spread(E.IID(2, 3, biases=0.1).sample(4, 0), jax.devices()),
+    ),
+]
+
 LAZY = [
     ("network", lambda: nr.tangent_kernel(W, X)),
     ("x: ", lambda: nr.tangent_kernel(net(), np.ones((3, 5)))),
@@ -540,6 +568,11 @@ def test_embeddings(names, call):
 
 @pytest.mark.parametrize(("names", "call"), ACTIVATIONS)
 def test_activations_and_their_laws(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), BIASES)
+def test_biases(names, call):
     refused(names, call)
 
 

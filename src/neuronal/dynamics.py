@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import average_incoming, average_outgoing, mean_square, outer
+from .kernels import average_incoming, average_outgoing, mean_square, outer, seeing
 from .losses import Loss
 from .units.base import Unit
 from .units.linear import LINEAR
@@ -132,7 +132,8 @@ def velocity_factors(
     down = [-rate * delta for rate, delta in zip(rates, sensitivities, strict=True)]
     # Delta^w_1 = Delta^H_1 d_1 h,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
     first = unit.factors(weights[0], x, down[0])
-    return [first, *zip(values[:-1], down[1:], strict=True)], prediction
+    seen = [seeing(w, value) for w, value in zip(weights[1:], values, strict=False)]
+    return [first, *zip(seen, down[1:], strict=True)], prediction
 
 
 def velocity(

@@ -272,8 +272,9 @@ def test_lengths_have_the_moments_of_the_chi_law(dim):
         for moment in (2, 4, 6):  # powers of the square, which the rule integrates exactly
             expected = share * stats.chi(dim, scale=std).moment(moment)
             np.testing.assert_allclose(weights[own] @ r[own, 0] ** moment, expected, rtol=1e-5)
-        mean = share * stats.chi(dim, scale=std).mean()
-        np.testing.assert_allclose(weights[own] @ r[own, 0], mean, rtol=2e-3)
+        if dim > 1:  # which is no smooth function of the square
+            mean = share * stats.chi(dim, scale=std).mean()
+            np.testing.assert_allclose(weights[own] @ r[own, 0], mean, rtol=2e-3)
 
 
 def test_samples_of_lengths_are_those_of_the_mixture_and_of_the_chi_law():
@@ -293,12 +294,11 @@ def test_the_best_risk_of_lengths_is_that_of_the_vectors():
     mixture = nr.distributions.GaussianMixture(np.zeros((2, 3)), [1.5, 0.6], [1.0, -1.0])
     loss = nr.losses.Squared()
     law = nr.distributions.Radial(mixture)
-    density = [0.5 * stats.chi(3, scale=s).pdf for s in (1.5, 0.6)]
 
     def risk(r):
-        a, b = (f(r) for f in density)
+        a, b = (0.5 * stats.chi(3, scale=s).pdf(r) for s in (1.5, 0.6))
         return 2 * a * b / (a + b)  # 1/2 E (Y - E[Y|r])^2 = 2 p (1 - p)
 
-    expected = integrate.quad(lambda r: risk(r), 0, 15, epsabs=1e-12)[0]
+    expected = integrate.quad(risk, 0, 15, epsabs=1e-12)[0]
     assert abs(law.bayes_risk(loss) - expected) < 1e-5
     assert abs(mixture.bayes_risk(loss) - expected) < 2e-3

@@ -24,6 +24,9 @@ _RISK_NODES = 256
 class Radial(Distribution):
     r"""$(|X|, Y)$ of a mixture of centred Gaussians: $|X| \sim \sigma_c \chi_d$ given class c.
 
+    The quadrature is spectrally accurate for smooth functions of $|X|^2$, as those of
+    `activations.radial` are.
+
     Args:
         mixture: with all means 0 and without a bias.
 

@@ -21,6 +21,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import is_whole, require, shown
 from ..distributions import Samples
+from ..kernels import seeing
 from ..motion.motion import Motion
 from ..network import Network
 from ..problem import Problem
@@ -167,6 +168,7 @@ def flow(
         neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1, its unit's p) and `(n_{i+1},)` (k for
             i = L - 1): values at the limit's nodes; or many, with one leading axis. With momentum
             their velocities may follow, shaped alike; they are 0 if left out.
+            Where the layer has biases, the neuron's own is the last number of its incoming.
         since, until: MF times; the end of the trajectory if left out.
         rtol, atol: of the neuron's integration and of the fields' interpolation.
         save_at: MF times at which to return the neuron, as a leading axis.
@@ -318,7 +320,8 @@ def _see(
         _, values, slopes = moved.forward(law.x)
         gradient = problem.loss.gradient(law.y, values[-1])
         sensitivities = moved.backward(slopes, gradient)
-        return (values[layer - 2] if layer > 1 else law.x), sensitivities[layer]
+        before = seeing(moved.weights[layer - 1], values[layer - 2]) if layer > 1 else law.x
+        return before, sensitivities[layer]
 
     zero = jnp.zeros((), network.weights[0].dtype)
     (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (zero,), (jnp.ones_like(zero),))

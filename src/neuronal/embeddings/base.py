@@ -28,6 +28,7 @@ from ..kernels.memory import require_memory
 from ..network import Network
 from ..units.base import Unit
 from ..units.linear import LINEAR
+from .biases import Bias, with_biases
 from .moments import measured
 
 Latents = PyTree[Array]
@@ -64,6 +65,9 @@ class AbstractEmbedding(eqx.Module):
             f"{type(self).__name__}({self.input_dim} -> {self.output_dim}, L = {self.depth}, "
             f"{in_words(self.activations)}{''.join(others)})"
         )
+
+    biases: ClassVar[tuple[Bias, ...] | None] = None
+    """Initial biases of layers 2..L-1, where there are any; they take dense kernels."""
 
     @property
     def parameter_dim(self) -> int:
@@ -129,6 +133,8 @@ class AbstractEmbedding(eqx.Module):
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
         )
+        require(kernel == "dense" or self.biases is None, "kernel: biases take 'dense'")
+        weights = with_biases(weights, self.biases, latents)
         return Network(weights, self.activations, measures, self.unit)
 
     def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:

@@ -45,6 +45,7 @@ from ..units.base import Unit, checked
 from ..units.linear import LINEAR
 from . import features
 from .base import AbstractEmbedding, Latents
+from .biases import checked_biases
 from .moments import gaussian
 
 FLAT_RANK = 16
@@ -70,6 +71,8 @@ class Bidirectional(AbstractEmbedding):
         spread: root mean square over neurons of the standard deviation of $H_i$ over inputs.
         inputs: `(m, d)`, on which the critical gain measures spread; standard normal inputs
             if left out. Give the problem's own where they lie far from those.
+        biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left
+            out. The critical gain does not see them.
         unit: the first layer (`neuronal.units`), whose parameters are normal of standard deviation s.
 
     Raises:
@@ -83,6 +86,7 @@ class Bidirectional(AbstractEmbedding):
     input_scale: float = eqx.field(static=True)
     gains: tuple[float, ...] = eqx.field(static=True)
     unit: Unit = eqx.field(static=True)
+    biases: tuple[float, ...] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -97,12 +101,14 @@ class Bidirectional(AbstractEmbedding):
         inputs: ArrayLike | None = None,
         last_activation: str | Activation = activations_.identity,
         unit: Unit = LINEAR,
+        biases: float | Sequence[float] | None = None,
     ):
         self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
         self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.unit.parameters(self.input_dim)  # refuses other inputs
         self.rank = whole("rank", rank, 1)
         self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.biases = checked_biases(biases, depth)  # pyright: ignore[reportIncompatibleVariableOverride]
         if input_scale is None:
             input_scale = 1.5 / math.sqrt(self.input_dim)
         self.input_scale = positive("input_scale", input_scale)
@@ -133,7 +139,9 @@ class Bidirectional(AbstractEmbedding):
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
         return [matrix(w) for w in self.initial_kernels(latents)]
 
-    factored = True
+    @property
+    def factored(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.biases is None
 
     def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Kernel]:
         middle = [

@@ -33,6 +33,7 @@ from ..network import Network
 from ..units.base import Unit, checked
 from ..units.linear import LINEAR
 from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
+from .biases import checked_biases, with_biases
 from .moments import gaussian
 
 
@@ -44,6 +45,7 @@ class IID(AbstractEmbedding):
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
         mean: $\mu$ of layers 2..L (the first is centred), or one number per layer.
         std: $\sigma$ of all layers, or one number per layer.
+        biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left out.
         unit: the first layer (`neuronal.units`), whose parameters have the law of $w_1^0$.
 
     Raises:
@@ -56,6 +58,7 @@ class IID(AbstractEmbedding):
     means: tuple[float, ...] = eqx.field(static=True)
     stds: tuple[float, ...] = eqx.field(static=True)
     unit: Unit = eqx.field(static=True)
+    biases: tuple[float, ...] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -67,11 +70,13 @@ class IID(AbstractEmbedding):
         std: float | Sequence[float] = 1.0,
         last_activation: str | Activation = activations_.identity,
         unit: Unit = LINEAR,
+        biases: float | Sequence[float] | None = None,
     ):
         self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
         self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.unit.parameters(self.input_dim)  # refuses other inputs
         self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.biases = checked_biases(biases, depth)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.means = one_or_several("mean", mean, depth)
         if np.ndim(mean) == 0:
             self.means = (0.0, *self.means[1:])
@@ -137,6 +142,7 @@ class IID(AbstractEmbedding):
                 joint = jnp.pad(weights[i], padded, constant_values=self.means[i])
                 weights[i] = joint.at[sizes[i - 1] :, sizes[i] :].set(own[i])
             measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
+        weights = with_biases(weights, self.biases)
         return Network(weights, self.activations, measures, self.unit)
 
     @property

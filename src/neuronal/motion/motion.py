@@ -144,7 +144,8 @@ class Motion(eqx.Module):
         Args:
             layer: i, 1..L-1, of the neurons; `self` has the measures of the nodes around it.
             neurons: $w_i(\cdot, a)$ (p numbers for i = 1) and $w_{i+1}(a, \cdot)$ at the nodes.
-            seen: $\varphi_{i-1}(H_{i-1})$ (x for i = 1) and $\Delta^H_{i+1}$ at the nodes.
+            seen: $\varphi_{i-1}(H_{i-1})$ (x for i = 1) and $\Delta^H_{i+1}$ at the nodes; the first with a
+                1 behind where the layer has biases, which are then the last of the incoming weights.
         """
         (incoming, outgoing), (before, after) = neurons, seen
         last = layer == len(self.measures)
@@ -152,7 +153,10 @@ class Motion(eqx.Module):
         if layer == 1:  # H^a, (m, many)
             h = self.unit.value(incoming, before)
         else:
-            h = average_incoming(incoming.T, self.measures[layer - 2], before)
+            nodes_before = self.measures[layer - 2]
+            if before.shape[1] > len(nodes_before):  # the value 1 that biases are multiplied by
+                nodes_before = jnp.append(nodes_before, jnp.ones((), before.dtype))
+            h = average_incoming(incoming.T, nodes_before, before)
         value, slope = self.activations[layer - 1].value_and_derivative(h)
         # Delta^a = E[Delta_{i+1} a_{i+1}] phi'_i(H^a)
         sensitivity = average_outgoing(outgoing, nodes_after, after) * slope
