@@ -73,12 +73,20 @@ def backward(
         loss_gradient: $\partial_2\mathcal{L}(y, \hat y)$, times a weight per sample if wanted:
             the pass is linear in it.
     """
+    return backward_with_averages(weights, measures, slopes, loss_gradient)[0]
+
+
+def backward_with_averages(
+    weights: Kernels, measures: Measures, slopes: Layers, loss_gradient: Float[Array, "m k"]
+) -> tuple[Layers, Layers]:
+    r"""`backward`, and $\mathbb{E}_{C_{i+1}}[\Delta^H_{i+1} w_{i+1}]$ of the L - 1 hidden layers."""
     sensitivities: Layers = [loss_gradient * slopes[-1]]  # Delta_L; no average over outputs
+    averages: Layers = []
     for i in range(len(weights) - 1, 0, -1):
         # Delta_i = E_{C_{i+1}}[Delta_{i+1} w_{i+1}] phi'_i
-        average = average_above(weights, measures, i, sensitivities[0])
-        sensitivities.insert(0, average * slopes[i - 1])
-    return sensitivities
+        averages.insert(0, average_above(weights, measures, i, sensitivities[0]))
+        sensitivities.insert(0, averages[0] * slopes[i - 1])
+    return sensitivities, averages
 
 
 def average_above(
@@ -95,12 +103,17 @@ def layer_norms(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
 
     Coordinates of the input and outputs are averaged over.
     """
+    return jnp.sqrt(layer_mean_squares(weights, measures))
+
+
+def layer_mean_squares(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
+    """The squares of `layer_norms`."""
     first = jnp.mean(jnp.square(weights[0]), axis=1) @ measures[0]
     last = measures[-1] @ jnp.mean(jnp.square(weights[-1]), axis=1)
     middle = [
         mean_square(w, p, q) for p, w, q in zip(measures, weights[1:-1], measures[1:], strict=False)
     ]
-    return jnp.sqrt(jnp.stack([first, *middle, last]))
+    return jnp.stack([first, *middle, last])
 
 
 def velocity_factors(
@@ -125,15 +138,41 @@ def velocity_factors(
         prediction $\hat y$; a factor has a row per sample, the first layer's as many as its
         unit gives.
     """
+    pairs, prediction, _ = velocity_factors_and_potentials(
+        weights, measures, activations, loss, rates, x, y, sample_weights, unit
+    )
+    return pairs, prediction
+
+
+def velocity_factors_and_potentials(
+    weights: Kernels,
+    measures: Measures,
+    activations: Sequence[Activation],
+    loss: Loss,
+    rates: Sequence[Float[Array, ""]],
+    x: Float[Array, "m d"],
+    y: Float[Array, "m k"],
+    sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
+) -> tuple[
+    list[tuple[Float[Array, "m _"], Float[Array, "m _"]]],
+    Float[Array, "m k"],
+    list[Float[Array, "n_i"]],
+]:
+    r"""`velocity_factors`, and the risk's derivatives in the measures of the hidden layers.
+
+    These are $V_i = \mathbb{E}_Z[\varphi_i(H_i)\,\mathbb{E}_{C_{i+1}}[\Delta^H_{i+1} w_{i+1}]]$.
+    """
     _, values, slopes = forward(weights, measures, activations, x, unit)
     prediction = values[-1]
     gradient = loss.gradient(y, prediction) * sample_weights[:, None]
-    sensitivities = backward(weights, measures, slopes, gradient)
+    sensitivities, averages = backward_with_averages(weights, measures, slopes, gradient)
+    potentials = [jnp.sum(v * a, axis=0) for v, a in zip(values, averages, strict=False)]
     down = [-rate * delta for rate, delta in zip(rates, sensitivities, strict=True)]
     # Delta^w_1 = Delta^H_1 d_1 h,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
     first = unit.factors(weights[0], x, down[0])
     seen = [seeing(w, value) for w, value in zip(weights[1:], values, strict=False)]
-    return [first, *zip(seen, down[1:], strict=True)], prediction
+    return [first, *zip(seen, down[1:], strict=True)], prediction, potentials
 
 
 def velocity(

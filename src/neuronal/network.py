@@ -183,6 +183,10 @@ class Network(eqx.Module):
         """The same network with the first layer's parameters in their unit's chart, such as a torus."""
         return self.with_weights((self.unit.wrap(self.weights[0]), *self.weights[1:]))
 
+    def with_state(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Network:
+        """Other weights and measures, of the same shapes, unchecked."""
+        return eqx.tree_at(lambda n: (n.weights, n.measures), self, (weights, measures))
+
     def __call__(self, x: ArrayLike) -> Float[Array, "m k"]:
         r"""The prediction $\hat y(x)$."""
         return _predict(self, self.inputs(x))

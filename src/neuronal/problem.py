@@ -15,6 +15,7 @@ from .checks import of_shape, require, result_shape, shown, whole
 from .distributions import Distribution, Samples
 from .embeddings import AbstractEmbedding
 from .losses import Loss
+from .motion.birth_death import BirthDeath
 from .motion.decay import Decay
 from .motion.momentum import Momentum
 from .motion.motion import Motion
@@ -45,6 +46,10 @@ class Problem(eqx.Module):
         momentum: $\gamma_i$ of the heavy ball, $dw_i = v_i\,dt$, $dv_i = (F_i - \gamma_i v_i)\,dt$, with
             the velocity above as $F_i$ (`neuronal.motion.Momentum`): frictions, given as decay is, of
             which 0 is one too. It takes dense kernels.
+        birth_death: $\alpha_i$ of measures that move, $\partial_t p_i = -\alpha_i\,p_i\,(V_i -
+            \mathbb{E}_{C_i}[V_i])$ (`neuronal.motion.BirthDeath`): a number or a callable of MF time, for all
+            hidden layers or one per hidden layer. By `solve` on dense kernels, without momentum,
+            temperature and penalty.
         more_terms: further terms of the motion, given as `terms` (`neuronal.motion.Term`).
 
     Raises:
@@ -58,6 +63,7 @@ class Problem(eqx.Module):
     temperature: Schedules
     penalty: Schedule | None
     momentum: Schedules
+    birth_death: Schedules
     more_terms: tuple[Term, ...]
 
     def __init__(
@@ -70,6 +76,7 @@ class Problem(eqx.Module):
         temperature: Strengths = None,
         penalty: float | Schedule | None = None,
         momentum: Strengths = None,
+        birth_death: Strengths = None,
     ):
         require(
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
@@ -89,6 +96,16 @@ class Problem(eqx.Module):
         self.temperature = strengths_where_any("temperature", temperature)
         self.momentum = frictions("momentum", momentum)
         self.penalty = _one_strength("penalty", penalty)
+        self.birth_death = strengths("birth_death", birth_death)
+        others = [
+            name
+            for name in ("momentum", "temperature", "penalty")
+            if getattr(self, name) is not None
+        ]
+        require(
+            self.birth_death is None or not others,
+            f"birth_death: does not go with {' and '.join(others)}",
+        )
         require(
             isinstance(terms, Sequence) and all(isinstance(term, Term) for term in terms),
             f"terms: takes terms of the motion such as motion.decay.Decay, got {shown(terms)}",
@@ -97,7 +114,7 @@ class Problem(eqx.Module):
 
     def __repr__(self) -> str:
         words = [repr(self.distribution), repr(self.loss)]
-        for name in ("schedules", "decay", "temperature", "penalty", "momentum"):
+        for name in ("schedules", "decay", "temperature", "penalty", "momentum", "birth_death"):
             given = getattr(self, name)
             if given is not None:
                 layers = in_words(given if isinstance(given, tuple) else (given,))
@@ -130,8 +147,8 @@ class Problem(eqx.Module):
     def motion(self, network: Network) -> Motion:
         """The law by which the weights of these neurons move."""
         depth = network.depth
-        layers = lambda of, given, name: (
-            None if given is None else of(per_layer(given, depth, name))
+        layers = lambda of, given, name, count=depth: (
+            None if given is None else of(per_layer(given, count, name))
         )
         return Motion(
             self.loss,
@@ -143,6 +160,7 @@ class Problem(eqx.Module):
             layers(Momentum, self.momentum, "momentum"),
             layers(Temperature, self.temperature, "temperature"),
             None if self.penalty is None else Penalty(self.penalty),
+            layers(BirthDeath, self.birth_death, "birth_death", depth - 1),
         )
 
     @property
@@ -154,13 +172,21 @@ class Problem(eqx.Module):
     @property
     def beyond_velocity(self) -> str:
         """What of the motion is not a velocity of weights alone, in words; empty if nothing."""
-        names = ("momentum", "temperature", "penalty")
+        names = ("momentum", "temperature", "penalty", "birth_death")
         return " and ".join(name for name in names if getattr(self, name) is not None)
+
+    @property
+    def carried(self) -> str:
+        """What moves besides weights, in words, which dense kernels alone take; empty if nothing."""
+        if self.momentum is not None:
+            return "momentum"
+        return "" if self.birth_death is None else "birth and death"
 
     def outside(self, depth: int) -> list[str]:
         """Why the paper's statements do not cover the motion; nothing, of the paper's system."""
         parts = (
-            (self.temperature, Temperature), (self.penalty, Penalty), (self.momentum, Momentum)
+            (self.temperature, Temperature), (self.penalty, Penalty), (self.momentum, Momentum),
+            (self.birth_death, BirthDeath),
         )  # fmt: skip
         others = [kind.outside for given, kind in parts if given is not None]
         return [*(term.outside for term in self.terms(depth)), *others]
@@ -211,6 +237,9 @@ class Problem(eqx.Module):
                 check_schedules(name, per_layer(given, model.depth, name))
         if self.penalty is not None:
             check_schedules("penalty", (self.penalty,))
+        if self.birth_death is not None:
+            rates = per_layer(self.birth_death, model.depth - 1, "birth_death")
+            check_schedules("birth_death", rates)
         if self.temperature is not None:
             Temperature(per_layer(self.temperature, model.depth, "temperature")).check()
 

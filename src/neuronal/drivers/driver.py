@@ -13,6 +13,7 @@ from jaxtyping import Array
 from ..distributions import Samples
 from ..dynamics import Kernels
 from ..losses import Loss
+from ..motion.birth_death import measures_in
 from ..motion.motion import Motion
 from ..network import Network
 from ..problem import Problem, mean_loss
@@ -109,7 +110,10 @@ class State(NamedTuple):
 
     def network(self, neurons: Network) -> Network:
         """The network of these neurons in this state: the one place that makes it."""
-        return neurons.with_weights(self.weights)
+        measures = measures_in(self.memory)
+        if measures is None:
+            return neurons.with_weights(self.weights)
+        return neurons.with_state(self.weights, measures)
 
     def phase(self, motion: Motion) -> Kernels:
         """All that moves, as one tuple in the motion's order."""

@@ -86,6 +86,7 @@ def fields(
             below what the trajectory's own integration allows.
     """
     problem, law = trajectory.solved("SGD has no limit's fields")
+    require(problem.birth_death is None, "trajectory: its measures move; flows take fixed ones")
     network = trajectory.network
     require(
         is_whole(layer, 1) and layer < network.depth,

@@ -21,9 +21,9 @@ run takes as long on either (benchmarks/factored.py); more of either makes dense
 def check_kernels(problem: Problem, start: AbstractEmbedding | Network) -> None:
     """Raise `InvalidInput` for a network of factored weights with a motion that takes matrices."""
     require(
-        problem.momentum is None or not isinstance(start, Network) or not start.factored,
-        "network: its weights are factored, and momentum takes dense ones: its velocities have no "
-        "low rank that is cut back beside theirs; take network.with_weights(network.matrices)",
+        not problem.carried or not isinstance(start, Network) or not start.factored,
+        f"network: its weights are factored, and {problem.carried} takes dense ones: steps of "
+        "factored ones carry nothing besides; take network.with_weights(network.matrices)",
     )
 
 
@@ -42,10 +42,10 @@ def choose_kernel(
         InvalidInput: an unknown kernel, or factored ones that start or motion cannot have.
     """
     choice("kernel", kernel, KERNELS)
-    if problem is not None and problem.momentum is not None:
+    if problem is not None and problem.carried:
         check_kernels(problem, start)
-        require(kernel != "factored", "kernel: momentum takes 'dense', or 'auto'")
-        return "dense", "as momentum takes"
+        require(kernel != "factored", f"kernel: {problem.carried} takes 'dense', or 'auto'")
+        return "dense", f"as {problem.carried} takes"
     if isinstance(start, Network):
         known = start.factored
         sizes = start.widths

@@ -13,7 +13,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..dynamics import Kernels, Measures, layer_norms
+from ..dynamics import Kernels, Measures, layer_mean_squares
 from ..schedules import Schedule, at
 from .change import Change
 from .term import Term
@@ -43,7 +43,7 @@ class Decay(Term):
         self, weights: Kernels, measures: Measures, t: Float[Array, ""]
     ) -> Float[Array, ""]:
         r"""$\sum_i \frac{\lambda_i}{2} \|w_i\|^2$, summed over coordinates of inputs and outputs."""
-        squares = layer_norms(weights, measures) ** 2
+        squares = layer_mean_squares(weights, measures)
         # Norms average over coordinates, of which each decays by itself.
         squares = squares.at[0].multiply(weights[0].shape[1])
         squares = squares.at[-1].multiply(weights[-1].shape[1])

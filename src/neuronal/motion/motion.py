@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -22,6 +23,7 @@ from ..losses import Loss
 from ..schedules import Schedule, at, is_frozen
 from ..units.base import Unit
 from ..units.linear import LINEAR
+from .birth_death import BirthDeath, logs_of, measures_of
 from .change import Change
 from .momentum import Momentum
 from .penalty import Penalty
@@ -40,6 +42,7 @@ class Motion(eqx.Module):
         activations: $\varphi_1, \dots, \varphi_L$.
         unit: the first layer.
         momentum: by which forces change velocities; None where they are velocities.
+        birth_death: by which measures move; None where they stay.
         temperature, penalty: what steps do besides; None where they do nothing (`motion.steps`).
     """
 
@@ -52,11 +55,13 @@ class Motion(eqx.Module):
     momentum: Momentum | None = None
     temperature: Temperature | None = None
     penalty: Penalty | None = None
+    birth_death: BirthDeath | None = None
 
     @property
     def memory(self) -> tuple[str, ...]:
         """Names of what moves besides the weights, in the order of a phase."""
-        return () if self.momentum is None else self.momentum.names
+        carried = self.momentum or self.birth_death
+        return () if carried is None else carried.names
 
     @property
     def frozen(self) -> tuple[bool, ...]:
@@ -96,9 +101,7 @@ class Motion(eqx.Module):
         rates = self.rates(t)
         if step is not None:
             rates = [step * rate for rate in rates]
-        pairs, prediction = dynamics.velocity_factors(
-            weights, self.measures, self.activations, self.loss, rates, *samples, self.unit
-        )
+        pairs, prediction, _ = self._factors(rates, weights, samples)
         changes = self._with_terms([Change(f, g) for f, g in pairs], rates, t)
         return self._frozen(changes, weights), prediction
 
@@ -111,23 +114,54 @@ class Motion(eqx.Module):
 
     def at_rest(self, weights: dynamics.Kernels) -> dynamics.Kernels:
         """The phase of weights that have not moved yet."""
+        if self.birth_death is not None:
+            return (*weights, *logs_of(self.measures))
         return weights if self.momentum is None else (*weights, *self.momentum.at_rest(weights))
 
     def flow(
         self, t: Float[Array, ""], phase: dynamics.Kernels, samples: Samples
     ) -> dynamics.Kernels:
         """The time derivative of a phase at MF time t."""
+        if self.birth_death is not None:
+            return self._with_measures(t, phase, samples)
         if self.momentum is None:
             return self.velocity(t, phase, samples)
         depth = len(self.schedules)
         forces = self.velocity(t, phase[:depth], samples)
         return self.momentum.flow(t, phase[depth:], forces)
 
+    def potentials(
+        self, t: Float[Array, ""], weights: dynamics.Kernels, samples: Samples
+    ) -> list[Float[Array, "n_i"]]:
+        r"""$V_i = \partial R / \partial p_i$ of the hidden layers, and of what terms add to the risk."""
+        found = self._factors(self.rates(t), weights, samples)[2]
+        if not self.terms:
+            return found
+        added = lambda measures: sum(term.objective(weights, measures, t) for term in self.terms)
+        more = jax.grad(added)(self.measures)
+        return [v + extra for v, extra in zip(found, more, strict=True)]
+
+    def _with_measures(
+        self, t: Float[Array, ""], phase: dynamics.Kernels, samples: Samples
+    ) -> dynamics.Kernels:
+        """The time derivative of weights and of the measures' logarithms."""
+        assert self.birth_death is not None
+        depth = len(self.schedules)
+        weights, measures = phase[:depth], measures_of(phase[depth:])
+        there = eqx.tree_at(lambda motion: motion.measures, self, measures)
+        moved = there.velocity(t, weights, samples)
+        potentials = there.potentials(t, weights, samples)
+        return (*moved, *self.birth_death.flow(t, measures, potentials))
+
     def norms(self, phase: dynamics.Kernels) -> Float[Array, "_"]:
         """Norms of all that a phase holds, or an error of it, as `dynamics.layer_norms` takes them."""
+        depth = len(self.schedules)
+        if self.birth_death is not None:
+            pairs = zip(phase[depth:], self.measures, strict=True)
+            logs = jnp.sqrt(jnp.stack([p @ jnp.square(log) for log, p in pairs]))
+            return jnp.concatenate([dynamics.layer_norms(phase[:depth], self.measures), logs])
         if self.momentum is None:
             return dynamics.layer_norms(phase, self.measures)
-        depth = len(self.schedules)
         parts = (phase[:depth], phase[depth:])
         return jnp.concatenate([dynamics.layer_norms(part, self.measures) for part in parts])
 
@@ -171,6 +205,13 @@ class Motion(eqx.Module):
         ]
         incoming_change, outgoing_change = self._with_terms(changes, rates, t, layer)
         return incoming_change, outgoing_change
+
+    def _factors(
+        self, rates: list[Float[Array, ""]], weights: dynamics.Kernels, samples: Samples
+    ) -> tuple[list[tuple[Array, Array]], Float[Array, "m k"], list[Float[Array, "n_i"]]]:
+        return dynamics.velocity_factors_and_potentials(
+            weights, self.measures, self.activations, self.loss, rates, *samples, self.unit
+        )
 
     def _with_terms(
         self,

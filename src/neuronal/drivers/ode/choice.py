@@ -88,7 +88,7 @@ def check_solver(solver: object, constant_step: bool) -> None:
 
 
 def solver_of_motion(problem: Problem, solver: Solver, constant_step: bool) -> Solver:
-    """The solver by which this motion is integrated; of ``auto`` with momentum its first.
+    """The solver by which this motion is integrated; of ``auto``, where more than weights moves, its first.
 
     Raises:
         InvalidInput: one that the motion cannot take.
@@ -99,10 +99,14 @@ def solver_of_motion(problem: Problem, solver: Solver, constant_step: bool) -> S
             f"solver: {problem.stepwise} takes constant steps, solver='euler' with a step in MF time, "
             f"or neuronal.train: what steps do besides the velocity is no part of {_shown(solver)}",
         )
-    if problem.momentum is None:
+    if not problem.carried:
         return solver
     if isinstance(solver, Automatic):
         return solver.explicit
+    require(
+        problem.birth_death is None or not isinstance(solver, RKC | AbstractStepper),
+        "solver: measures that move are known to Runge-Kutta methods alone; take 'tsit5'",
+    )
     require(
         not isinstance(solver, RKC | AbstractStepper),
         "solver: with momentum the motion oscillates, off the negative real axis on which RKC is "

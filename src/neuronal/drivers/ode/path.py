@@ -77,7 +77,7 @@ class StepPath:
         return jnp.asarray((t - self.since) / (self.until - self.since), dtype)
 
     def _risk(self, share: Float[Array, ""]) -> Float[Array, ""]:
-        step = self.network, self.phase, self.stepper, self.stepper_state
+        step = self.network, self.phase, self.names, self.stepper, self.stepper_state
         return _risk(*step, self.loss, self.data, share)
 
     def _predictions(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T m k"] | None:
@@ -86,7 +86,7 @@ class StepPath:
         points = -np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
         shares = jnp.asarray((points + 1) / 2, dtype)
         with within(self.over):
-            step = self.network, self.phase, self.stepper, self.stepper_state
+            step = self.network, self.phase, self.names, self.stepper, self.stepper_state
             known = _predictions(*step, self.data.x, shares)
         known = np.asarray(known, float)
         to_coefficients = np.linalg.inv(series.chebvander(points, POINTS - 1))
@@ -119,13 +119,14 @@ def _between(
 def _risk(
     network: Network,
     phase: Kernels,
+    names: tuple[str, ...],
     stepper: AbstractStepper,
     state: Any,
     loss: Loss,
     data: Samples,
     share: Float[Array, ""],
 ) -> Float[Array, ""]:
-    there = network.with_weights(stepper.between(phase, state, share)[: network.depth])
+    there = State.of_phase(stepper.between(phase, state, share), names).network(network)
     return mean_loss(there, loss, *data)
 
 
@@ -133,13 +134,14 @@ def _risk(
 def _predictions(
     network: Network,
     phase: Kernels,
+    names: tuple[str, ...],
     stepper: AbstractStepper,
     state: Any,
     x: Float[Array, "m d"],
     shares: Float[Array, "p"],
 ) -> Float[Array, "p m k"]:
     def predict(share: Float[Array, ""]) -> Float[Array, "m k"]:
-        there = network.with_weights(stepper.between(phase, state, share)[: network.depth])
+        there = State.of_phase(stepper.between(phase, state, share), names).network(network)
         return there.forward(x)[1][-1]
 
     return jax.lax.map(predict, shares)

@@ -124,6 +124,7 @@ def prepare(
     )
     problem.check(network)
     check_kernels(problem, network)
+    require(problem.birth_death is None, "birth_death: is known to solve, not to train")
     eps = positive("learning_rate", learning_rate)
     require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {shown(batch_size)}")
     batch_size = int(batch_size)
