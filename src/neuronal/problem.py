@@ -48,8 +48,8 @@ class Problem(eqx.Module):
             which 0 is one too. It takes dense kernels.
         birth_death: $\alpha_i$ of measures that move, $\partial_t p_i = -\alpha_i\,p_i\,(V_i -
             \mathbb{E}_{C_i}[V_i])$ (`neuronal.motion.BirthDeath`): a number or a callable of MF time, for all
-            hidden layers or one per hidden layer. By `solve` on dense kernels, without momentum,
-            temperature and penalty.
+            hidden layers or one per hidden layer. On dense kernels, without momentum, temperature and
+            penalty; in `train` neurons die and are copied.
         more_terms: further terms of the motion, given as `terms` (`neuronal.motion.Term`).
 
     Raises:

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 import neuronal as nr
 from neuronal.kernels import affine
-from neuronal.motion.birth_death import logs_of, measures_of
+from neuronal.motion.birth_death import logs_of, measures_of, parents_after
 from neuronal.problem import mean_loss
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -210,7 +210,7 @@ def test_what_does_not_know_of_it_refuses_it():
     embedding = nr.embeddings.Bidirectional(2, 4, 2, rank=2, gain=1.0)
     run = nr.solve(problem, network, 0.1, save_at=1)
     for words, call in (
-        ("birth_death: is known", lambda: nr.train(problem, network, 0.1, 1.0, 0)),
+        ("measures", lambda: nr.train(problem, network, 0.1, 1.0, 0)),
         ("solver", lambda: nr.solve(problem, network, 1.0, solver="rkc")),
         ("kernel: birth", lambda: nr.solve(problem, embedding, 1.0, nodes=8, kernel="factored")),
         (
@@ -228,3 +228,68 @@ def test_what_does_not_know_of_it_refuses_it():
             call()
     rows = nr.certify(problem, embedding, nodes=8)
     assert rows["2 motion"].status == "unknown" and "measures move" in rows["2 motion"].how
+
+
+# SGD: neurons that die and are copied
+
+
+@pytest.mark.parametrize("size", [0.02, 0.5, 3.0])
+def test_the_number_of_a_neurons_copies_is_that_expected_to_first_order(size):
+    """Over many draws, and to second order in the change; places are filled, survivors keep theirs."""
+    change = size * jnp.asarray(np.random.default_rng(0).normal(size=40))
+    change = change - change.mean()
+    draws = 4000
+    parents = np.asarray(
+        jax.vmap(lambda key: parents_after(key, change))(jax.random.split(jax.random.key(0), draws))
+    )
+    assert parents.shape == (draws, 40) and parents.min() >= 0 and parents.max() < 40
+    counts = np.stack([np.bincount(row, minlength=40) for row in parents])
+    assert counts.max() <= (3 if size < 1 else 40)
+    survivors = counts > 0
+    assert np.all((parents == np.arange(40)) == survivors)
+    if size == 0.02:
+        error = counts.std(axis=0) / np.sqrt(draws) + 1e-3
+        assert np.all(np.abs(counts.mean(axis=0) - 1 - change) < 4 * error + 2 * size**2)
+        assert np.abs(np.corrcoef(counts.mean(axis=0), change)[0, 1]) > 0.95
+
+
+def test_neurons_that_die_and_are_copied_follow_the_measures_that_move():
+    """Many copies of few neurons at rest: their shares follow the replicator equation."""
+    rng = np.random.default_rng(2)
+    kinds, copies = 5, 800
+    w, v = 1.5 * rng.normal(size=(kinds, 2)), 2 * rng.normal(size=(kinds, 1))
+    law = nr.distributions.Empirical(X, np.tanh(X @ w[:1].T) * v[0])
+    still = nr.schedules.constant(0.0)
+    problem = nr.Problem(law, nr.losses.Squared(), still, birth_death=1.0)
+    limit = nr.solve(problem, nr.Network([w, v]), 2.0, rtol=1e-8, save_at=1).network.measures[0]
+    wide = nr.Network([np.repeat(w, copies, axis=0), np.repeat(v, copies, axis=0)])
+    stream = (np.broadcast_to(X, (200, 7, 2)), np.broadcast_to(law.y, (200, 7, 1)))
+    run = nr.train(problem, wide, 0.01, 2.0, key=3, data=stream, save_at=1)
+    found = np.asarray(run.network.weights[1])[:, 0]
+    shares = np.array([np.mean(found == kind) for kind in v[:, 0]])
+    assert abs(shares.sum() - 1) < 1e-12
+    np.testing.assert_allclose(shares, limit, atol=0.035)
+    assert np.abs(np.asarray(limit) - 1 / kinds).max() > 0.15
+
+
+def test_copies_have_both_sides_of_their_neuron_and_a_run_taken_up_is_the_same():
+    embedding = nr.embeddings.Bidirectional(2, 3, 2, rank=2, gain=1.0)
+    start, problem = embedding.sample(12, 0), problem_of(3, birth_death=[20.0, 20.0])
+    run = nr.train(problem, start, 0.05, 1.0, key=1, batch_size=2, save_at=4)
+    half = nr.train(problem, start, 0.05, 0.5, key=1, batch_size=2, save_at=2).network
+    again = nr.train(problem, half, 0.05, 1.0, key=1, batch_size=2, since=0.5, save_at=2)
+    for a, b in zip(run.network.weights, again.network.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    calm = problem_of(3, birth_death=[1e-9, 1e-9])
+    plain = nr.Problem(calm.distribution, calm.loss)
+    one, other = (nr.train(p, start, 0.05, 1.0, key=1, batch_size=2).network for p in (calm, plain))
+    for a, b in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    still = nr.Problem(
+        calm.distribution, calm.loss, nr.schedules.constant(0.0), birth_death=[20.0, 20.0]
+    )
+    w = nr.train(still, start, 0.05, 0.4, key=1, batch_size=2, save_at=1).network.weights
+    rows = [[int(np.flatnonzero((start.weights[0] == row).all(axis=1))[0]) for row in w[0]]]
+    rows += [[int(np.flatnonzero((start.weights[2] == row).all(axis=1))[0]) for row in w[2]]]
+    assert len(set(rows[0])) < 12 and len(set(rows[1])) < 12
+    np.testing.assert_array_equal(w[1], np.asarray(start.weights[1])[np.ix_(*rows)])

@@ -114,8 +114,9 @@ def steps(
     count = sum(grows(w) for w in moving(network.weights, motion.frozen))
 
     def opened(w: Any, frozen: bool) -> Any:
-        # Velocities are matrices of full rank: with them nothing can be held back.
-        if frozen or velocities is not None:
+        # Velocities are matrices of full rank, and copies of neurons take whole columns: then nothing
+        # can be held back.
+        if frozen or velocities is not None or motion.birth_death is not None:
             return w
         return updates.opened(w, rows, batch, motion.decays)
 
@@ -126,10 +127,14 @@ def steps(
             for s in carry.samples
         )
         t = carry.k.astype(dtype) * eps
-        changes, prediction = motion.changes(t, kernels, Samples(x, y, sample_weights), eps)
+        samples = Samples(x, y, sample_weights)
+        changes, prediction = motion.changes(t, kernels, samples, eps)
         weights, speeds = stepped(
             motion, carry.weights, kernels, carry.velocities, changes, t, eps, key, carry.k
         )
+        if motion.birth_death is not None:
+            potentials = motion.potentials(t, kernels, samples)
+            weights = motion.birth_death.renewed(key, carry.k, t, eps, weights, potentials)
         return _Window(
             carry.k + 1,
             carry.j + 1,

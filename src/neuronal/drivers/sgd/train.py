@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ...checks import (
     columns,
@@ -124,7 +124,10 @@ def prepare(
     )
     problem.check(network)
     check_kernels(problem, network)
-    require(problem.birth_death is None, "birth_death: is known to solve, not to train")
+    require(
+        problem.birth_death is None or all(_even(p) for p in network.measures),
+        "measures: births and deaths of train are those of neurons of equal measures; solve takes others",
+    )
     eps = positive("learning_rate", learning_rate)
     require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {shown(batch_size)}")
     batch_size = int(batch_size)
@@ -228,6 +231,10 @@ class SGD:
     def snap(self, t: float) -> float:
         """The time of the last step up to t."""
         return float(np.floor(t / self.eps * (1 + 1e-9)) * self.eps)
+
+
+def _even(measure: Float[Array, "n"]) -> bool:
+    return bool(np.allclose(np.asarray(measure) * len(measure), 1, rtol=0, atol=1e-5))
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
