@@ -50,6 +50,7 @@ class Problem(eqx.Module):
             \mathbb{E}_{C_i}[V_i])$ (`neuronal.motion.BirthDeath`): a number or a callable of MF time, for all
             hidden layers or one per hidden layer. On dense kernels, without momentum, temperature and
             penalty; in `train` neurons die and are copied.
+        reinject: an embedding of two layers of which newborn neurons are in `train`, in place of copies.
         more_terms: further terms of the motion, given as `terms` (`neuronal.motion.Term`).
 
     Raises:
@@ -64,6 +65,7 @@ class Problem(eqx.Module):
     penalty: Schedule | None
     momentum: Schedules
     birth_death: Schedules
+    reinject: AbstractEmbedding | None
     more_terms: tuple[Term, ...]
 
     def __init__(
@@ -77,6 +79,7 @@ class Problem(eqx.Module):
         penalty: float | Schedule | None = None,
         momentum: Strengths = None,
         birth_death: Strengths = None,
+        reinject: AbstractEmbedding | None = None,
     ):
         require(
             isinstance(distribution, Distribution), "distribution: takes a law such as Empirical"
@@ -106,6 +109,15 @@ class Problem(eqx.Module):
             self.birth_death is None or not others,
             f"birth_death: does not go with {' and '.join(others)}",
         )
+        require(
+            reinject is None or isinstance(reinject, AbstractEmbedding),
+            f"reinject: takes an embedding, got {shown(reinject)}",
+        )
+        require(
+            reinject is None or self.birth_death is not None,
+            "reinject: says whence newborn neurons are; give the rates as birth_death",
+        )
+        self.reinject = reinject
         require(
             isinstance(terms, Sequence) and all(isinstance(term, Term) for term in terms),
             f"terms: takes terms of the motion such as motion.decay.Decay, got {shown(terms)}",
@@ -160,7 +172,12 @@ class Problem(eqx.Module):
             layers(Momentum, self.momentum, "momentum"),
             layers(Temperature, self.temperature, "temperature"),
             None if self.penalty is None else Penalty(self.penalty),
-            layers(BirthDeath, self.birth_death, "birth_death", depth - 1),
+            layers(
+                lambda rates: BirthDeath(rates, self.reinject),
+                self.birth_death,
+                "birth_death",
+                depth - 1,
+            ),
         )
 
     @property
@@ -240,6 +257,15 @@ class Problem(eqx.Module):
         if self.birth_death is not None:
             rates = per_layer(self.birth_death, model.depth - 1, "birth_death")
             check_schedules("birth_death", rates)
+        source = self.reinject
+        require(
+            source is None
+            or (
+                model.depth == source.depth == 2
+                and (source.input_dim, source.unit) == (d, model.unit)
+            ),
+            "reinject: takes an embedding of two layers for networks of two, of the same inputs and unit",
+        )
         if self.temperature is not None:
             Temperature(per_layer(self.temperature, model.depth, "temperature")).check()
 

@@ -211,3 +211,28 @@ def test_biases_of_an_embedding_are_functions_of_its_latents():
     big = nr.embeddings.Bidirectional(2, 3, rank=2, gain=1.0, biases=0.0)
     report = nr.solve(problem_of(None), big, 0.1, nodes=8, save_at=1).report
     assert "dense" in report.kernel and not big.factored
+
+
+def test_momentum_carries_biases_too():
+    """A step of SGD's heavy ball, twice, by plain JAX; and the ODE to the same end as its flow."""
+    weights, biases, _, _ = system()
+    even = [np.full(n, 1 / n) for n in (4, 3, 5)]
+    q = np.full(len(X), 1 / len(X))
+    problem = problem_of(None, momentum=0.5, decay=0.2)
+    stream = (np.stack([X, X]), np.stack([Y, Y]))
+    run = nr.train(problem, built(weights, biases), 0.1, 0.2, 0, data=stream, save_at=1)
+    parts = jax.tree.map(jnp.asarray, (weights, biases))
+    moving = jax.tree.map(jnp.zeros_like, parts)
+    for _ in range(2):
+        force = velocity(parts, even, q, np.ones(4))
+        step = lambda v, f, w: (1 - 0.05) * v + 0.1 * (f - 0.2 * w)
+        moving = jax.tree.map(step, moving, force, parts)
+        parts = jax.tree.map(lambda w, v: w + 0.1 * v, parts, moving)
+    close(split(run.network.weights), parts)
+    solved = nr.solve(problem, built(weights, biases), 0.2, rtol=1e-8, save_at=1).network
+    fine = nr.train(
+        problem, built(weights, biases), 1e-3, 0.2, 0,
+        data=(np.broadcast_to(X, (200, *X.shape)), np.broadcast_to(Y, (200, *Y.shape))), save_at=1,
+    ).network  # fmt: skip
+    gap = np.abs(solved.weights[1].bias - fine.weights[1].bias).max()
+    assert gap < 2e-3 < np.abs(solved.weights[1].bias - biases[0]).max()

@@ -208,6 +208,7 @@ def test_logarithms_of_measures_and_back():
 def test_what_does_not_know_of_it_refuses_it():
     network, problem = NETWORKS["four layers"], problem_of(4)
     embedding = nr.embeddings.Bidirectional(2, 4, 2, rank=2, gain=1.0)
+    flat, law = nr.embeddings.IID(2, 2, 2), problem.distribution
     run = nr.solve(problem, network, 0.1, save_at=1)
     for words, call in (
         ("measures", lambda: nr.train(problem, network, 0.1, 1.0, 0)),
@@ -218,10 +219,22 @@ def test_what_does_not_know_of_it_refuses_it():
             lambda: nr.solve(problem, embedding.sample(8, 0, "factored"), 1.0),
         ),
         ("trajectory: its measures", lambda: nr.fields(run, 1)),
-        ("problem: fluctuations", lambda: nr.fluctuations(problem, network, 1.0)),
+        ("problem: birth_death", lambda: nr.fluctuations(problem, network, 1.0)),
         ("problem: the kernel flow", lambda: nr.kernel_flow(network, problem, 1.0)),
         ("birth_death: does not go", lambda: problem_of(4, momentum=1.0)),
         ("birth_death", lambda: problem_of(4, birth_death=-1.0)),
+        ("reinject: takes an embedding,", lambda: problem_of(4, reinject=network)),
+        ("reinject: says", lambda: nr.Problem(law, nr.losses.Squared(), reinject=embedding)),
+        (
+            "reinject: takes an embedding of two",
+            lambda: nr.train(
+                problem_of(4, reinject=embedding), embedding.sample(4, 0), 0.1, 1.0, 0
+            ),
+        ),
+        (
+            "reinject: newborn",
+            lambda: nr.solve(problem_of(2, reinject=flat), flat.sample(4, 0), 1.0),
+        ),
         ("birth_death", lambda: nr.solve(problem_of(3), network, 1.0)),
     ):
         with pytest.raises(nr.InvalidInput, match=f"^{words}"):
@@ -293,3 +306,44 @@ def test_copies_have_both_sides_of_their_neuron_and_a_run_taken_up_is_the_same()
     rows += [[int(np.flatnonzero((start.weights[2] == row).all(axis=1))[0]) for row in w[2]]]
     assert len(set(rows[0])) < 12 and len(set(rows[1])) < 12
     np.testing.assert_array_equal(w[1], np.asarray(start.weights[1])[np.ix_(*rows)])
+
+
+def test_newborn_neurons_replace_those_that_die_and_change_no_prediction():
+    embedding = nr.embeddings.IID(2, 2, 2, std=3.0)
+    start = nr.embeddings.IID(2, 2, 2, mean=[5.0, 0.0], std=[0.1, 1.0]).sample(400, 0)
+    still = nr.schedules.constant(0.0)
+    problem = problem_of(2, schedules=still, birth_death=1.0, reinject=embedding)
+    run = nr.train(problem, start, 0.05, 0.05, key=1, batch_size=7, save_at=1)
+    w, v = (np.asarray(a) for a in run.network.weights)
+    new = np.any(w != np.asarray(start.weights[0]), axis=1)
+    assert 0 < new.sum() < 60
+    assert not v[new].any() and np.array_equal(v[~new], np.asarray(start.weights[1])[~new])
+    assert np.abs(w[new] - 5.0).max() > 3.0
+    # Every neuron above the mean dies at its own rate: the expected number, of one step.
+    data = nr.distributions.Samples(*map(jnp.asarray, drawn(problem, 1)), jnp.full(7, 1 / 7))
+    (potential,) = problem.motion(start).potentials(jnp.zeros(()), start.weights, data)
+    chance = -np.expm1(-0.05 * np.maximum(potential - potential.mean(), 0))
+    deviation = np.sqrt(np.sum(chance * (1 - chance)))
+    assert abs(new.sum() - chance.sum()) < 4 * deviation
+
+
+def drawn(problem, key):
+    """The samples of the first step with that key."""
+    return problem.distribution.sample(jax.random.fold_in(jax.random.key(key), 0), 7)
+
+
+def test_from_a_start_without_support_newborn_neurons_reach_what_copies_do_not():
+    """Narrow units at one of two bumps: gradients and copies stay there, newborn ones come to the other."""
+    x = np.linspace(-2, 2, 33)[:, None]
+    y = np.exp(-((x - 1) ** 2) / 0.18) - np.exp(-((x + 1) ** 2) / 0.18)
+    law, unit = nr.distributions.Empirical(x, y), nr.units.Gaussian(0.3)
+    common = {"activation": "identity", "unit": unit}
+    start = nr.embeddings.IID(1, 2, mean=[-1.0, 0.0], std=[0.1, 1.0], **common)
+    source = nr.embeddings.IID(1, 2, std=1.5, **common)
+    losses = []
+    for more in ({}, {"reinject": source}):
+        problem = nr.Problem(law, nr.losses.Squared(), birth_death=10.0, **more)
+        run = nr.train(problem, start.sample(200, 0), 0.1, 60.0, key=2, batch_size=8, save_at=1)
+        losses.append(run.loss[-1])
+    least = float(np.mean(y[17:] ** 2) * 16 / 33 / 2)  # of the bump out of reach
+    assert losses[0] > 0.9 * least and losses[1] < 0.3 * least

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from ..checks import is_number, require, result_shape, several, shown
 from ..kernels import Kernel
-from ..kernels.affine import affine
+from ..kernels.biases import affine
 
 Bias = float | Callable[[Any], Array]
 """$b_i^0$: the same number for all neurons of a layer, or a function of a neuron's latents."""

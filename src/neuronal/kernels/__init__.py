@@ -8,8 +8,8 @@ parts of a kernel are if there are several devices.
 """
 
 from .. import programs
-from .affine import Affine, affine
 from .base import Kernel
+from .biases import Affine, affine
 from .compression import (
     as_factors,
     compressed,

@@ -9,7 +9,10 @@ $$\frac{dR}{dt} = -\sum_i \xi_i\,\|\mathbb{E}_Z[\Delta^w_i]\|^2 - \sum_i \alpha_
 The ODE moves $\log p_i$, whatever its normalisation, so that measures stay positive and of sum 1; a
 neuron of measure zero keeps it. In a step of SGD a neuron dies with probability $1 - e^{-\epsilon\alpha (V -
 \bar V)}$ or is copied with $1 - e^{-\epsilon\alpha (\bar V - V)}$, V being that of the step's samples; then
-neurons drawn at random die or are copied until there are as many as before.
+neurons drawn at random die or are copied until there are as many as before. With an embedding to
+reinject from, none is copied: those that die are replaced by newborn ones of its law $\mu_0$, of
+outgoing weights 0, $\partial_t p = \alpha\,(\mathbb{E}[(V - \bar V)_+]\,\mu_0 - (V - \bar V)_+\,p)$, so that
+mass comes to where no neuron was.
 
 Reference: G. Rotskoff, S. Jelassi, J. Bruna and E. Vanden-Eijnden, Global convergence of neuron
 birth-death dynamics, ICML 2019.
@@ -27,6 +30,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..dynamics import Measures
+from ..embeddings import AbstractEmbedding
 from ..kernels import neurons
 from ..schedules import Schedule, at
 
@@ -42,9 +46,11 @@ class BirthDeath(eqx.Module):
 
     Attributes:
         layers: $\alpha_1, \dots, \alpha_{L-1}$ of the hidden layers, functions of MF time.
+        reinject: whence newborn neurons are, of networks of two layers; None where neurons are copied.
     """
 
     layers: tuple[Schedule, ...]
+    reinject: AbstractEmbedding | None = None
 
     outside: ClassVar[str] = "measures move, which Assumption 1 and Theorem 2 do not have"
 
@@ -70,6 +76,11 @@ class BirthDeath(eqx.Module):
         """
         of_step = jax.random.fold_in(jax.random.fold_in(key, STREAM), k)
         rates = at(self.layers, t)
+        if self.reinject is not None:
+            v = potentials[0]
+            return self._replaced(
+                of_step, self.reinject, step * rates[0] * (v - jnp.mean(v)), weights
+            )
         parents = [
             parents_after(jax.random.fold_in(of_step, i), step * rate * (jnp.mean(v) - v))
             for i, (rate, v) in enumerate(zip(rates, potentials, strict=True))
@@ -83,6 +94,26 @@ class BirthDeath(eqx.Module):
             return (first[parents[0]], *between, last[parents[-1]])
 
         return jax.lax.cond(jnp.all(jnp.stack(still)), lambda: tuple(weights), replaced)
+
+    def _replaced(
+        self,
+        key: PRNGKeyArray,
+        source: AbstractEmbedding,
+        rate: Float[Array, "n"],
+        weights: Sequence[Any],
+    ) -> tuple[Any, ...]:
+        """Those that die replaced by newborn ones."""
+        for_deaths, for_births = jax.random.split(key)
+        n = len(rate)
+        chance = -jnp.expm1(-jnp.maximum(rate, 0))
+        dies = (jax.random.uniform(for_deaths, (n,), rate.dtype) < chance)[:, None]
+
+        def born() -> tuple[Any, ...]:
+            first, last = weights
+            newborn = source.initial_weights([source.latents(1, n, for_births)])[0]
+            return jnp.where(dies, newborn.astype(first.dtype), first), jnp.where(dies, 0, last)
+
+        return jax.lax.cond(jnp.any(dies), born, lambda: tuple(weights))
 
     def flow(
         self, t: Float[Array, ""], measures: Measures, potentials: Sequence[Float[Array, "n"]]

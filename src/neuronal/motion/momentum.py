@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -53,14 +54,15 @@ class Momentum(eqx.Module):
 
     def at_rest(self, weights: Sequence[Any]) -> tuple[Array, ...]:
         """Velocities of weights that have not moved."""
-        return tuple(map(jnp.zeros_like, weights))
+        return jax.tree.map(jnp.zeros_like, tuple(weights))
 
     def flow(
         self, t: Float[Array, ""], velocities: Sequence[Array], forces: Sequence[Array]
     ) -> tuple[Array, ...]:
         """The time derivatives of all weights, then of all velocities, at MF time t."""
         given = zip(forces, self.frictions(t), velocities, strict=True)
-        return (*velocities, *(force - friction * v for force, friction, v in given))
+        less = lambda force, friction, v: jax.tree.map(lambda f, u: f - friction * u, force, v)
+        return (*velocities, *(less(*of_layer) for of_layer in given))
 
     def pushed(
         self,
@@ -76,4 +78,6 @@ class Momentum(eqx.Module):
             change: of the weight w in this step, without momentum: the step times its force.
         """
         after = added(scaled(v, 1 - step * friction), change.f, change.g)
-        return after if change.decay is None else after - change.decay * w
+        if change.decay is None:
+            return after
+        return jax.tree.map(lambda a, b: a - change.decay * b, after, w)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import dynamics
@@ -54,7 +55,7 @@ def stepped(
                 moving[i] = motion.momentum.pushed(v, w, change, step, frictions[i])
         _kicked(moving, noise, motion)
         weights = [
-            w if frozen else w + step * v
+            w if frozen else jax.tree.map(lambda a, b: a + step * b, w, v)
             for w, v, frozen in zip(now, moving, motion.frozen, strict=True)
         ]
         velocities = tuple(moving)

@@ -90,7 +90,7 @@ def kernel_flow(
     require(isinstance(problem, Problem), "problem: takes a Problem")
     problem.check(network)
     require(
-        not problem.terms(network.depth),
+        not problem.outside(network.depth),
         "problem: the kernel flow is that of equation (2), without decay or other terms",
     )
     positive("rtol", rtol)

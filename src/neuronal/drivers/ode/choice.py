@@ -99,6 +99,9 @@ def solver_of_motion(problem: Problem, solver: Solver, constant_step: bool) -> S
             f"solver: {problem.stepwise} takes constant steps, solver='euler' with a step in MF time, "
             f"or neuronal.train: what steps do besides the velocity is no part of {_shown(solver)}",
         )
+    require(
+        problem.reinject is None, "reinject: newborn neurons come in steps of neuronal.train alone"
+    )
     if not problem.carried:
         return solver
     if isinstance(solver, Automatic):

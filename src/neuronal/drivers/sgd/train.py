@@ -201,7 +201,8 @@ class SGD:
         first, last = round(t0 / self.eps), round(t1 / self.eps)
         segment = Segment(state, None, t0, True)
         motion = self.problem.motion(self.network)
-        velocities = state.phase(motion)[self.network.depth :] or None
+        carried = () if motion.momentum is None else motion.memory
+        velocities = state.phase(motion)[self.network.depth :] if carried else None
         at, k = state.network(self.network), first
         while True:
             with one_lapack_thread():
@@ -223,7 +224,7 @@ class SGD:
                 break
             at = at.with_weights(with_room(done.weights, done.needed, motion.frozen))
             velocities = done.velocities
-        segment.state = State.of_phase((*done.weights, *(done.velocities or ())), motion.memory)
+        segment.state = State.of_phase((*done.weights, *(done.velocities or ())), carried)
         segment.time, segment.steps = k * self.eps, k - first
         segment.finite = bool(done.finite)
         return segment
