@@ -248,7 +248,7 @@ def test_what_does_not_know_of_it_refuses_it():
 
 @pytest.mark.parametrize("size", [0.02, 0.5, 3.0])
 def test_the_number_of_a_neurons_copies_is_that_expected_to_first_order(size):
-    """Over many draws, and to second order in the change; places are filled, survivors keep theirs."""
+    """Over many draws, and to second order in the change."""
     change = size * jnp.asarray(np.random.default_rng(0).normal(size=40))
     change = change - change.mean()
     draws = 4000
@@ -258,9 +258,8 @@ def test_the_number_of_a_neurons_copies_is_that_expected_to_first_order(size):
     assert parents.shape == (draws, 40) and parents.min() >= 0 and parents.max() < 40
     counts = np.stack([np.bincount(row, minlength=40) for row in parents])
     assert counts.max() <= (3 if size < 1 else 40)
-    survivors = counts > 0
-    assert np.all((parents == np.arange(40)) == survivors)
     if size == 0.02:
+        assert np.mean(parents == np.arange(40)) > 0.95  # most keep their places
         error = counts.std(axis=0) / np.sqrt(draws) + 1e-3
         assert np.all(np.abs(counts.mean(axis=0) - 1 - change) < 4 * error + 2 * size**2)
         assert np.abs(np.corrcoef(counts.mean(axis=0), change)[0, 1]) > 0.95
@@ -282,7 +281,7 @@ def test_neurons_that_die_and_are_copied_follow_the_measures_that_move():
     shares = np.array([np.mean(found == kind) for kind in v[:, 0]])
     assert abs(shares.sum() - 1) < 1e-12
     np.testing.assert_allclose(shares, limit, atol=0.035)
-    assert np.abs(np.asarray(limit) - 1 / kinds).max() > 0.15
+    assert np.abs(np.asarray(limit) - 1 / kinds).max() > 0.1
 
 
 def test_copies_have_both_sides_of_their_neuron_and_a_run_taken_up_is_the_same():
@@ -340,10 +339,13 @@ def test_from_a_start_without_support_newborn_neurons_reach_what_copies_do_not()
     common = {"activation": "identity", "unit": unit}
     start = nr.embeddings.IID(1, 2, mean=[-1.0, 0.0], std=[0.1, 1.0], **common)
     source = nr.embeddings.IID(1, 2, std=1.5, **common)
-    losses = []
+    stream = (np.broadcast_to(x, (600, 33, 1)), np.broadcast_to(y, (600, 33, 1)))
+    losses, shares = [], []
     for more in ({}, {"reinject": source}):
         problem = nr.Problem(law, nr.losses.Squared(), birth_death=10.0, **more)
-        run = nr.train(problem, start.sample(200, 0), 0.1, 60.0, key=2, batch_size=8, save_at=1)
+        run = nr.train(problem, start.sample(200, 0), 0.1, 60.0, key=2, data=stream, save_at=1)
         losses.append(run.loss[-1])
+        shares.append(float(np.mean(np.asarray(run.network.weights[0]) > 0)))
     least = float(np.mean(y[17:] ** 2) * 16 / 33 / 2)  # of the bump out of reach
-    assert losses[0] > 0.9 * least and losses[1] < 0.3 * least
+    assert losses[0] > 0.95 * least and losses[1] < 0.5 * least
+    assert shares[0] == 0 and shares[1] > 0.1

@@ -115,6 +115,14 @@ class State(NamedTuple):
             return neurons.with_weights(self.weights)
         return neurons.with_state(self.weights, measures)
 
+    @staticmethod
+    def beginning(start: Network, problem: Problem | None) -> State:
+        """Where a run of `problem` begins (None: SGD's); it knows the measures, if they are to move."""
+        if problem is None or problem.birth_death is None:
+            return State(start.weights)
+        motion = problem.motion(start)
+        return State.of_phase(motion.at_rest(start.weights), motion.memory)
+
     def phase(self, motion: Motion) -> Kernels:
         """All that moves, as one tuple in the motion's order."""
         if self.memory is None:

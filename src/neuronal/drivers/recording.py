@@ -110,7 +110,7 @@ class Prepared:
     ) -> Trajectory:
         """Run it from a state that `on_state` gave with its MF time, if there is one."""
         start = self.network if state is None else state.network(self.network)
-        state = state or State(start.weights)
+        state = state or State.beginning(start, self.driver.problem)
         calls = Calls(on_record, on_loss, on_state)
         times = list(self.times)
         return record(self.driver, start, times, self.report, calls, state, pace, since)
@@ -140,7 +140,7 @@ def record(
         DivergenceError: the state left the finite numbers; it carries what was recorded.
     """
     began = clock.perf_counter()
-    state = state or State(start.weights)
+    state = state or State.beginning(start, driver.problem)
     now = save_at[0] if since is None else since
     size = sum(a.nbytes for a in jax.tree.leaves(state))
     stride = max(1, -(-len(save_at) * size // budget))
