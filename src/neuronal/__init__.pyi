@@ -24,6 +24,7 @@ from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
 from .theory.fluctuations import Fluctuations, fluctuations
 from .theory.picard import Picard, picard, residual
+from .theory.planning import Plan, plan
 from .widths.grow import grow
 from .widths.resample import influences, resample, resampling_error
 
@@ -41,6 +42,7 @@ __all__ = [
     "MeanFieldRegressor",
     "Network",
     "Picard",
+    "Plan",
     "Problem",
     "Report",
     "Trajectory",
@@ -59,6 +61,7 @@ __all__ = [
     "influences",
     "losses",
     "picard",
+    "plan",
     "resample",
     "resampling_error",
     "residual",
