@@ -26,6 +26,7 @@ from .theory.coupling import Coupling, couple
 from .theory.fluctuations import Fluctuations, fluctuations
 from .theory.linearised import KernelFlow, kernel_flow
 from .theory.picard import Picard, picard, residual
+from .theory.planning import Plan, plan
 from .theory.tangent import tangent_kernel
 from .widths.grow import grow
 from .widths.resample import influences, resample, resampling_error
@@ -45,6 +46,7 @@ __all__ = [
     "MeanFieldRegressor",
     "Network",
     "Picard",
+    "Plan",
     "Problem",
     "Report",
     "Trajectory",
@@ -64,6 +66,7 @@ __all__ = [
     "kernel_flow",
     "losses",
     "picard",
+    "plan",
     "resample",
     "resampling_error",
     "residual",

@@ -302,9 +302,9 @@ def _added(
 
 def _one_strength(name: str, given: float | Schedule | None) -> Schedule | None:
     """The strength of one layer."""
+    one: Any = given
     require(
-        not isinstance(given, list | tuple) and np.ndim(given) == 0,
-        f"{name}: takes one number or callable of MF time, got {shown(given)}",
+        not isinstance(one, list | tuple) and np.ndim(one) == 0,
+        f"{name}: takes one number or callable of MF time, got {shown(one)}",
     )
-    found: Any = strengths(name, given)
-    return found
+    return strengths(name, one)

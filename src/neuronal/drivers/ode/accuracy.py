@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ def refined(
     run: Run,
     accuracy: float,
     nodes: int,
-    rule: str,
+    rule: Any,
     key: PRNGKeyArray,
     weights: Float[Array, "m"],
 ) -> Trajectory:
@@ -49,6 +50,7 @@ def refined(
     Args:
         accuracy: root mean square over inputs, worst over recorded times.
         nodes: to begin with.
+        rule: one that is among `ORDERS`.
         weights: of the inputs at which runs give predictions.
 
     Raises:

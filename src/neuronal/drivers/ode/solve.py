@@ -9,6 +9,7 @@ entries falls as $1/n$.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require, shown, whole
 from ...embeddings import AbstractEmbedding
+from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
@@ -47,8 +49,8 @@ def solve(
     problem: Problem,
     start: AbstractEmbedding | Network,
     until: float,
-    nodes: int = 1024,
-    rule: str = "sobol",
+    nodes: int | Sequence[int] = 1024,
+    rule: Rules = "sobol",
     rtol: float = 1e-4,
     atol: float = 1e-6,
     kernel: str = "auto",
@@ -70,8 +72,9 @@ def solve(
         problem: what is learned.
         start: an embedding, for its limit, or a network, for its own gradient flow.
         until: MF time at which to stop.
-        nodes, rule, key: the quadrature of neurons, if `start` is an embedding; `key` is that of a
-            temperature's noise, too.
+        nodes, rule, key: the quadrature of neurons, if `start` is an embedding: one number and rule, or
+            one per hidden layer (`AbstractEmbedding.quadrature`); `key` is that of a temperature's
+            noise, too.
         rtol, atol: tolerances of a step's error in the weights, in $L^2(P)$.
         kernel: how weights between layers are kept: ``dense``; ``factored``, at a cost linear in
             the nodes, to the rank that a tenth of the tolerances needs; or ``auto``: whichever
@@ -133,10 +136,10 @@ def solve(
         trajectory = prepare(problem, start, ensemble, finer, interval).run(progress, watch)
         return trajectory, jnp.stack(predictions)
 
-    return refined(run, accuracy, nodes, rule, key_of(key), weights)
+    return refined(run, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 
 
-Neurons = tuple[int, str, PRNGKeyArray | int]
+Neurons = tuple[int | Sequence[int], Rules, PRNGKeyArray | int]
 """Nodes, rule and key of an embedding's quadrature."""
 
 
@@ -225,8 +228,9 @@ def start_of(
             copies = ode_copies(settings.method) * (1 if problem.momentum is None else 2)
             require_memory("nodes", sizes, copies, instead=instead)
         sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
+        named = rule if isinstance(rule, str) else ", ".join(rule)
         network = sampled_over(start, sample, kernel, over)
-        ensemble = f"{rule} nodes {network.widths}"
+        ensemble = f"{named} nodes {network.widths}"
     else:
         network = spread_over(network_as_factors(start) if kernel == "factored" else start, over)
         ensemble = f"the {network_widths(start)} neurons of a network"
