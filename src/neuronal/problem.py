@@ -307,4 +307,5 @@ def _one_strength(name: str, given: float | Schedule | None) -> Schedule | None:
         not isinstance(one, list | tuple) and np.ndim(one) == 0,
         f"{name}: takes one number or callable of MF time, got {shown(one)}",
     )
-    return strengths(name, one)
+    found: Any = strengths(name, one)
+    return found
