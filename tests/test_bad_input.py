@@ -277,7 +277,7 @@ PROBLEMS = [
     ("penalty", lambda: moved(penalty=[0.0, 0.0, 0.1])),
     ("penalty", lambda: moved(penalty=np.ones(3))),
     ("solver.*temperature", lambda: solve(given=moved(temperature=[0.1, 0, 0]))),
-    ("solver.*penalty", lambda: solve(given=moved(penalty=0.1), solver="euler", accuracy=0.1)),
+    ("solver.*penalty", lambda: solve(given=moved(penalty=0.1), solver="heun", step=0.1)),
     ("solver.*momentum", lambda: solve(given=moved(momentum=0.1), solver="rkc")),
     ("kernel.*momentum", lambda: solve(given=moved(momentum=0.1), kernel="factored")),
     ("until.*step", lambda: solve(given=moved(penalty=0.1), solver="euler", step=9.0)),

@@ -300,7 +300,7 @@ def _added(
     return found
 
 
-def _one_strength(name: str, given: float | Schedule | None) -> Schedule | None:
+def _one_strength(name: str, given: Any) -> Schedule | None:
     """The strength of one layer."""
     one: Any = given
     require(

@@ -52,32 +52,34 @@ class Momentum(eqx.Module):
         """That of layers `first` to `last` alone, numbered from 1."""
         return Momentum(self.layers[first - 1 : last])
 
-    def at_rest(self, weights: Sequence[Any]) -> tuple[Array, ...]:
-        """Velocities of weights that have not moved."""
-        return jax.tree.map(jnp.zeros_like, tuple(weights))
+    def at_rest(self, weights: Sequence[Any]) -> tuple[Any, ...]:
+        """Velocities of weights that have not moved, kept as these are."""
+        return tuple(jax.tree.map(jnp.zeros_like, w) for w in weights)
 
     def flow(
-        self, t: Float[Array, ""], velocities: Sequence[Array], forces: Sequence[Array]
-    ) -> tuple[Array, ...]:
+        self, t: Float[Array, ""], velocities: Sequence[Any], forces: Sequence[Any]
+    ) -> tuple[Any, ...]:
         """The time derivatives of all weights, then of all velocities, at MF time t."""
-        given = zip(forces, self.frictions(t), velocities, strict=True)
-        less = lambda force, friction, v: jax.tree.map(lambda f, u: f - friction * u, force, v)
-        return (*velocities, *(less(*of_layer) for of_layer in given))
+        given = zip(forces, velocities, self.frictions(t), strict=True)
+        return (*velocities, *(plus(force, v, -friction) for force, v, friction in given))
 
     def pushed(
         self,
-        v: Float[Array, "n n_out"],
-        w: Float[Array, "n n_out"],
+        v: Any,
+        w: Any,
         change: Change,
         step: Float[Array, ""],
         friction: Float[Array, ""],
-    ) -> Float[Array, "n n_out"]:
+    ) -> Any:
         """A velocity one step later, by SGD.
 
         Args:
             change: of the weight w in this step, without momentum: the step times its force.
         """
         after = added(scaled(v, 1 - step * friction), change.f, change.g)
-        if change.decay is None:
-            return after
-        return jax.tree.map(lambda a, b: a - change.decay * b, after, w)
+        return after if change.decay is None else plus(after, w, -change.decay)
+
+
+def plus(a: Any, b: Any, factor: Array) -> Any:
+    """`a` and `factor` times `b`, of matrices, or of kernels that are linear in their arrays."""
+    return jax.tree.map(lambda x, y: x + factor * y, a, b)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import dynamics
 from ..kernels import updates
 from .change import Change
+from .momentum import plus
 from .motion import Motion
 
 
@@ -17,13 +17,13 @@ def stepped(
     motion: Motion,
     before: dynamics.Kernels,
     now: dynamics.Kernels,
-    velocities: tuple[Array, ...] | None,
+    velocities: dynamics.Kernels | None,
     changes: list[Change],
     t: Float[Array, ""],
     step: Float[Array, ""],
     key: PRNGKeyArray,
     k: Array,
-) -> tuple[dynamics.Kernels, tuple[Array, ...] | None]:
+) -> tuple[dynamics.Kernels, dynamics.Kernels | None]:
     """Weights and velocities of momentum one step later.
 
     Args:
@@ -55,7 +55,7 @@ def stepped(
                 moving[i] = motion.momentum.pushed(v, w, change, step, frictions[i])
         _kicked(moving, noise, motion)
         weights = [
-            w if frozen else jax.tree.map(lambda a, b: a + step * b, w, v)
+            w if frozen else plus(w, v, step)
             for w, v, frozen in zip(now, moving, motion.frozen, strict=True)
         ]
         velocities = tuple(moving)

@@ -41,7 +41,7 @@ class Steps(NamedTuple):
     """
 
     weights: dynamics.Kernels
-    velocities: tuple[Array, ...] | None
+    velocities: dynamics.Kernels | None
     k: Int[Array, ""]
     finite: Bool[Array, ""]
     fits: Bool[Array, ""]
@@ -79,14 +79,14 @@ class _Window(NamedTuple):
     place: Int[Array, ""]
     samples: tuple[Array, Array]
     weights: dynamics.Kernels
-    velocities: tuple[Array, ...] | None
+    velocities: dynamics.Kernels | None
     finite: Bool[Array, ""]
 
 
 @eqx.filter_jit
 def steps(
     network: Network,
-    velocities: tuple[Array, ...] | None,
+    velocities: dynamics.Kernels | None,
     problem: Problem,
     stream: Stream | Samples | None,
     key: PRNGKeyArray,
