@@ -116,6 +116,7 @@ def row_of(name: str, grid: bool) -> dict:
     taken = time.perf_counter() - began
     best = min(found, key=lambda one: one[0])
     row |= {"grid's best": best[0], "its L, n, rate": best[2], "regret": risks.mean() / best[0] - 1}
+    row |= {"on test rows": ""}
     if test is not None:
         held_out = np.mean([test.risk(run.network) for run in runs])
         row |= {"on test rows": held_out / min(one[1] for one in found) - 1}
