@@ -60,6 +60,14 @@ def test_choices_are_the_best_that_the_budget_pays_for(law):
             assert int(at.steps) <= most
             np.testing.assert_allclose(at.flops, 6 * int(at.steps) * BATCH * 2 * n)
             np.testing.assert_allclose(at.risk, risks[trusted].min(), rtol=0.01)
+            last = steps[trusted][-1]
+            if at.end.item() == "":
+                assert at.steps < last
+                assert risks[last - 1] > at.risk
+            else:
+                assert at.steps > 0.8 * last  # one of the recorded times
+                cut = "budget" if last == most else "until"
+                assert (at.end.item() == cut) == bool(trusted.all())
             assert at.sd >= np.interp(int(at.steps) * rate, law.times, law.risk_sd(n, rate, BATCH))
     assert some >= 4
     assert set(found.sel(learning_rate=100.0).why.values) == {"learning rate"}
@@ -76,7 +84,7 @@ def test_what_a_budget_does_not_pay_for_is_told(law):
 
 def test_the_plan_is_the_least_of_its_candidates_and_networks_meet_it():
     plan = nr.plan(
-        PROBLEM, 1e7, depths=(2, 3), widths=(32, 64, 128), batch_size=4, until=16.0, nodes=128
+        PROBLEM, 1e7, depths=(2,), widths=(32, 64, 128), batch_size=4, until=8.0, nodes=128
     )
     assert plan.risk == np.nanmin(plan.candidates.risk)
     assert np.nanmax(plan.candidates.flops) <= 1e7

@@ -50,6 +50,7 @@ class Choice(NamedTuple):
         risk: its expectation; NaN where nothing is expected, with all that follows.
         sd: of networks' risks around it, with what is not known of the expectation.
         flops: what training costs.
+        end: what keeps it from more steps; empty where more would not serve.
         why: the reason for NaN.
     """
 
@@ -57,6 +58,7 @@ class Choice(NamedTuple):
     risk: float
     sd: float
     flops: float
+    end: str
     why: str
 
 
@@ -96,23 +98,29 @@ def interval(risk: float, sd: float, level: float) -> tuple[float, float]:
 def _best(
     law: Fluctuations, shape: Shape, width: int, rate: float, batch_size: int, budget: float
 ) -> Choice:
-    none = lambda why: Choice(0, np.nan, np.nan, np.nan, why)
+    none = lambda why: Choice(0, np.nan, np.nan, np.nan, "", why)
     affordable = shape.steps(width, batch_size, budget)
     if affordable == 0:
         return none("budget")
     most = min(affordable, int(law.times[-1] / rate * (1 + 1e-6)))
     counts = np.unique((law.times / rate).round().clip(1, max(most, 1)))
     at = lambda of: np.interp(counts * rate, law.times, of)
-    fine = (rate <= at(largest_rates(law, batch_size))) & (most > 0)
-    if not fine[0]:
+    stable = (rate <= at(largest_rates(law, batch_size))) & (most > 0)
+    if not stable[0]:
         return none("learning rate")
     mean, sd, ratio = map(at, _figures(law, width, rate, batch_size))
-    fine &= (np.maximum.accumulate(ratio) <= _MOST_RATIO) & (mean > 0)
+    fine = stable & (np.maximum.accumulate(ratio) <= _MOST_RATIO) & (mean > 0)
     if not fine[0]:
         return none("first order")
     best = int(np.argmin(np.where(fine, mean, np.inf)))
     flops = PER_WEIGHT * counts[best] * batch_size * shape.weights(width)
-    return Choice(int(counts[best]), float(mean[best]), float(sd[best]), float(flops), "")
+    if best + 1 == len(counts):
+        end = "budget" if most == affordable else "until"
+    elif fine[best + 1]:
+        end = ""
+    else:
+        end = "first order" if stable[best + 1] else "learning rate"
+    return Choice(int(counts[best]), float(mean[best]), float(sd[best]), float(flops), end, "")
 
 
 def largest_rates(law: Fluctuations, batch_size: int) -> Float[np.ndarray, "T"]:

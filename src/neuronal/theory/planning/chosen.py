@@ -28,10 +28,13 @@ class Plan:
         learning_rate, steps, batch_size: of SGD.
         risk: expected at its end.
         interval: in which the risk of a network trained so lies, with probability `level`.
+        end: what keeps it from more steps: the ``budget``; the ``first order``, beyond which nothing is
+            expected, though networks may well do better; the ``learning rate``, no longer stable; or
+            ``until``. Empty if more steps are not expected to serve.
         candidates: all that was considered, along `depth`, `width` and `learning_rate`: `steps`, expected
-            `risk`, its `sd`, the interval as `low` and `high`, `flops`; and `why` these are NaN: the
-            ``budget`` does not pay for it, the ``learning rate`` is not stable, or the ``first order`` in
-            1/n and $\epsilon$ does not hold.
+            `risk`, its `sd`, the interval as `low` and `high`, `flops`, `end`; and `why` these are NaN:
+            the ``budget`` does not pay for it, the ``learning rate`` is not stable, or the ``first
+            order`` in 1/n and $\epsilon$ does not hold.
         unknown: depths of which nothing is known, with the reason.
     """
 
@@ -45,6 +48,7 @@ class Plan:
     risk: float
     sd: float
     level: float
+    end: str
     candidates: xr.Dataset
     unknown: dict[int, str]
 
@@ -96,6 +100,7 @@ class Plan:
         return (
             f"L = {self.depth}, width {self.width}, learning rate {self.learning_rate:g}, {self.steps} steps "
             f"of {self.batch_size}: risk {self.risk:.3g}, in [{low:.3g}, {high:.3g}] at {self.level:.0%}"
+            + (f"; ends by {self.end}" if self.end else "")
         )
 
     def __repr__(self) -> str:

@@ -211,6 +211,7 @@ def _least(
         float(best.risk),
         float(best.sd),
         level,
+        str(best.end.item()),
         candidates,
         unknown,
     )
