@@ -9,6 +9,7 @@ from . import (
     sharding,
     transfer,
     units,
+    works,
 )
 from .drivers.driver import Report
 from .drivers.flow import fields, flow, reverse_flow
@@ -76,4 +77,5 @@ __all__ = [
     "transfer",
     "triple_limit",
     "units",
+    "works",
 ]

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .experiments.interrupts import going_on, listening, ways_on
+from .works.command import works
 
 if TYPE_CHECKING:
     from .experiments.config import Experiment
@@ -280,6 +281,9 @@ def warmup(
             status.update(f"compiling {escape(experiment.name)}")
             rehearse(experiment)
     _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
+
+
+app.command()(works)
 
 
 def _run(
