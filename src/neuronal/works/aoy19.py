@@ -124,7 +124,8 @@ def rows(fast: bool) -> Iterator[Row]:
 WORK = Work(
     title="A mean-field limit for certain deep neural networks",
     reference="Araújo, Oliveira and Yukimura 2019, arXiv 1906.00193",
-    settings="L = 5 (four hidden layers), tanh, w_1 ~ N(0, 4), the others N(1, 1); sin 3x at 16 inputs (x, 1), to "
+    settings="L = 5 (four hidden layers), tanh, w_1 ~ N(0, 4), the others N(1, 1); sin 3x at 16 "
+    "inputs (x, 1), to "
     "t = 2; widths 50 to 800, 32 networks each.",
     step="eps N^2 times the gradient between hidden layers, ends frozen, fresh samples",
     scaling="eps, xi = (0, 1, ..., 1, 0)",

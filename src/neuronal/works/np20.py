@@ -121,7 +121,8 @@ def _learnt(what: str, loss: Loss, trained: bool, fast: bool) -> Row:
         0.0,
         float(risk[-1] / risk[0]) if meets else np.nan,
         1e-4,
-        f"risk of the limit at t = {until:g} over that at the start; infimum by the data (Y a function of X)",
+        f"risk of the limit at t = {until:g} over that at the start; infimum by the data (Y a "
+        "function of X)",
     )
 
 
@@ -152,7 +153,8 @@ def _degenerate(fast: bool) -> Iterator[Row]:
         -0.5,
         slope(widths, found[..., 1]),
         0.12,
-        f"trained networks of widths {widths[0]} to {widths[-1]}, {seeds} seeds; -1/2 is that of averages of "
+        f"trained networks of widths {widths[0]} to {widths[-1]}, {seeds} seeds; -1/2 is that of "
+        "averages of "
         "independent terms",
     )
     yield Row(
@@ -184,7 +186,8 @@ def _degenerate(fast: bool) -> Iterator[Row]:
 WORK = Work(
     title="A rigorous framework for the mean field limit of multilayer neural networks",
     reference="Nguyen and Pham 2020, arXiv 2001.11443; three layers: Pham and Nguyen, ICLR 2021",
-    settings="L = 3 and 4, tanh, independent normal weights, means (0.5, 1, 0.5), deviations (2, 1, 1); sin 3x + 1/2 "
+    settings="L = 3 and 4, tanh, independent normal weights, means (0.5, 1, 0.5), deviations (2, 1, "
+    "1); sin 3x + 1/2 "
     "at 16 inputs (x, 1); widths 32 to 512.",
     step="as the paper has it",
     scaling="the same",

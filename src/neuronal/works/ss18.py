@@ -134,7 +134,8 @@ def _chaos(limit: Network, found: np.ndarray, n: int, x: np.ndarray, of_predicti
 WORK = Work(
     title="Mean field analysis of neural networks: a law of large numbers, and a central limit theorem",
     reference="Sirignano and Spiliopoulos 2018, arXiv 1805.01053 and 1808.09372",
-    settings="L = 2, erf, w ~ N(0, 4), c ~ N(0, 1), sin 3x at 16 inputs (x, 1), to t = 2; N = 50 to 1600, 600 networks "
+    settings="L = 2, erf, w ~ N(0, 4), c ~ N(0, 1), sin 3x at 16 inputs (x, 1), to t = 2; N = 50 to "
+    "1600, 600 networks "
     "each.",
     step="alpha / N, k = floor(N t)",
     scaling="eps = 1/N, xi = alpha",

@@ -1,0 +1,294 @@
+"""Rotskoff and Vanden-Eijnden: the error of finite networks, how training heals it, and radial units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.integrate import solve_ivp
+
+from ..distributions import Empirical, Regression, Sphere
+from ..drivers.ode.solve import solve
+from ..drivers.sgd.train import train
+from ..embeddings import IID
+from ..losses import Squared
+from ..network import Network
+from ..problem import Problem
+from ..schedules import constant
+from ..theory.coupling import couple
+from ..theory.fluctuations import fluctuations
+from ..units import Gaussian
+from ..widths.resample import resampling_error
+from .figures import over_seeds, rms, slope, wave
+from .rows import Row
+from .work import Work
+
+UNTIL = 5.0
+CENTRES, SPREADS, SHARES = np.array([-2.0, 0.0, 2.0]), np.array([0.5, 1.0, 0.5]), (1.0, -2.0, 1.0)
+"""Means and variances of the three Gaussians whose combination is the target, and their weights."""
+VARIANCE, REACH = 0.5, 9.0
+
+
+def rows(fast: bool) -> Iterator[Row]:
+    """See `WORK`."""
+    yield from _healing(fast)
+    yield _quench(fast)
+    yield from _gaussians(24 if fast else 200)
+    yield from _spins(fast)
+
+
+def _healing(fast: bool) -> Iterator[Row]:
+    widths, seeds = ((50, 200), 100) if fast else ((50, 100, 200, 400), 400)
+    law = wave(16)
+    problem, embedding = Problem(law, Squared()), IID(2, 2, std=(2.0, 1.0))
+    x, _, q = map(np.asarray, law.quadrature(1))
+    times = np.array([1.0, UNTIL])
+    nodes = 8192 if fast else 32768
+    limit = solve(problem, embedding, UNTIL, nodes, save_at=times, rtol=1e-6, solver="tsit5")
+    exact = np.asarray(limit.predict(x))[:, :, 0]
+
+    def end(width: int, seed: int) -> np.ndarray:
+        seen: list[np.ndarray] = []
+        watch = lambda t, loss, network: seen.append(np.asarray(network(x))[:, 0])
+        start = embedding.sample(width, 700 + seed)
+        solve(problem, start, UNTIL, save_at=times, solver="tsit5", progress=watch)
+        return np.array(seen[-2:])
+
+    ends = np.stack([over_seeds(seeds, lambda s, n=n: end(n, s)) for n in widths])
+    distances = rms(ends - exact[-2:], q)
+    yield Row(
+        "error of networks at a fixed time: exponent of n of its root mean square",
+        "Proposition 3.7",
+        -0.5,
+        slope(widths, distances[..., 0]),
+        0.08,
+        f"at t = 1, from the limit, n = {widths[0]} to {widths[-1]}, {seeds} networks each",
+    )
+    told = fluctuations(
+        problem,
+        embedding,
+        UNTIL,
+        1024 if fast else 4096,
+        save_at=[0.0, *times],
+        directions=16 if fast else 32,
+    )
+    n = widths[-1]
+    variance = told.data.prediction_variance.values[0, :, :, 0] @ q
+    for place, t in enumerate(times):
+        squares = n * distances[-1, :, place] ** 2
+        expected = float(variance[1 + place])
+        yield Row(
+            f"n times the mean squared error at t = {t:g}",
+            "Proposition 3.7, covariance as we computed it",
+            expected,
+            float(squares.mean()),
+            3 * float(squares.std(ddof=1)) / np.sqrt(seeds) + 0.06 * expected,
+            f"{seeds} networks of {n}, against `fluctuations` from the limit alone; three standard "
+            "errors and "
+            "6 % for order 1/n",
+        )
+    yield Row(
+        "training heals it: n times the mean squared error, over that at the start",
+        "Proposition 3.9 (self-healing)",
+        0.35,
+        float(np.mean(distances[-1, :, -1] ** 2) * n / variance[0]),
+        0.0,
+        f"at t = {UNTIL:g}; the error of the start by Var(c phi)/n",
+        relation="<=",
+    )
+    of_draws = float(np.mean(np.asarray(resampling_error(limit.network, n, x))[:, 0] ** 2))
+    yield Row(
+        "the trained fluctuation is at most that of neurons drawn anew from the trained limit",
+        "Chen, Rotskoff, Bruna and Vanden-Eijnden 2020, abstract",
+        1.0,
+        float(np.mean(distances[-1, :, -1] ** 2) / of_draws),
+        0.0,
+        f"ratio of mean squares at t = {UNTIL:g}, the second by `resampling_error`",
+        relation="<=",
+    )
+
+
+def _quench(fast: bool) -> Row:
+    seeds = 24 if fast else 48
+    problem, embedding = Problem(wave(16), Squared()), IID(2, 2, std=(2.0, 1.0))
+    batches = (1, 16) if fast else (1, 4, 16)
+    distances = []
+    for batch in batches:
+        found = couple(
+            problem,
+            embedding,
+            [100],
+            0.01,
+            2.0,
+            4,
+            seeds=seeds,
+            batch_size=batch,
+            carried=0,
+            nodes=128,
+        )
+        distances.append(found.data.prediction.sel(pair="sgd-flow").values.ravel())
+    return Row(
+        "a larger batch quenches the samples' noise: exponent of P",
+        "section 4",
+        -0.5,
+        slope(batches, np.array(distances)),
+        0.15,
+        f"distance of SGD from its flow, n = 100, Delta t = 0.01, P = {batches[0]} to "
+        f"{batches[-1]}, {seeds} seeds",
+    )
+
+
+def _normal(u: np.ndarray, variance: np.ndarray | float) -> np.ndarray:
+    return np.exp(-(u**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+
+
+def particle_forces(c: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""$-n\,\partial E$ in the amplitudes and places of Gaussian units, by closed forms.
+
+    $E = \frac12 \int (f - \frac1n \sum_i c_i N(\cdot; y_i, \frac12))^2 dx$: products of Gaussians integrate
+    to Gaussians of the sum of their variances.
+    """
+    from_target, wide = y[:, None] - CENTRES, SPREADS + VARIANCE
+    target = np.asarray(SHARES) / 3
+    near = _normal(from_target, wide)
+    between = y[:, None] - y
+    own = _normal(between, 2 * VARIANCE)
+    of_c = near @ target - own @ c / c.size
+    slope_target = (-from_target / wide * near) @ target
+    slope_own = (-between / (2 * VARIANCE) * own) @ c / c.size
+    return of_c, c * (slope_target - slope_own)
+
+
+def gaussian_problem() -> tuple[Problem, float]:
+    r"""The same as a problem, dx on [-9, 9] as a law; and the height of the normal density."""
+    x = np.linspace(-REACH, REACH, 181)
+    f = _normal(x[:, None] - CENTRES, SPREADS) @ (np.asarray(SHARES) / 3)
+    height = float(_normal(np.zeros(1), VARIANCE)[0])
+    # E_X = (1/18) int dx; with w_2 = c height, c flows as xi_2 = height^2.
+    length = x.size * (x[1] - x[0])
+    schedules = [constant(length), constant(length * height**2)]
+    return Problem(Empirical(x[:, None], f), Squared(), schedules=schedules), height
+
+
+def _gaussians(count: int) -> Iterator[Row]:
+    rng = np.random.default_rng(8)
+    y, c = rng.uniform(-2, 2, count), rng.normal(size=count)
+    problem, height = gaussian_problem()
+    start = Network(
+        [y[:, None], height * c[:, None]],
+        ["identity", "identity"],
+        unit=Gaussian(float(np.sqrt(VARIANCE))),
+    )
+    end = solve(problem, start, 20.0, save_at=[20.0], rtol=1e-8, atol=1e-10, solver="tsit5")
+
+    def forces(t: float, state: np.ndarray) -> np.ndarray:
+        return np.concatenate(particle_forces(state[:count], state[count:]))
+
+    exact = solve_ivp(
+        forces, (0.0, 20.0), np.concatenate([c, y]), "DOP853", rtol=1e-10, atol=1e-12
+    ).y[:, -1]
+    ours = np.concatenate(
+        [
+            np.asarray(end.network.weights[1])[:, 0] / height,
+            np.asarray(end.network.weights[0])[:, 0],
+        ]
+    )
+    yield Row(
+        "radial units: amplitudes and places move by the potential F and the kernel K",
+        "equations of the particles, section 2; example of the code of Rotskoff et al. 2019",
+        0.0,
+        float(np.max(np.abs(ours - exact))),
+        1e-5,
+        f"{count} Gaussian units at t = 20, `solve` with the unit Gaussian and dx as a law, against "
+        "closed forms of "
+        "F and K integrated by SciPy's DOP853",
+    )
+    target = np.asarray(SHARES) / 3
+    wide = SPREADS[:, None] + SPREADS
+    energy = float(target @ _normal(CENTRES[:, None] - CENTRES, wide) @ target / 2)
+    length = REACH * 2
+    nothing = Network([[[0.0]], [[0.0]]], ["identity", "identity"], unit=start.unit)
+    yield Row(
+        "energy of no unit, half the square of the target over the line",
+        "closed form, as we computed it",
+        energy,
+        problem.risk(nothing) * length * 181 / 180,
+        1e-8,
+        "Gaussians of summed variances against the law on [-9, 9]",
+    )
+
+
+def spins(dim: int) -> tuple[Float[np.ndarray, "d d d"], float]:
+    r"""Couplings $a_{pqr} \sim N(0, 1)$ of the spherical 3-spin model, and $E f^2$ in closed form.
+
+    $f = \frac1d \sum a_{pqr} x_p x_q x_r$ on the sphere of radius $\sqrt d$: six-fold moments there are those
+    of the normal law times $d^3 / (d (d + 2)(d + 4))$, and Wick's fifteen pairings are $6 |A|^2 + 9
+    |\mathrm{tr} A|^2$ of the symmetric part.
+    """
+    a = np.random.default_rng([3, dim]).normal(size=(dim, dim, dim))
+    orders = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+    a = sum(a.transpose(order) for order in orders) / 6
+    trace = np.einsum("pqq->p", a)
+    pairings = 6 * np.sum(a**2) + 9 * np.sum(trace**2)
+    return a, float(pairings / dim**2 * dim**3 / (dim * (dim + 2) * (dim + 4)))
+
+
+def _spins(fast: bool) -> Iterator[Row]:
+    dim = 5
+    a, second_moment = spins(dim)
+    couplings = jnp.asarray(a)
+
+    def energy(x: Float[Array, "m d"]) -> Float[Array, "m"]:
+        return jnp.einsum("pqr,mp,mq,mr->m", couplings, x, x, x, optimize=True) / dim
+
+    law = Regression(energy, Sphere(dim, dim**0.5))
+    problem = Problem(law, Squared())
+    constant_risk = 0.5 * second_moment
+    widths, seeds = ((16, 128), 6) if fast else ((32, 64, 128, 256, 512), 12)
+    rate, until = (0.02, 40.0) if fast else (0.01, 150.0)
+    embedding = IID(dim, 2, std=(1.0, 1.0))
+    settings = {"batch_size": 32, "save_at": [until], "data_nodes": 4096}
+
+    def risk(width: int, seed: int) -> float:
+        network = embedding.sample(width, 30 + seed)
+        return float(train(problem, network, rate, until, seed, **settings).loss[-1])
+
+    risks = np.stack([over_seeds(seeds, lambda s, n=n: risk(n, s)) for n in widths])
+    nothing = Network([np.zeros((1, dim)), np.zeros((1, 1))])
+    yield Row(
+        "3-spin model: half the second moment of the target on the sphere",
+        "closed form; the model as we recall it",
+        constant_risk,
+        problem.risk(nothing, 2**14),
+        0.02 * constant_risk,
+        "Wick's pairings against the law's nodes",
+    )
+    yield Row(
+        "3-spin model, d = 5: wider networks end lower, the widest over the narrowest",
+        "section 5 (there d = 10 to 25), as we computed it",
+        0.7,
+        float(risks[-1].mean() / risks[0].mean()),
+        0.0,
+        f"risk at t = {until:g}, SGD, Delta t = {rate:g}, P = 32, n = {widths[-1]} and {widths[0]}, "
+        f"{seeds} seeds; over the "
+        f"closed form {float(risks[0].mean() / constant_risk):.2g} and "
+        f"{float(risks[-1].mean() / constant_risk):.2g}",
+        relation="<=",
+    )
+
+
+WORK = Work(
+    title="Trainability and accuracy of neural networks: an interacting particle system approach",
+    reference="Rotskoff and Vanden-Eijnden 2018, arXiv 1805.00915; Rotskoff, Jelassi, Bruna and "
+    "Vanden-Eijnden 2019, "
+    "arXiv 1902.01843; Chen, Rotskoff, Bruna and Vanden-Eijnden 2020, arXiv 2008.09623",
+    settings="tanh, L = 2, sin 3x at 16 inputs (x, 1), n = 50 to 400, 400 networks each; Gaussian "
+    "units of variance 1/2 on "
+    "the line; the 3-spin model on the sphere in 5 dimensions, n = 32 to 512.",
+    step="Delta t, batch P; sigma = Delta t / P",
+    scaling="eps = Delta t, xi = 1, sigma = eps / batch",
+    out_of_reach="Out of reach: the 3-spin model at d = 25 in full size.",
+    rows=rows,
+)
