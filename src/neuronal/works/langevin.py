@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from ..activations import tanh
 from ..distributions import Empirical
 from ..drivers.ode.solve import solve
 from ..losses import Squared
@@ -54,7 +56,7 @@ def rows(fast: bool) -> Iterator[Row]:
         return (features @ masses - y) @ features / DATA + DECAY * grid**2 / 2
 
     equation = FokkerPlanck(grid, potential, TEMPERATURE)
-    start = stats.norm(1.0, 0.5).pdf(grid)
+    start = stats.norm.pdf(grid, 1.0, 0.5)
     start /= start.sum()
     rest = equation.stationary(start)
     until, steps = 20.0, 4000 if fast else 20000
@@ -102,12 +104,12 @@ def _linear(count: int) -> Iterator[Row]:
     problem = noisy(Empirical(x[:, None], y), decay, temperature)
     begin = np.random.default_rng(0).normal(-1.0, 0.3, count)
     network = particles(begin, "identity")
-    settings = {"save_at": [until], "solver": "euler", "step": STEP}
+    settings: dict[str, Any] = {"save_at": 1, "solver": "euler", "step": STEP}
     end = np.asarray(solve(problem, network, until, key=1, **settings).network.weights[0])[:, 0]
-    mean, variance = float(begin.mean()), float(begin.var())
+    mean, variance, kept = float(begin.mean()), float(begin.var()), (1 - STEP * decay) ** 2
     for _ in range(round(until / STEP)):
-        mean += STEP * (np.mean(x * y) - (np.mean(x * x) + decay) * mean)
-        variance = (1 - STEP * decay) ** 2 * variance + 2 * STEP * temperature
+        mean += STEP * float(np.mean(x * y) - (np.mean(x * x) + decay) * mean)
+        variance = kept * variance + 2 * STEP * temperature
     yield Row(
         "linear neuron: mean of the neurons",
         "closed form: m' = b - (S + lambda) m",
@@ -130,7 +132,7 @@ def _particles(law: Empirical, count: int, until: float, key: int = 0) -> tuple[
     """Predictions and neurons at the end, from N(1, 1/4)."""
     problem = noisy(law, DECAY, TEMPERATURE)
     network = particles(np.random.default_rng([5, key]).normal(1.0, 0.5, count), "tanh")
-    settings = {"save_at": [until], "solver": "euler", "step": STEP, "key": key}
+    settings: dict[str, Any] = {"save_at": 1, "solver": "euler", "step": STEP, "key": key}
     end = solve(problem, network, until, **settings).network
     return np.asarray(end(law.x))[:, 0], np.asarray(end.weights[0])[:, 0]
 
@@ -237,14 +239,12 @@ def _parity(fast: bool) -> Row:
         temperature=[halved, 0.0],
     )
     theta = np.random.default_rng(2).normal(size=(count, dim + 2))
-    network = Network(
-        [theta, np.ones((count, 1))], ["identity", "identity"], unit=Amplitude("tanh")
-    )
+    network = Network([theta, np.ones((count, 1))], ["identity", "identity"], unit=Amplitude(tanh))
     end = solve(
         problem,
         network,
         rounds * length,
-        save_at=[rounds * length],
+        save_at=1,
         solver="euler",
         step=0.1,
         key=3,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..activations import Activation
+from ..activations import scaled as scaled_activation
 from ..distributions import Empirical
 from ..drivers.ode.solve import solve
 from ..embeddings import IID
@@ -22,14 +23,7 @@ from .rows import Row
 from .work import Work
 
 UNTIL, INPUT_STD = 3.0, 2.0
-EXACT = {"save_at": [UNTIL], "rtol": 1e-9, "atol": 1e-12, "solver": "tsit5"}
-
-
-def doubled(network: Network) -> Network:
-    r"""Every neuron of layer L - 1 twice, with $w_L$ of both signs: the output is 0, the kernel the same."""
-    *first, last = (np.asarray(w) for w in network.matrices)
-    twice = np.concatenate([first[-1]] * 2, axis=int(len(first) > 1))
-    return Network([*first[:-1], twice, np.concatenate([last, -last])], network.activations)
+EXACT: dict[str, Any] = {"save_at": 1, "rtol": 1e-9, "atol": 1e-12, "solver": "tsit5"}
 
 
 def projected(network: Network, x: Float[np.ndarray, "m d"]) -> Network:
@@ -78,13 +72,13 @@ def rows(fast: bool) -> Iterator[Row]:
         ]
         return scale * np.asarray(end(x))[:, 0], float(np.sqrt(np.sum(moved)))
 
-    first = doubled(IID(2, 2, activation="erf", std=(INPUT_STD, 1.0)).sample(width, 0))
+    first = IID(2, 2, activation="erf", std=(INPUT_STD, 1.0)).sample(width, 0).doubled()
     yield _scale(Problem(law, Squared()), first, scaled)
     count = 4096 if fast else 16384
     embedding = IID(2, 2, activation="erf", std=(INPUT_STD, 1.0))
-    nodes = doubled(embedding.quadrature(count))
+    nodes = embedding.quadrature(count).doubled()
     closed = arcsine_kernel(x, INPUT_STD)
-    kernel = np.asarray(tangent_kernel(nodes, jnp.asarray(x), [1.0, 1.0]))[:, 0, :, 0]
+    kernel = np.asarray(tangent_kernel(nodes, x))[:, 0, :, 0]
     yield Row(
         "the tangent kernel of the limit",
         "arcsine formulas (Williams 1997), L = 2, erf",
@@ -107,7 +101,7 @@ def rows(fast: bool) -> Iterator[Row]:
     )
     for depth in (2, 3):
         embedding = IID(2, depth, std=(INPUT_STD, *[1.0] * (depth - 1)), activation="erf")
-        network = doubled(embedding.sample(width, 1))
+        network = embedding.sample(width, 1).doubled()
         yield from _exponents(
             f"L = {depth}, doubled start", network, scales, -2.0, scaled, (x, y, q)
         )
@@ -119,10 +113,11 @@ def rows(fast: bool) -> Iterator[Row]:
 def _scale(problem: Problem, network: Network, scaled) -> Row:
     """phi_L = a h and xi = 1/a^2, as the source has it, against targets y / a."""
     scale = 3.0
-    times = Activation(
-        "3 h", lambda h: (scale * h, jnp.full_like(h, scale)), np.inf, scale, 0.0, True
+    last = Network(
+        network.matrices,
+        (*network.activations[:-1], scaled_activation(scale)),
+        network.measures,
     )
-    last = Network(network.matrices, (*network.activations[:-1], times))
     source = Problem(problem.distribution, problem.loss, schedules=constant(scale**-2))
     x = problem.quadrature(1).x
     theirs = np.asarray(solve(source, last, UNTIL, **EXACT).network(x))[:, 0]
@@ -141,8 +136,7 @@ def _exponents(
     what: str, network: Network, scales: tuple[float, ...], expected: float, scaled, data
 ) -> Iterator[Row]:
     x, y, q = data
-    rates = [1.0] * network.depth
-    kernel = np.asarray(tangent_kernel(network, jnp.asarray(x), rates))[:, 0, :, 0]
+    kernel = np.asarray(tangent_kernel(network, x))[:, 0, :, 0]
     flow = linearised(kernel, y, q)
     ends = [scaled(network, scale) for scale in scales]
     distances = [[float(rms(prediction - flow, q))] for prediction, _ in ends]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,9 +22,9 @@ from .rows import Row
 from .work import Work
 
 DIM, SEPARATION, START = 40, 0.8, 0.8
-LOW, HIGH = (0.5, -2.5), (1.5, 7.5)
+KNOTS, VALUES = np.array([0.5, 1.5]), np.array([-2.5, 7.5])
 """The activation: -2.5 up to 1/2, 7.5 from 3/2, straight between."""
-FAILING = ((0.0, 0.5, 1.5), (-2.5, -4.0, 7.5))
+FAILING = np.array([0.0, 0.5, 1.5]), np.array([-2.5, -4.0, 7.5])
 """One that first falls."""
 RATE = 2.0
 """The source's gradient is that of the square, without the package's 1/2."""
@@ -31,7 +32,9 @@ RATE = 2.0
 
 def classes(dim: int, separation: float) -> GaussianMixture:
     r"""$N(0, (1 \pm \Delta)^2 I)$ with labels 1 and -1."""
-    return GaussianMixture(np.zeros((2, dim)), [1 + separation, 1 - separation], [1.0, -1.0])
+    return GaussianMixture(
+        np.zeros((2, dim)), np.array([1 + separation, 1 - separation]), np.array([1.0, -1.0])
+    )
 
 
 def trained_radii(law: GaussianMixture | Radial) -> Problem:
@@ -53,7 +56,7 @@ def reduced(dim: int, start: float, nodes: int, phi: Activation) -> Network:
 
 def rows(fast: bool) -> Iterator[Row]:
     """See `WORK`."""
-    phi = piecewise_linear(*zip(LOW, HIGH, strict=True))
+    phi = piecewise_linear(KNOTS, VALUES)
     yield from _radii(phi, fast)
     yield _optimum(phi, fast)
     yield _threshold(phi, fast)
@@ -64,10 +67,15 @@ def _radii(phi: Activation, fast: bool) -> Iterator[Row]:
     until, rate, count = (2.0, 0.005, 200) if fast else (10.0, 0.002, 800)
     times = np.linspace(0, until, 5)[1:]
     mixture = classes(DIM, SEPARATION)
-    settings = {"save_at": times, "data_nodes": 128, "rtol": 1e-5, "solver": "tsit5"}
+    settings: dict[str, Any] = {
+        "save_at": times,
+        "data_nodes": 128,
+        "rtol": 1e-5,
+        "solver": "tsit5",
+    }
     start = reduced(DIM, START, 256, phi)
     limit = solve(trained_radii(Radial(mixture)), start, until, **settings)
-    of_sgd = {"batch_size": 20, "save_at": times, "data_nodes": 2**14}
+    of_sgd: dict[str, Any] = {"batch_size": 20, "save_at": times, "data_nodes": 2**14}
 
     def run(width: int, seed: int):
         network = drawn(DIM, START, width, phi, seed)
@@ -123,7 +131,7 @@ def _optimum(phi: Activation, fast: bool) -> Row:
     """The limit's last risk against the convex problem over laws of radii, by SciPy alone."""
     mixture = classes(DIM, SEPARATION)
     until = 60.0 if fast else 200.0
-    settings = {"save_at": [until], "data_nodes": 96, "rtol": 1e-4, "solver": "tsit5"}
+    settings: dict[str, Any] = {"save_at": 1, "data_nodes": 96, "rtol": 1e-4, "solver": "tsit5"}
     end = solve(trained_radii(Radial(mixture)), reduced(DIM, START, 64, phi), until, **settings)
     s, p = special.roots_genlaguerre(48, DIM / 2 - 1)
     p = p / p.sum()
@@ -131,7 +139,7 @@ def _optimum(phi: Activation, fast: bool) -> Row:
     lengths = (sigmas[:, None] * np.sqrt(2 * s)).ravel()
     u, q = special.roots_gegenbauer(400, (DIM - 2) / 2)
     radii = np.linspace(0, 12, 240)
-    phi_of = lambda h: np.interp(h, *zip(LOW, HIGH, strict=True))
+    phi_of = lambda h: np.interp(h, KNOTS, VALUES)
     features = np.tensordot(phi_of(np.multiply.outer(np.outer(lengths, radii), u)), q / q.sum(), 1)
     root = np.sqrt(np.tile(p, 2) / 2)
     y = np.repeat([1.0, -1.0], s.size)
@@ -171,7 +179,7 @@ def _least_separation(curve) -> float:
 
 def normal_average(t: Float[np.ndarray, "g"]) -> Float[np.ndarray, "g"]:
     r"""$E \sigma(t G)$, G standard normal, by its distribution function."""
-    (a, low), (b, high) = LOW, HIGH
+    (a, b), (low, high) = KNOTS, VALUES
     steep = (high - low) / (b - a)
     t = np.maximum(t, 1e-12)
     part = lambda c: t * stats.norm.pdf(c / t) - c * stats.norm.sf(c / t)  # E (tG - c)_+
@@ -200,7 +208,7 @@ def _failure(fast: bool) -> Iterator[Row]:
     phi = piecewise_linear(*FAILING)
     problem = trained_radii(Radial(classes(dim, separation)))
     # Neurons rest at the kink at 0, where adaptive steps stall.
-    settings = {"save_at": [10.0], "solver": "euler", "step": 0.005, "data_nodes": 96}
+    settings: dict[str, Any] = {"save_at": 1, "solver": "euler", "step": 0.005, "data_nodes": 96}
 
     def end(start: float) -> float:
         return float(solve(problem, reduced(dim, start, 64, phi), 10.0, **settings).loss[-1])
@@ -227,7 +235,7 @@ def _failure(fast: bool) -> Iterator[Row]:
     )
     if not fast:
         mixture = classes(dim, separation)
-        run = {"batch_size": 20, "save_at": [10.0], "data_nodes": 4096}
+        run: dict[str, Any] = {"batch_size": 20, "save_at": 1, "data_nodes": 4096}
         stopped, learnt = (
             train(trained_radii(mixture), drawn(dim, k, 200, phi, 0), 0.005, 10.0, 0, **run)
             for k in (0.1, 0.4)

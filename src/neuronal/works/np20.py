@@ -86,7 +86,7 @@ def _two_makers(problem: Problem, embedding: IID, seeds: int) -> Row:
         return Network(weights)
 
     def end(network: Network) -> np.ndarray:
-        trained = solve(problem, network, UNTIL, save_at=[UNTIL], solver="tsit5").network
+        trained = solve(problem, network, UNTIL, save_at=1, solver="tsit5").network
         return np.asarray(trained(x))[:, 0]
 
     ours = over_seeds(seeds, lambda seed: end(embedding.sample(n, 500 + seed)))
@@ -141,7 +141,7 @@ def _degenerate(fast: bool) -> Iterator[Row]:
 
     def seen(width: int, seed: int) -> tuple[float, float]:
         start = embedding.sample(width, 900 + seed)
-        network = solve(problem, start, UNTIL, save_at=[UNTIL], solver="tsit5").network
+        network = solve(problem, start, UNTIL, save_at=1, solver="tsit5").network
         heights = np.asarray(network.preactivations(x)[1])
         return float(rms(np.asarray(network(x))[:, 0] - ideal, q)), float(heights.std(axis=1).max())
 
@@ -166,7 +166,7 @@ def _degenerate(fast: bool) -> Iterator[Row]:
         "distance of predictions from the collapsed system, in NumPy, integrated by SciPy's DOP853",
     )
     centred = IID(2, 4, mean=0.0, std=(2.0, 1.0, 1.0, 1.0))
-    still = solve(problem, centred, UNTIL, 64, save_at=[UNTIL]).network
+    still = solve(problem, centred, UNTIL, 64, save_at=1).network
     before = centred.quadrature(64).matrices
     moved = [
         np.max(np.abs(np.asarray(a) - np.asarray(b)))

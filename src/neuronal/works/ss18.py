@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 from scipy import stats
 
 from ..drivers.ode.solve import solve
@@ -29,12 +31,12 @@ def rows(fast: bool) -> Iterator[Row]:
     problem, embedding = Problem(law, Squared()), IID(2, 2, activation="erf", std=(INPUT_STD, 1.0))
     x, _, q = map(np.asarray, law.quadrature(1))
     nodes = 8192 if fast else 32768
-    fine = solve(problem, embedding, UNTIL, nodes, save_at=[UNTIL], rtol=1e-6, solver="tsit5")
+    fine = solve(problem, embedding, UNTIL, nodes, save_at=1, rtol=1e-6, solver="tsit5")
     limit = np.asarray(fine.network(x))[:, 0]
 
     def end(width: int, seed: int) -> np.ndarray:
         network = embedding.sample(width, 1000 + seed)
-        run = train(problem, network, 1 / width, UNTIL, seed, save_at=[UNTIL]).network
+        run = train(problem, network, 1 / width, UNTIL, seed, save_at=1).network
         return np.append(np.asarray(run(x))[:, 0], np.mean(_neurons(run, x) ** 2))
 
     found = np.stack([over_seeds(seeds, lambda s, n=n: end(n, s)) for n in widths])
@@ -53,7 +55,7 @@ def rows(fast: bool) -> Iterator[Row]:
         embedding,
         UNTIL,
         1024 if fast else 4096,
-        save_at=[0.0, UNTIL],
+        save_at=1,
         directions=16 if fast else 32,
     )
     variance = told.data.prediction_variance.values[..., 0]
@@ -82,9 +84,9 @@ def rows(fast: bool) -> Iterator[Row]:
     flows = over_seeds(
         seeds,
         lambda s: np.asarray(
-            solve(
-                problem, embedding.sample(n, 1000 + s), UNTIL, save_at=[UNTIL], solver="tsit5"
-            ).network(x)
+            solve(problem, embedding.sample(n, 1000 + s), UNTIL, save_at=1, solver="tsit5").network(
+                x
+            )
         )[:, 0],
     )
     of_neurons = n * np.average((flows - limit) ** 2, axis=1, weights=q)
@@ -110,9 +112,9 @@ def rows(fast: bool) -> Iterator[Row]:
     yield _chaos(fine.network, found[1], n, x, float(variance[:, -1, POINT].sum()))
 
 
-def _neurons(network: Network, x: np.ndarray) -> np.ndarray:
+def _neurons(network: Network, x: np.ndarray) -> Array:
     """c sigma(w x) of every neuron at one input."""
-    return network.forward(x[POINT : POINT + 1])[1][0][0] * network.weights[1][:, 0]
+    return network.forward(jnp.asarray(x[POINT : POINT + 1]))[1][0][0] * network.weights[1][:, 0]
 
 
 def _chaos(limit: Network, found: np.ndarray, n: int, x: np.ndarray, of_prediction: float) -> Row:
