@@ -1,7 +1,7 @@
 """The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
 
-Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
-diverged; 130 interrupted, 143 told to end.
+Exit codes: 0 done; 1 points of a sweep failed, or claims of works; 2 input that cannot be used, or a
+run that diverged; 130 interrupted, 143 told to end.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ def one_step(problem, network, rate, samples, steps_before=0):
         problem, network, rate, since + rate, 0, data=stream, since=since, save_at=[since + rate]
     ).network
     return [
-        np.asarray(b) - np.asarray(a)
-        for a, b in zip(network.matrices, end.matrices, strict=True)
+        np.asarray(b) - np.asarray(a) for a, b in zip(network.matrices, end.matrices, strict=True)
     ]
 
 

@@ -1,5 +1,7 @@
 """Each line of the table of scalings: one step of the package is the source's formula."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -59,9 +61,7 @@ def test_ss18():
     """c_i += (alpha/N)(y - g) sigma(w_i.x),  w_i += (alpha/N)(y - g) c_i sigma'(w_i.x) x."""
     n, d, alpha = 8, 2, 0.7
     w, c, data = RNG.normal(size=(n, d)), RNG.normal(size=n), samples(d)
-    ours = one_step(
-        problem(d, schedules=constant(alpha)), nr.Network([w, c[:, None]]), 1 / n, data
-    )
+    ours = one_step(problem(d, schedules=constant(alpha)), nr.Network([w, c[:, None]]), 1 / n, data)
     (x,), (y,) = data
     sigma = np.tanh(w @ x)
     step = alpha / n * (y - np.mean(c * sigma))
@@ -85,7 +85,7 @@ def layers(widths):
 def factors(widths):
     """n_{i-1} n_i, with 1 for the input and the output."""
     n = (1, *widths[1:], 1)
-    return [a * b for a, b in zip(n, n[1:], strict=False)]
+    return [a * b for a, b in itertools.pairwise(n)]
 
 
 @pytest.mark.parametrize("xi", [(1.0, 1.0, 1.0, 1.0), (0.5, 2.0, 1.0, 0.3)])

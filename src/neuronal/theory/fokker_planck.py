@@ -1,10 +1,11 @@
 r"""The limit of noisy neurons on a grid of one coordinate: what Langevin runs are checked against.
 
 With temperature $\tau$ and a potential $\Psi(\theta; \rho)$, the first variation of the objective in the
-measure of neurons, $\partial_t \rho = \partial_\theta(\rho\, \partial_\theta \Psi + \tau\, \partial_\theta \rho)$. Fluxes
-are those of Scharfetter and Gummel (IEEE Trans. Electron Devices 16, 1969): with the potential at rest they
-vanish exactly at $\rho \propto e^{-\Psi/\tau}$. Steps are implicit in $\rho$ and take the potential of the
-step's start, so that masses stay positive, sum to 1, and the error in time is of first order.
+measure of neurons, $\partial_t \rho = \partial_\theta(\rho\, \partial_\theta \Psi + \tau\,
+\partial_\theta \rho)$. Fluxes are those of Scharfetter and Gummel (IEEE Trans. Electron Devices 16, 1969):
+with the potential at rest they vanish exactly at $\rho \propto e^{-\Psi/\tau}$. Steps are implicit in
+$\rho$ and take the potential of the step's start, so that masses stay positive, sum to 1, and the error in
+time is of first order.
 """
 
 from __future__ import annotations
