@@ -28,6 +28,8 @@ PEAK = 2 * ORDER + 1
 """Of the kernel, by which time and penalty are measured."""
 STRENGTH, UNTIL, POINTS, GRID = 0.02 * PEAK, 400.0, 32, 4096
 TEACHERS = 4
+ALIKE = np.tile([[0.6, 0.8]], (8, 1))
+"""Neurons that all begin in one direction."""
 
 
 class MassPenalty(Term):
@@ -279,7 +281,7 @@ def _teacher(fast: bool) -> Iterator[Row]:
         f"share of {seeds} starts with more than 1 % left",
         relation=">=",
     )
-    alike = Network([np.tile([[0.6, 0.8]], (8, 1)), np.full((8, 1), 0.5)], "relu")
+    alike = Network([ALIKE, np.full((8, 1), 0.5)], "relu")
     end = solve(problem, alike, until, **settings)
     angles = np.linspace(0, 2 * np.pi, 20001)
     features = np.maximum(x @ np.stack([np.cos(angles), np.sin(angles)]), 0)
