@@ -33,7 +33,7 @@ def raised(points: int) -> Empirical:
 
 def rows(fast: bool) -> Iterator[Row]:
     """See `WORK`."""
-    widths, seeds, nodes = ((16, 64), 8, 128) if fast else ((32, 64, 128, 256), 16, 512)
+    widths, seeds, nodes = ((32, 128), 6, 128) if fast else ((32, 64, 128, 256), 16, 512)
     rates = (0.04, 0.01) if fast else (0.04, 0.02, 0.01, 0.005)
     problem, embedding = Problem(raised(16), Squared()), IID(2, 3, mean=MEANS, std=STDS)
     coupled = couple(
@@ -188,7 +188,7 @@ WORK = Work(
     reference="Nguyen and Pham 2020, arXiv 2001.11443; three layers: Pham and Nguyen, ICLR 2021",
     settings="L = 3 and 4, tanh, independent normal weights, means (0.5, 1, 0.5), deviations (2, 1, "
     "1); sin 3x + 1/2 "
-    "at 16 inputs (x, 1); widths 32 to 512.",
+    "at 16 inputs (x, 1); widths 32 to 256.",
     step="as the paper has it",
     scaling="the same",
     out_of_reach="",
