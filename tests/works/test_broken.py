@@ -11,7 +11,7 @@ from neuronal.embeddings import IID
 from neuronal.motion.temperature import Temperature
 from neuronal.theory import fokker_planck
 from neuronal.units import Dirichlet, Gaussian
-from neuronal.works import aoy19, cb18, lazy, mmn18, ngu19, np20, rve18, ss19
+from neuronal.works import aoy19, cb18, lazy, mmn18, ngu19, np20, radial_units, rve18, ss19
 
 pytestmark = pytest.mark.slow
 
@@ -87,8 +87,13 @@ def wrong_gradient(monkeypatch):
     replaced(monkeypatch, Gaussian, "gradient", lambda of: lambda *given: 1.01 * of(*given))
 
 
+def without_newborn(monkeypatch):
+    change = lambda of: lambda births=0.0, reinject=None: of(births)
+    replaced(monkeypatch, radial_units, "problem", change)
+
+
 def short_line(monkeypatch):
-    monkeypatch.setattr(rve18, "REACH", 2.5)
+    monkeypatch.setattr(radial_units, "REACH", 2.5)
 
 
 def larger_sphere(monkeypatch):
@@ -201,7 +206,8 @@ CASES = [
     ("rve18", ways.twins, [f"n times the mean squared error at t = {t}" for t in (1, 5)]),
     ("rve18", still, ["training heals"]),
     ("rve18", small_resampling_error, ["the trained fluctuation"]),
-    ("rve18", wrong_gradient, ["radial units"]),
+    ("rve18", wrong_gradient, ["radial units move", "radial units with birth"]),
+    ("rve18", without_newborn, ["birth and death with newborn"]),
     ("rve18", short_line, ["energy of no unit"]),
     ("rve18", larger_sphere, ["3-spin model: half"]),
     ("rve18", slower_if_wider, ["3-spin model, d = 5"]),

@@ -8,33 +8,28 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.integrate import solve_ivp
 
-from ..distributions import Empirical, Regression, Sphere
+from ..distributions import Regression, Sphere
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
 from ..embeddings import IID
 from ..losses import Squared
 from ..network import Network
 from ..problem import Problem
-from ..schedules import constant
 from ..theory.fluctuations import fluctuations
-from ..units import Gaussian
 from ..widths.resample import resampling_error
+from . import radial_units
 from .figures import over_seeds, rms, slope, wave
 from .rows import Row
 from .work import Work
 
 UNTIL = 5.0
-CENTRES, SPREADS, SHARES = np.array([-2.0, 0.0, 2.0]), np.array([0.5, 1.0, 0.5]), (1.0, -2.0, 1.0)
-"""Means and variances of the three Gaussians whose combination is the target, and their weights."""
-VARIANCE, REACH = 0.5, 9.0
 
 
 def rows(fast: bool) -> Iterator[Row]:
     """See `WORK`."""
     yield from _healing(fast)
-    yield from _gaussians(24 if fast else 200)
+    yield from radial_units.rows(fast)
     yield from _spins(fast)
 
 
@@ -131,88 +126,6 @@ def _quench(
         0.1,
         f"distance of SGD from its flow at t = 1, n = {width}, Delta t = {rate:g}, P = {batches[0]} to "
         f"{batches[-1]}, {seeds} seeds",
-    )
-
-
-def _normal(u: np.ndarray, variance: np.ndarray | float) -> np.ndarray:
-    return np.exp(-(u**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
-
-
-def particle_forces(c: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""$-n\,\partial E$ in the amplitudes and places of Gaussian units, by closed forms.
-
-    $E = \frac12 \int (f - \frac1n \sum_i c_i N(\cdot; y_i, \frac12))^2 dx$: products of Gaussians integrate
-    to Gaussians of the sum of their variances.
-    """
-    from_target, wide = y[:, None] - CENTRES, SPREADS + VARIANCE
-    target = np.asarray(SHARES) / 3
-    near = _normal(from_target, wide)
-    between = y[:, None] - y
-    own = _normal(between, 2 * VARIANCE)
-    of_c = near @ target - own @ c / c.size
-    slope_target = (-from_target / wide * near) @ target
-    slope_own = (-between / (2 * VARIANCE) * own) @ c / c.size
-    return of_c, c * (slope_target - slope_own)
-
-
-def gaussian_problem() -> tuple[Problem, float]:
-    r"""The same as a problem, dx on [-9, 9] as a law; and the height of the normal density."""
-    x = np.linspace(-REACH, REACH, 181)
-    f = _normal(x[:, None] - CENTRES, SPREADS) @ (np.asarray(SHARES) / 3)
-    height = float(_normal(np.zeros(1), VARIANCE)[0])
-    # E_X = (1/18) int dx; with w_2 = c height, c flows as xi_2 = height^2.
-    length = x.size * (x[1] - x[0])
-    schedules = [constant(length), constant(length * height**2)]
-    return Problem(Empirical(x[:, None], f), Squared(), schedules=schedules), height
-
-
-def _gaussians(count: int) -> Iterator[Row]:
-    rng = np.random.default_rng(8)
-    y, c = rng.uniform(-2, 2, count), rng.normal(size=count)
-    problem, height = gaussian_problem()
-    start = Network(
-        [y[:, None], height * c[:, None]],
-        ["identity", "identity"],
-        unit=Gaussian(float(np.sqrt(VARIANCE))),
-    )
-    end = solve(problem, start, 20.0, save_at=1, rtol=1e-8, atol=1e-10, solver="tsit5")
-
-    def forces(t: float, state: np.ndarray) -> np.ndarray:
-        return np.concatenate(particle_forces(state[:count], state[count:]))
-
-    exact = solve_ivp(
-        forces, (0.0, 20.0), np.concatenate([c, y]), "DOP853", rtol=1e-10, atol=1e-12
-    ).y[:, -1]
-    ours = np.concatenate(
-        [
-            np.asarray(end.network.weights[1])[:, 0] / height,
-            np.asarray(end.network.weights[0])[:, 0],
-        ]
-    )
-    yield Row(
-        "radial units: amplitudes and places move by the potential F and the kernel K",
-        "equations of the particles, section 2; example of the code of Rotskoff et al. 2019",
-        0.0,
-        float(np.max(np.abs(ours - exact))),
-        1e-5,
-        f"{count} Gaussian units at t = 20, `solve` with the unit Gaussian and dx as a law, against "
-        "closed forms of "
-        "F and K integrated by SciPy's DOP853",
-    )
-    target = np.asarray(SHARES) / 3
-    wide = SPREADS[:, None] + SPREADS
-    energy = float(target @ _normal(CENTRES[:, None] - CENTRES, wide) @ target / 2)
-    length = REACH * 2
-    nothing = Network(
-        [np.zeros((1, 1)), np.zeros((1, 1))], ["identity", "identity"], unit=start.unit
-    )
-    yield Row(
-        "energy of no unit, half the square of the target over the line",
-        "closed form, as we computed it",
-        energy,
-        problem.risk(nothing) * length * 181 / 180,
-        1e-8,
-        "Gaussians of summed variances against the law on [-9, 9]",
     )
 
 
