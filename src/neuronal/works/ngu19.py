@@ -49,7 +49,8 @@ def rows(fast: bool) -> Iterator[Row]:
     ideal = system.values(system.stepped(of_ends(first, last, MEANS), UNTIL, 200))[1]
     # Constant steps: adaptive ones shrink at ReLU's kinks.
     settings: dict[str, Any] = {"save_at": 4, "solver": "tsit5", "step": 0.05}
-    fine = solve(problem, start, UNTIL, **settings | {"step": 0.01})
+    finer: dict[str, Any] = {**settings, "step": 0.01}
+    fine = solve(problem, start, UNTIL, **finer)
     ours = np.asarray(fine.network(x))[:, 0]
     yield Row(
         "the limit by its forward, backward and evolution equations: averages alone matter",
