@@ -26,7 +26,7 @@ UNTIL, INPUT_STD, POINT = 2.0, 2.0, 12
 
 def rows(fast: bool) -> Iterator[Row]:
     """See `WORK`."""
-    widths, seeds = ((50, 100, 400), 300) if fast else ((50, 100, 200, 400, 800, 1600), 600)
+    widths, seeds = ((50, 100, 400), 300) if fast else ((50, 100, 200, 400, 800), 300)
     law = wave(16)
     problem, embedding = Problem(law, Squared()), IID(2, 2, activation="erf", std=(INPUT_STD, 1.0))
     x, _, q = map(np.asarray, law.quadrature(1))
@@ -137,8 +137,7 @@ WORK = Work(
     title="Mean field analysis of neural networks: a law of large numbers, and a central limit theorem",
     reference="Sirignano and Spiliopoulos 2018, arXiv 1805.01053 and 1808.09372",
     settings="L = 2, erf, w ~ N(0, 4), c ~ N(0, 1), sin 3x at 16 inputs (x, 1), to t = 2; N = 50 to "
-    "1600, 600 networks "
-    "each.",
+    "800, 300 networks each.",
     step="alpha / N, k = floor(N t)",
     scaling="eps = 1/N, xi = alpha",
     out_of_reach="MNIST is not run: the data are made.",
