@@ -191,7 +191,8 @@ def _spins(fast: bool) -> Iterator[Row]:
 WORK = Work(
     title="Trainability and accuracy of neural networks: an interacting particle system approach",
     reference="Rotskoff and Vanden-Eijnden 2018, arXiv 1805.00915; Rotskoff, Jelassi, Bruna and "
-    "Vanden-Eijnden 2019, arXiv 1902.01843; Chen, Rotskoff, Bruna and Vanden-Eijnden 2020, arXiv 2008.09623",
+    "Vanden-Eijnden 2019, arXiv 1902.01843; Chen, Rotskoff, Bruna and Vanden-Eijnden 2020, arXiv "
+    "2008.09623",
     settings="tanh, L = 2, sin 3x at 16 inputs (x, 1), n = 50 to 400, 400 networks each; Gaussian "
     "units of variance 1/2 on the line, births and deaths 0.05 per step of 0.01; the 3-spin model on the "
     "sphere in 5 dimensions, n = 32 to 512.",
