@@ -10,6 +10,7 @@ import pytest
 
 import neuronal as nr
 from neuronal.drivers.ode.choice import check_solver
+from neuronal.theory.fokker_planck import FokkerPlanck
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
 U = nr.units
@@ -586,6 +587,28 @@ def test_networks(names, call):
     refused(names, call)
 
 
+GRID = np.linspace(-1.0, 1.0, 5)
+
+
+def on_grid(**changes):
+    return FokkerPlanck(
+        **{"grid": GRID, "potential": lambda m: GRID**2, "temperature": 1.0, **changes}
+    )
+
+
+WORKS = [
+    ("name: takes one of mmn18", lambda: nr.works.run("mmn")),
+    ("name: takes one of mmn18", lambda: nr.works.run(18)),
+    ("grid", lambda: on_grid(grid=GRID[:2])),
+    ("grid", lambda: on_grid(grid=GRID**3)),
+    ("grid", lambda: on_grid(grid=-GRID)),
+    ("grid", lambda: on_grid(grid=with_nan(GRID))),
+    ("temperature", lambda: on_grid(temperature=0.0)),
+    ("until", lambda: on_grid().solve(GRID, -1.0, 3)),
+    ("steps", lambda: on_grid().solve(GRID, 1.0, 0)),
+]
+
+
 @pytest.mark.parametrize(("names", "call"), EMBEDDINGS)
 def test_embeddings(names, call):
     refused(names, call)
@@ -603,6 +626,11 @@ def test_biases(names, call):
 
 @pytest.mark.parametrize(("names", "call"), LAZY)
 def test_tangent_kernels(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), WORKS)
+def test_works_and_grids(names, call):
     refused(names, call)
 
 
@@ -643,4 +671,5 @@ def test_what_the_cases_change_is_all_that_is_wrong_with_them():
     assert net().sensitivities(X, Y, L.Squared())[0].shape == (3, 4)
     assert bidirectional(gain="critical", inputs=X).gains
     assert own([1], lambda c: c, lambda c: c).sample(2, jax.random.key(0)).widths == (2,)
+    assert on_grid().solve(np.full(5, 0.2), 1.0, 3).shape == (5,)
     assert len(D.GaussianMixture(X, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).quadrature(3)[2]) == 3

@@ -16,7 +16,7 @@ ROOMS = [
     "errors", "vocabulary", "programs", "checks", "bounds", "activations", "losses", "schedules",
     "quadrature", "kernels", "units", "dynamics", "network", "distributions", "embeddings",
     "datasets", "motion", "problem", "sharding", "drivers", "communication", "transfer", "widths",
-    "theory", "estimators", "interop", "experiments", "report", "cli", "__main__",
+    "theory", "estimators", "interop", "experiments", "report", "works", "cli", "__main__",
 ]  # fmt: skip
 """From the ground up: each may import what stands before it."""
 STORAGE = {"Factored", "Delayed"}

@@ -9,6 +9,7 @@ from . import (
     sharding,
     transfer,
     units,
+    works,
 )
 from .drivers.driver import Report
 from .drivers.flow import fields, flow, reverse_flow
@@ -79,4 +80,5 @@ __all__ = [
     "transfer",
     "triple_limit",
     "units",
+    "works",
 ]

@@ -1,7 +1,7 @@
 """The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
 
-Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
-diverged; 130 interrupted, 143 told to end.
+Exit codes: 0 done; 1 points of a sweep failed, or claims of works; 2 input that cannot be used, or a
+run that diverged; 130 interrupted, 143 told to end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .experiments.interrupts import going_on, listening, ways_on
+from .works.command import works
 
 if TYPE_CHECKING:
     from .experiments.config import Experiment
@@ -280,6 +281,9 @@ def warmup(
             status.update(f"compiling {escape(experiment.name)}")
             rehearse(experiment)
     _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
+
+
+app.command()(works)
 
 
 def _run(

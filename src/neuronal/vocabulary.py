@@ -52,3 +52,8 @@ MOST_RECORDS = 2**24
 
 MOST_STEPS = 2**31
 """Steps of a run, which are counted in 32 bits, are fewer."""
+
+WORKS = (
+    "mmn18", "cb18", "rve18", "ss18", "ngu19", "aoy19", "ss19", "np20", "langevin", "lazy",
+)  # fmt: skip
+"""What `neuronal.works` runs: each the name of a module there."""
