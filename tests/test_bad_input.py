@@ -116,7 +116,7 @@ EMBEDDINGS = [
     ("rule.*simpson", lambda: bidirectional().quadrature(8, "simpson")),
     ("rule.*gauss-hermite", lambda: bidirectional().quadrature(8, "gauss-hermite")),
     ("rule: takes one", lambda: bidirectional().quadrature(8, ("sobol",))),
-    ("rule.*simpson", lambda: bidirectional().quadrature(8, ("simpson", "sample"))),
+    ("rule.*simpson", lambda: bidirectional().quadrature(8, ("simpson", "sample", "sample"))),
     ("rule", lambda: bidirectional().quadrature(8, 3)),
     ("carry", lambda: E.IID(2, 3).quadrature(8, ("sobol", "sample"), carry=[1, 2])),
     ("key", lambda: bidirectional().sample(3, "seed")),
