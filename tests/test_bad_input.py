@@ -149,7 +149,7 @@ BIASES = [
             problem(), E.IID(2, 3, biases=0.1), [4], learning_rate=0.1, until=0.2, key=0
         ),
     ),
-    ("weights with biases", lambda: nr.certify(problem(), E.IID(2, 3, biases=0.1))),
+    ("weights with biases", lambda: nr.certify(problem(), bidirectional(biases=0.1))),
     (
         "devices: weights with biases",
         lambda: nr.sharding.spread(E.IID(2, 3, biases=0.1).sample(4, 0), jax.devices()),

@@ -236,3 +236,16 @@ def test_momentum_carries_biases_too():
     ).network  # fmt: skip
     gap = np.abs(solved.weights[1].bias - fine.weights[1].bias).max()
     assert gap < 2e-3 < np.abs(solved.weights[1].bias - biases[0]).max()
+
+
+def test_a_certificate_tells_that_the_paper_has_no_biases():
+    inputs = jnp.linspace(-1, 1, 6)[:, None]
+    problem = nr.Problem(nr.distributions.Empirical(inputs, jnp.sin(inputs)), nr.losses.Squared())
+    rows = {
+        biases: {row.condition: row for row in nr.certify(problem, embedding, nodes=8).rows}
+        for biases in (None, 0.1)
+        for embedding in [nr.embeddings.IID(1, 3, biases=biases)]
+    }
+    assert rows[0.1]["1 biases"].status == "unknown"
+    assert "do not cover" in rows[0.1]["1 biases"].how
+    assert "1 biases" not in rows[None]

@@ -21,7 +21,7 @@ from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
 from .rows import Row
 from .schedules import last_rate_row, schedule_rows
-from .units import unit_rows
+from .units import bias_rows, unit_rows
 
 _RECORDS = 9
 _HORIZON = 100.0
@@ -82,6 +82,7 @@ def certify(
         ),
         *approximation_rows(activations, problem.distribution, ends, data),
         *unit_rows(ends, data.x),
+        *bias_rows(embedding),
         last_rate_row(schedules, horizon),
         *_motion_rows(problem, depth),
         *conclusion_rows(problem, networks, recorded, data),

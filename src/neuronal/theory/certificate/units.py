@@ -1,4 +1,4 @@
-"""A row where the first layer is none of the paper's."""
+"""Rows where layers are none of the paper's: another first layer, biases."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...bounds.finding import UNKNOWN
+from ...embeddings import AbstractEmbedding
 from ...network import Network
 from ...units.linear import LINEAR
 from .rows import Row
@@ -32,6 +33,14 @@ def unit_rows(networks: Mapping[float, Network], x: Float[np.ndarray, "g d"]) ->
     )
     detail = {"time": times, "value": [v for v, _ in sizes], "slope": [s for _, s in sizes]}
     return [Row("1 unit", "H_1 = <w_1, X>", UNKNOWN, slope, how, detail=detail)]
+
+
+def bias_rows(embedding: AbstractEmbedding) -> list[Row]:
+    """That layers between hidden neurons have biases, which the paper's have not."""
+    if embedding.biases is None:
+        return []
+    how = "biases of layers 2..L-1 are trained too: the paper's statements do not cover them"
+    return [Row("1 biases", "H_i = E[w_i phi(H_{i-1})]", UNKNOWN, how=how)]
 
 
 def _sizes(network: Network, x: Float[np.ndarray, "g d"]) -> tuple[float, float]:
