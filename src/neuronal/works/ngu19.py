@@ -74,7 +74,9 @@ def rows(fast: bool) -> Iterator[Row]:
         -0.5,
         slope(widths, gaps),
         0.15,
-        f"largest gap of risks over times, widths {widths[0]} to {widths[-1]}, {seeds} networks each",
+        f"largest gap of risks over times, widths {widths[0]} to {widths[-1]}, {seeds} networks each; "
+        "a bound: it may fall faster, as 1/n where the risk's mean shifts more than it scatters",
+        relation="<=",
     )
     law_of = fluctuations(problem, embedding, UNTIL, 512, save_at=1, directions=12 if fast else 24)
     ends = np.array([[np.asarray(run.network(x))[:, 0] for run in of] for of in runs])

@@ -132,7 +132,7 @@ def _degenerate(fast: bool) -> Iterator[Row]:
     x, y, q = map(np.asarray, law.quadrature(1))
     means = (*MEANS, 0.5)
     embedding = IID(2, 4, mean=means, std=(2.0, 1.0, 1.0, 1.0))
-    limit = embedding.quadrature((256, 1, 16), "gauss-hermite")
+    limit = embedding.quadrature((4096, 1, 64), "gauss-hermite")
     first, last = np.asarray(limit.matrices[0]), np.asarray(limit.matrices[-1])[:, 0]
     p, r = (np.asarray(limit.measures[i]) for i in (0, -1))
     system = System(x, y[:, 0], q, p, r, np.tanh, lambda h: 1 - np.tanh(h) ** 2, (1.0,) * 4)
