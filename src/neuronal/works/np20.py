@@ -187,7 +187,8 @@ WORK = Work(
     title="A rigorous framework for the mean field limit of multilayer neural networks",
     reference="Nguyen and Pham 2020, arXiv 2001.11443; three layers: Pham and Nguyen, ICLR 2021",
     settings="tanh, independent normal weights: L = 3 of means (0.5, 1, 0.5) and deviations (2, 1, 1), "
-    "L = 4 of means (0.5, 1, 1, 1) and deviations (2, 1, 1, 1); sin 3x + 1/2 at 16 inputs (x, 1); widths 32 to 400.",
+    "L = 4 of means (0.5, 1, 1, 1) "
+    "and deviations (2, 1, 1, 1); sin 3x + 1/2 at 16 inputs (x, 1); widths 32 to 400.",
     step="as the paper has it",
     scaling="the same",
     out_of_reach="",
