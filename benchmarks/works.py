@@ -10,19 +10,11 @@ from __future__ import annotations
 import json
 
 from neuronal.works import names, run
-from neuronal.works.catalogue import work
 from neuronal.works.rows import VIOLATED
 
 from .common import RESULTS, report
 
 KEPT = RESULTS / "works.json"
-
-
-def told(name: str) -> dict:
-    """What a work's page says besides its rows."""
-    of = work(name)
-    fields = ("title", "reference", "settings", "step", "scaling", "out_of_reach")
-    return {field: getattr(of, field) for field in fields}
 
 
 def flat(name: str, row: dict) -> dict:
@@ -36,10 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = arguments or list(names())
     kept = json.loads(KEPT.read_text(encoding="utf-8"))["works"] if KEPT.exists() else {}
     for name in chosen:
-        rows = [row.as_dict() for row in run(name, done=lambda row: print(row.status, row.claim))]
-        kept[name] = told(name) | {"checks": rows}
+        found = run(name, done=lambda row: print(row.status, row.claim))
+        kept[name] = [row.as_dict() for row in found]
         kept = {each: kept[each] for each in names() if each in kept}
-        table = [flat(each, row) for each, of in kept.items() for row in of["checks"]]
+        table = [flat(each, row) for each, of in kept.items() for row in of]
         violated = sum(row["status"] == VIOLATED for row in table)
         report(
             "works",

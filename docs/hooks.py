@@ -93,16 +93,18 @@ def escape(text: str) -> str:
 
 
 def works(part: str) -> str:
-    """Of the works in `works.json`: their `scaling`, or their `checks`, a section each."""
-    record = json.loads((RESULTS / "works.json").read_text(encoding="utf-8"))
+    """Of the works: their `scaling`, or their `checks` in `works.json`, a section each."""
+    kept = json.loads((RESULTS / "works.json").read_text(encoding="utf-8"))["works"]
+    found = {name: _stated(name) for name in _names()}
     if part == "scaling":
-        rows = [
-            {"work": name, "the source's step": of["step"], "here": of["scaling"]}
-            for name, of in record["works"].items()
-        ]
-        return table(rows)
+        return table(
+            [
+                {"work": name, "the source's step": of["step"], "here": of["scaling"]}
+                for name, of in found.items()
+            ]
+        )
     sections = []
-    for name, of in record["works"].items():
+    for name, of in found.items():
         rows = [
             {
                 "claim": row["claim"],
@@ -113,14 +115,33 @@ def works(part: str) -> str:
                 "status": row["status"],
                 "how it was checked": row["how"],
             }
-            for row in of["checks"]
+            for row in kept.get(name, ())
         ]
         words = " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
         sections.append(
             f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{escape(words)}\n\n"
-            f"{table(rows)}"
+            + (table(rows) if rows else f"Its figures: `python -m benchmarks.works {name}`.")
         )
     return "\n\n".join(sections)
+
+
+def _assigned(path: Path, name: str) -> ast.expr:
+    """What a module assigns to a name; read, not imported."""
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == name:
+            return statement.value
+    raise LookupError(name)
+
+
+def _names() -> tuple[str, ...]:
+    return ast.literal_eval(_assigned(ROOT / "src" / "neuronal" / "vocabulary.py", "WORKS"))
+
+
+def _stated(name: str) -> dict[str, str]:
+    """The words of a work's `WORK`."""
+    value = _assigned(ROOT / "src" / "neuronal" / "works" / f"{name}.py", "WORK")
+    assert isinstance(value, ast.Call)
+    return {k.arg: k.value.value for k in value.keywords if isinstance(k.value, ast.Constant)}
 
 
 MARKS = {"benchmark": benchmark, "benchmarks": benchmarks, "include": include, "works": works}

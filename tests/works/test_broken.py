@@ -133,7 +133,8 @@ def few_students(monkeypatch):
 
 
 def many_students(monkeypatch):
-    replaced(monkeypatch, cb18, "student", lambda of: lambda width, seed: of(64, seed))
+    change = lambda of: lambda width, seed: of(64 if width == 4 else width, seed)
+    replaced(monkeypatch, cb18, "student", change)
 
 
 def different_starts(monkeypatch):
@@ -173,7 +174,7 @@ def scale_of_values_alone(monkeypatch):
 
 def other_dimension(monkeypatch):
     replaced(
-        monkeypatch, mmn18, "radial", lambda of: lambda phi, dim, *more: of(phi, dim // 2, *more)
+        monkeypatch, mmn18, "radial", lambda of: lambda phi, dim, *more: of(phi, dim // 4, *more)
     )
 
 

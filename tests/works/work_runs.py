@@ -60,14 +60,14 @@ def of_speeds(monkeypatch, speed):
 
     def change(of):
         def factors(weights, *more, **others):
-            pairs, prediction = of(weights, *more, **others)
+            pairs, *rest = of(weights, *more, **others)
             by = jnp.broadcast_to(jnp.asarray(speed([w.shape[0] for w in weights[1:]])), len(pairs))
             scaled = [(f * by[i].astype(f.dtype), g) for i, (f, g) in enumerate(pairs)]
-            return scaled, prediction
+            return scaled, *rest
 
         return factors
 
-    replaced(monkeypatch, dynamics, "velocity_factors", change)
+    replaced(monkeypatch, dynamics, "velocity_factors_and_potentials", change)
 
 
 def faster_if_wider(monkeypatch):

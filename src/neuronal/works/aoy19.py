@@ -31,7 +31,7 @@ def rows(fast: bool) -> Iterator[Row]:
     embedding = IID(2, DEPTH, mean=MEAN, std=STD)
     x, y, q = map(np.asarray, law.quadrature(16))
 
-    limit = embedding.quadrature((256, 1, 1, 16), "gauss-hermite")
+    limit = embedding.quadrature((4096, 1, 1, 64), "gauss-hermite")
     first, last = np.asarray(limit.matrices[0]), np.asarray(limit.matrices[-1])[:, 0]
     p, r = np.asarray(limit.measures[0]), np.asarray(limit.measures[-1])
     system = System(x, y[:, 0], q, p, r, np.tanh, lambda h: 1 - np.tanh(h) ** 2, RATES)

@@ -28,6 +28,8 @@ PEAK = 2 * ORDER + 1
 """Of the kernel, by which time and penalty are measured."""
 STRENGTH, UNTIL, POINTS, GRID = 0.02 * PEAK, 400.0, 32, 4096
 TEACHERS = 4
+SUCCESS = 0.01
+"""The proven gap over the objective up to which a run has found the minimum; it falls as 1/t."""
 ALIKE = np.tile([[0.6, 0.8]], (8, 1))
 """Neurons that all begin in one direction."""
 
@@ -137,7 +139,7 @@ def rows(fast: bool) -> Iterator[Row]:
 
 
 def _spikes(fast: bool) -> Iterator[Row]:
-    tasks = [deconvolution(seed) for seed in range(4 if fast else 20)]
+    tasks = [deconvolution(seed) for seed in range(4 if fast else 10)]
     few, many = (6, 32) if fast else (6, 100)
     with_many = [reached(task, many) for task in tasks]
     yield Row(
@@ -145,7 +147,7 @@ def _spikes(fast: bool) -> Iterator[Row]:
         "main theorem, partially 1-homogeneous case",
         0.0,
         max(of.gap / of.objective for of in with_many),
-        1e-3,
+        SUCCESS,
         f"largest proven gap over the objective in {len(tasks)} problems of {SPIKES} spikes: dual "
         "certificate, in "
         "NumPy, its supremum by Bernstein's inequality",
@@ -155,7 +157,7 @@ def _spikes(fast: bool) -> Iterator[Row]:
         "optimality condition",
         1.0,
         max(of.certificate for of in with_many),
-        2e-3,
+        SUCCESS,
         f"largest sup |eta| over the {len(tasks)} problems",
     )
     nodes = 2 * np.pi * np.arange(360) / 360
@@ -187,15 +189,15 @@ def _spikes(fast: bool) -> Iterator[Row]:
         f"{few} particles do not suffice: share of problems that fail",
         "figure of success against the number of particles, as we computed it",
         0.5,
-        float(np.mean([of.gap / of.objective > 1e-3 for of in failed])),
+        float(np.mean([of.gap / of.objective > SUCCESS for of in failed])),
         0.0,
-        f"proven gap above 1e-3; {SPIKES} spikes of unknown signs",
+        f"proven gap above 1 %; {SPIKES} spikes of unknown signs",
         relation=">=",
     )
     if not fast:
         sizes = (10, 16, 20, 40)
         shares = [
-            float(np.mean([r.gap / r.objective < 1e-3 for r in (reached(t, n) for t in tasks)]))
+            float(np.mean([r.gap / r.objective < SUCCESS for r in (reached(t, n) for t in tasks)]))
             for n in sizes
         ]
         told = ", ".join(f"{share:.2f} at {n}" for n, share in zip(sizes, shares, strict=True))
@@ -205,7 +207,7 @@ def _spikes(fast: bool) -> Iterator[Row]:
             1.0,
             shares[-1],
             0.0,
-            f"share of problems with a gap below 1e-3: {told}",
+            f"share of problems with a gap below 1 %: {told}",
         )
 
 
@@ -301,7 +303,7 @@ WORK = Work(
     title="On the global convergence of gradient descent for over-parameterized models using "
     "optimal transport",
     reference="Chizat and Bach 2018, arXiv 1805.09545; in the cone metric, Chizat 2019, arXiv 1907.10300",
-    settings="Spikes on the torus: 20 problems of 5 spikes, Dirichlet kernel of order 7, penalty "
+    settings="Spikes on the torus: 10 problems of 5 spikes, Dirichlet kernel of order 7, penalty "
     "0.02 (kernel of peak 1), "
     "6 to 100 particles, half of each sign, in the cone metric (as Chizat 2019 has it; the flow of "
     "(w, theta) is stiff); "

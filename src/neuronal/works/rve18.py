@@ -155,8 +155,8 @@ def _spins(fast: bool) -> Iterator[Row]:
     law = Regression(energy, Sphere(dim, dim**0.5))
     problem = Problem(law, Squared())
     constant_risk = 0.5 * second_moment
-    widths, seeds = ((16, 128), 6) if fast else ((32, 64, 128, 256, 512), 12)
-    rate, until = (0.05, 400.0) if fast else (0.02, 400.0)
+    widths, seeds = ((16, 128), 6) if fast else ((16, 64, 256), 8)
+    rate, until = 0.05, 400.0
     embedding = IID(dim, 2, std=(1.0, 1.0))
     settings: dict[str, Any] = {"batch_size": 32, "save_at": 1, "data_nodes": 4096}
 
@@ -195,7 +195,7 @@ WORK = Work(
     "2008.09623",
     settings="tanh, L = 2, sin 3x at 16 inputs (x, 1), n = 50 to 400, 400 networks each; Gaussian "
     "units of variance 1/2 on the line, births and deaths 0.05 per step of 0.01; the 3-spin model on the "
-    "sphere in 5 dimensions, n = 32 to 512.",
+    "sphere in 5 dimensions, n = 16 to 256.",
     step="Delta t, batch P; sigma = Delta t / P",
     scaling="eps = Delta t, xi = 1, sigma = eps / batch",
     out_of_reach="Out of reach: the 3-spin model at d = 25 in full size.",
