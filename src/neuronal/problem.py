@@ -302,10 +302,10 @@ def _added(
 
 def _one_strength(name: str, given: Any) -> Schedule | None:
     """The strength of one layer."""
-    one: Any = given
     require(
-        not isinstance(one, list | tuple) and np.ndim(one) == 0,
-        f"{name}: takes one number or callable of MF time, got {shown(one)}",
+        not isinstance(given, list | tuple) and np.ndim(given) == 0,
+        f"{name}: takes one number or callable of MF time, got {shown(given)}",
     )
-    found: Any = strengths(name, one)
+    found = strengths(name, given)
+    assert found is None or callable(found)  # of one there is one
     return found
