@@ -234,6 +234,13 @@ DRIVERS = [
     ("t: the run covers 0 to 1", lambda: train(save_at=1).at(NAN)),
 ]
 
+FILES = [
+    ("path: no file", lambda: nr.load("nowhere.npz")),
+    ("path", lambda: nr.load(3)),
+    ("path", lambda: nr.save(3, net())),
+    ("thing.*int", lambda: nr.save("nowhere.npz", 5)),
+    ("thing.*ndarray", lambda: nr.save("nowhere.npz", X)),
+]
 
 SOLVERS = [
     (diffrax.Kvaerno5(), True),
@@ -455,7 +462,7 @@ def test_problems_losses_and_schedules(names, call):
     refused(names, call)
 
 
-@pytest.mark.parametrize(("names", "call"), DRIVERS)
+@pytest.mark.parametrize(("names", "call"), DRIVERS + FILES)
 def test_drivers(names, call):
     refused(names, call)
 

@@ -19,6 +19,7 @@ from .errors import DivergenceError, InaccuracyWarning, InvalidInput
 from .estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 from .network import Network
 from .problem import Problem
+from .saving.file import load, save
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
@@ -57,12 +58,14 @@ __all__ = [
     "fluctuations",
     "grow",
     "influences",
+    "load",
     "losses",
     "picard",
     "resample",
     "resampling_error",
     "residual",
     "reverse_flow",
+    "save",
     "schedules",
     "sharding",
     "solve",

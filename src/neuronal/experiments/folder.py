@@ -12,9 +12,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import InvalidInput, require
+from ..files.writing import PARTIAL, atomically, write_text
 from .config import Experiment
 from .sections import Section, TableProblem
-from .writing import PARTIAL, atomically, write_text
 
 CONFIG = "config.toml"
 """The experiment as run."""

@@ -19,6 +19,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require, shown, whole
+from ...distributions import Samples
 from ...embeddings import AbstractEmbedding
 from ...kernels.memory import require_memory
 from ...network import Network
@@ -223,11 +224,35 @@ def start_of(
     return Start(network, ensemble, kernel, why, over)
 
 
+class ODERecipe(NamedTuple):
+    """What the driver of an ODE is made of."""
+
+    problem: Problem
+    start: Start
+    settings: ODESettings
+
+    def samples(self) -> Samples:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.problem.quadrature(
+            self.settings.data_nodes, self.start.network.weights[0].dtype
+        )
+
+    def driver(self) -> Driver:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return ode_driver(*self)[0]
+
+    def alone(self) -> ODERecipe:
+        """See `neuronal.drivers.driver.Recipe`."""
+        settings = replace(self.settings, devices=None)
+        return ODERecipe(self.problem, self.start._replace(over=None), settings)
+
+
 def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[Driver, Network]:
     """The ODE as a driver, and the network to start from, with room for its rank to grow."""
     network, over = start.network, start.over
     dtype = network.weights[0].dtype
-    data = problem.quadrature(settings.data_nodes, dtype)
+    recipe = ODERecipe(problem, start, settings)
+    data = recipe.samples()
     control = settings.control(dtype)
     tolerances = control.rtol, control.atol
     with within(over):
@@ -237,6 +262,7 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
         run_within(over, Risk(network, problem.loss, data)),
         problem=problem,
         law=data,
+        recipe=recipe,
     )
     return driver, network
 

@@ -9,8 +9,10 @@ step's number alone: a run can be taken up at any step and continues the same st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
 from ...checks import (
@@ -24,6 +26,7 @@ from ...checks import (
     several,
     shown,
 )
+from ...distributions import Samples
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
@@ -137,13 +140,10 @@ def prepare(
     over = mesh_for(devices, network)
     with within(over):
         network = network_with_room(spread_over(network, over))
-    law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
     sgd = SGD(network, problem, stream, key, eps, batch_size, block)
-    driver = Driver(
-        run_within(over, sgd), run_within(over, Risk(network, problem.loss, law)), snap=sgd.snap
-    )
+    driver = SGDRecipe(sgd, data_nodes, over).driver()
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
         f"a network of widths {network.widths}"
@@ -206,6 +206,34 @@ class SGD:
     def snap(self, t: float) -> float:
         """The time of the last step up to t."""
         return float(np.floor(t / self.eps * (1 + 1e-9)) * self.eps)
+
+
+class SGDRecipe(NamedTuple):
+    """What the driver of SGD is made of."""
+
+    sgd: SGD
+    data_nodes: int
+    over: Mesh | None
+
+    @property
+    def problem(self) -> Problem:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.sgd.problem
+
+    def samples(self) -> Samples:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.problem.quadrature(self.data_nodes, self.sgd.network.weights[0].dtype)
+
+    def driver(self) -> Driver:
+        """See `neuronal.drivers.driver.Recipe`."""
+        sgd = self.sgd
+        risk = Risk(sgd.network, sgd.problem.loss, self.samples())
+        advance, loss = run_within(self.over, sgd), run_within(self.over, risk)
+        return Driver(advance, loss, snap=sgd.snap, recipe=self)
+
+    def alone(self) -> SGDRecipe:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self._replace(over=None)
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
