@@ -5,8 +5,8 @@ its derivative, whether $\varphi'$ vanishes nowhere (asked of $\varphi_L$), and 
 is *non-obstructive*: $\{\varphi \circ f : f \in L^2\}$ has dense span in $L^2$. A constant
 that does not exist is ``inf``; such an activation may be used and is reported.
 
-Your own activation is one more `Activation`: see `tanh` below. Its constants are measured, or
-proved if it brings its `form`: the same functions on intervals.
+`of` makes one of a function of your own; or make an `Activation`, as `tanh` below. Its constants are
+measured, or proved if it brings its `form`: the same functions on intervals.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from types import FunctionType
 
@@ -23,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .bounds import intervals as iv
+from .bounds.autodiff import ByAutodiff, Facts, elementwise
 from .bounds.forms import ActivationForm, constant
 from .bounds.intervals import Interval
 from .checks import of_shape, require, results, shown
@@ -237,6 +239,41 @@ def get(activation: str | Activation) -> Activation:
         f"activation: takes an Activation or one of {', '.join(sorted(ACTIVATIONS))}, "
         f"got {shown(activation)}"
     )
+
+
+def of(function: Callable[[Array], Array], name: str | None = None) -> Activation:
+    r"""An activation from a function of one number: its derivative by automatic differentiation.
+
+    Its constants are proved by interval arithmetic where that can follow the function
+    (`neuronal.bounds.following`) and are measured where it cannot, as `certify` tells.
+
+    Args:
+        function: of JAX's operations, applied element by element.
+        name: the function's own if left out.
+
+    Raises:
+        InvalidInput: a function that does not go element by element.
+
+    !!! example
+        ```python
+        >>> import jax.numpy as jnp, neuronal as nr
+        >>> ripple = nr.activations.of(lambda h: jnp.tanh(h) + jnp.sin(3 * h) / 10, "ripple")
+        >>> ripple.bound <= 1.1, ripple.proven_form is not None
+        (True, True)
+
+        ```
+    """
+    require(callable(function), f"function: takes a function of one number, got {shown(function)}")
+    return _of(function, name or getattr(function, "__name__", type(function).__name__))
+
+
+@cache  # one object per function: its constants are found once
+def _of(function: Callable[[Array], Array], name: str) -> Activation:
+    elementwise(f"function {name!r}", function)
+    facts = Facts(ByAutodiff(function), name)
+    constants = (facts.value.value, facts.first.value, facts.second.value)
+    signed, spans = facts.slope_has_a_sign, not facts.is_constant
+    return Activation(name, facts.both, *constants, signed, spans, facts.form())
 
 
 def _check(activation: Activation) -> None:

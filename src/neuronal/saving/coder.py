@@ -13,7 +13,8 @@ keys below:
 | `activation` | one of `neuronal.activations.ACTIVATIONS` |
 | `dataset` | an `xarray.Dataset`: `variables` (dimensions, values, attributes), `coords`, `attrs` |
 | `diffrax` | a solver of Diffrax of that name, as it is made without arguments |
-| `own` | what the user hands over under that name (`own`) |
+| `scipy`, `args` | a continuous law of `scipy.stats` of that name, and its arguments |
+| `own` | what the user hands over under that name (`own`); `as` an ``activation``, if it is one |
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array
+from scipy import stats
 
+from .. import activations
 from ..activations import ACTIVATIONS, Activation
 from ..drivers.trajectory import Trajectory
 from ..errors import InvalidInput
@@ -71,7 +74,7 @@ class Encoder:
             return self._of_class(type(thing).__name__, fields, place)
         if isinstance(thing, xr.Dataset):
             return {"dataset": self._dataset(thing, place)}
-        return self._named(thing)
+        return self._named(thing, place)
 
     def _fields(self, fields: dict[str, Any], place: str) -> dict[str, Any]:
         return {name: self.tree(value, f"{place}.{name}") for name, value in fields.items()}
@@ -79,14 +82,21 @@ class Encoder:
     def _of_class(self, name: str, fields: dict[str, Any], place: str) -> dict[str, Any]:
         return {"is": name, "fields": self._fields(fields, place)}
 
-    def _named(self, thing: Any) -> dict[str, str]:
+    def _named(self, thing: Any, place: str) -> dict[str, Any]:
         if isinstance(thing, Activation) and ACTIVATIONS.get(thing.name) is thing:
             return {"activation": thing.name}
         kind: Any = type(thing)
         name = kind.__name__
         if getattr(diffrax, name, None) is kind and bool(eqx.tree_equal(thing, kind())):
             return {"diffrax": name}
-        return {"own": self.own.add(thing)}
+        law: Any = getattr(thing, "dist", None)
+        if isinstance(law, stats.rv_continuous) and type(getattr(stats, law.name, None)) is type(
+            law
+        ):
+            arguments: Any = thing
+            return {"scipy": law.name, "args": self.tree((arguments.args, arguments.kwds), place)}
+        more = {"as": "activation"} if isinstance(thing, Activation) else {}
+        return {"own": self.own.add(thing), **more}
 
     def _array(self, array: Array | np.ndarray | np.generic, place: str) -> dict[str, Any]:
         if isinstance(array, jax.Array) and jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
@@ -161,8 +171,15 @@ class Decoder:
                 if not issubclass(solver, diffrax.AbstractSolver):
                     raise TypeError(f"{name} is no solver")
                 return solver()
+            case {"scipy": name, "args": arguments}:
+                law, (args, kwds) = getattr(stats, name), self.thing(arguments)
+                if not isinstance(law, stats.rv_continuous):
+                    raise TypeError(f"{name} is no law")
+                return law(*args, **kwds)
             case {"own": name}:
-                return self._own.get(name)
+                found = self._own.get(name)
+                bare = tree.get("as") == "activation" and not isinstance(found, Activation)
+                return activations.of(found) if bare else found
             case dict():
                 raise TypeError(f"unknown: {sorted(tree)}")
         return tree
