@@ -5,6 +5,7 @@ from . import (
     distributions,
     embeddings,
     losses,
+    pictures,
     schedules,
     sharding,
     transfer,
@@ -19,6 +20,7 @@ from .errors import DivergenceError, InaccuracyWarning, InvalidInput
 from .estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 from .network import Network
 from .problem import Problem
+from .runs.experiment import Experiment
 from .saving.file import load, save
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
@@ -35,6 +37,7 @@ __all__ = [
     "Certificate",
     "Coupling",
     "DivergenceError",
+    "Experiment",
     "Fluctuations",
     "InaccuracyWarning",
     "InvalidInput",
@@ -61,6 +64,7 @@ __all__ = [
     "load",
     "losses",
     "picard",
+    "pictures",
     "resample",
     "resampling_error",
     "residual",

@@ -37,6 +37,9 @@ Out = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Set a field.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where a run is.")]
 
 
@@ -61,6 +64,7 @@ def _root(
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    settings: Set = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -73,7 +77,12 @@ def run(
     """
     from .experiments import load
 
-    _run(load(file), out, resume, overwrite, quiet)
+    experiment = load(file)
+    if settings:
+        from .experiments.sweep.combinations import changed_by
+
+        experiment = changed_by(experiment, settings, file.parent)
+    _run(experiment, out, resume, overwrite, quiet)
 
 
 @app.command()
@@ -224,8 +233,7 @@ def report(
     """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
     from .report import anew
 
-    path = anew.write(folder)
-    _out.print(f"wrote {escape(str(path))}", soft_wrap=True)
+    _out.print(f"wrote {escape(str(anew.write(folder)))}", soft_wrap=True)
 
 
 @app.command()
@@ -285,20 +293,16 @@ def warmup(
 def _run(
     experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
 ) -> None:
-    from . import experiments
-    from .experiments import certify as certificates
-    from .experiments import predict as predictions
     from .experiments.jobs import jobs
-    from .report import page, progress, terminal
+    from .report import progress, terminal
+    from .runs.whole import run_whole
 
     folder = out or Path("runs") / experiment.name
-    with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
-        with going_on(f"--resume goes on from the checkpoints in {folder}"):
-            data = experiments.run(experiment, folder, resume, overwrite, shown.record)
-            foretold = predictions.predict_run(experiment, folder, data, shown.say)
-        shown.say("certifying")
-        found = certificates.certify_run(experiment, folder)
-        path = page.write(data, folder, found, foretold)
+    with (
+        progress.Jobs(_out, list(jobs(experiment)), quiet) as shown,
+        going_on(f"--resume goes on from the checkpoints in {folder}"),
+    ):
+        data, path = run_whole(experiment, folder, resume, overwrite, shown.record, shown.say)
     if not quiet:
         _out.print(terminal.summary(data))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)

@@ -28,6 +28,7 @@ from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
 from .config import BidirectionalSystem, Experiment, ScheduleSection
+from .given import Given, GivenProblem, GivenSystem
 from .sections import BundledProblem, InputsSection, MixtureProblem, RegressionProblem, TableProblem
 from .targets import TARGETS
 
@@ -85,12 +86,16 @@ def build(experiment: Experiment) -> Built:
     Raises:
         InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
     """
+    if isinstance(experiment.problem, GivenProblem):
+        return _of_given(experiment, experiment.given)
     law, split = _law(experiment)
     loss = _loss(experiment, split)
-    _, y, weights = law.quadrature(1024)
+    _, y, _ = law.quadrature(1024)
     outputs = loss.outputs(jnp.asarray(y))
     systems = []
     for section in experiment.systems:
+        if isinstance(section, GivenSystem):
+            raise InvalidInput(f"systems: {section.label!r} takes a problem made in Python")
         if isinstance(section, BidirectionalSystem):
             embedding: AbstractEmbedding = Bidirectional(
                 law.input_dim,
@@ -118,8 +123,32 @@ def build(experiment: Experiment) -> Built:
         problem = Problem(law, loss, rates, experiment.motion.decay)
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
+    return _built(systems, split)
+
+
+def _built(systems: list[System], split: Split | None) -> Built:
+    """All that follows from the systems, which learn one problem."""
+    law, loss = systems[0].problem.distribution, systems[0].problem.loss
+    _, y, weights = law.quadrature(1024)
     constant = float(loss.infimum(jnp.asarray(y)[None], jnp.asarray(weights)[None])[0])
     return Built(systems, split, _grid(law), law.bayes_risk(loss), constant)
+
+
+def _of_given(experiment: Experiment, given: Given | None) -> Built:
+    """Those of an experiment whose problem and embeddings were made in Python."""
+    if given is None:
+        raise InvalidInput(
+            "problem: was made in Python, and a file has its words alone; go on from there, with the "
+            "nr.Experiment that made it"
+        )
+    systems = []
+    for section in experiment.systems:
+        if not isinstance(section, GivenSystem):
+            raise InvalidInput(f"systems: {section.label!r} takes an embedding made in Python")
+        embedding = given.embedding(section)
+        given.problem.check(embedding)
+        systems.append(System(section.label, embedding, given.problem))
+    return _built(systems, given.split)
 
 
 def data_digest(experiment: Experiment) -> str:
@@ -128,6 +157,8 @@ def data_digest(experiment: Experiment) -> str:
     Raises:
         InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
     """
+    if isinstance(experiment.problem, GivenProblem):
+        return ""  # the problem's own is in the configuration
     split = _law(experiment)[1] if experiment.on_real_data else None
     _loss(experiment, split)
     return split.digest if split else ""

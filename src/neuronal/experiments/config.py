@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 from ..errors import InvalidInput, require
 from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
 from . import messages
+from .given import GivenProblem, GivenSystem, Holding
 from .sections import (
     MOST,
     BundledProblem,
@@ -63,6 +64,8 @@ def _loss_parameters() -> dict[str, list[str]]:
     return takers
 
 
+OF_PROBLEM = ("loss", "schedule", "motion")
+"""Tables that belong to what is learned."""
 LOSS_PARAMETERS = _loss_parameters()
 
 if TYPE_CHECKING:
@@ -140,7 +143,10 @@ class IIDSystem(_System):
         return self
 
 
-SystemSection = Annotated[BidirectionalSystem | IIDSystem, Field(discriminator="embedding")]
+SystemSection = Annotated[
+    BidirectionalSystem | IIDSystem | GivenSystem, Field(discriminator="embedding")
+]
+Learned = Annotated[ProblemSection | GivenProblem, Field(discriminator="kind")]
 
 
 class LimitSection(Section):
@@ -229,13 +235,13 @@ class RunSection(Section):
     precision: Literal["float32", "float64"] = "float32"
 
 
-class Experiment(Section):
+class Experiment(Holding):
     """A whole experiment: one problem, several systems, the same time and rate for all."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     title: str = ""
     description: str = ""
-    problem: ProblemSection
+    problem: Learned
     loss: LossSection = LossSection()
     schedule: ScheduleSection = ScheduleSection()
     motion: MotionSection = MotionSection()
@@ -288,6 +294,9 @@ class Experiment(Section):
                 told, if left out.
         """
         content = self.model_dump(exclude_none=True)
+        if isinstance(self.problem, GivenProblem):  # which has its own
+            for table in OF_PROBLEM:
+                del content[table]
         if isinstance(self.problem, TableProblem):
             path = Path(self.problem.path).resolve()
             told = Path(os.path.relpath(path, folder.resolve())) if folder else Path(path.name)

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from ..experiments.folder import PAGE, RESULTS
 from ..files.writing import write_text
+from ..pictures.style import Theme
 from ..theory.certificate.document import Certificate
 from . import document, plots, predictions
 from .document import number
-from .style import Theme
 
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 
