@@ -56,7 +56,8 @@ def steepness_of(function: Callable[[Any], Any]) -> Size:
     if proved is not None:
         return proved
     slope = search.steepest(in_double(function), -NEAR, NEAR)
-    return Size(_declared(slope.value, slope.grows), None)
+    far = search.far_growth(in_double(derivative(function)), NEAR, (-1, 1))
+    return Size(_declared(max(slope.value, far.value), slope.grows or far.grows), None)
 
 
 def least_of(function: Callable[[Any], Any]) -> float | None:
