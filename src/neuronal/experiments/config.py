@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..errors import InvalidInput, require
 from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
-from . import messages
+from . import code, messages
 from .given import GivenProblem, GivenSystem, Holding
 from .sections import (
     MOST,
@@ -25,19 +25,21 @@ from .sections import (
     Count,
     NonNegative,
     NonNegativeInt,
+    OwnSystem,
     Positive,
     ProblemSection,
     Section,
     Seed,
     TableProblem,
     one_of,
+    one_of_or_own,
 )
 
 
 class _NamedLoss(Section):
     """The loss by its name, and its parameters by theirs: positive numbers."""
 
-    name: one_of(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
+    name: one_of_or_own(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -107,8 +109,8 @@ class MotionSection(Section):
 class _System(Section):
     label: Annotated[str, Field(min_length=1)]
     depth: Annotated[int, Field(ge=2, le=MOST)]
-    activation: one_of(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
-    last_activation: one_of(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
+    activation: one_of_or_own(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
+    last_activation: one_of_or_own(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
 
 
 class BidirectionalSystem(_System):
@@ -144,7 +146,7 @@ class IIDSystem(_System):
 
 
 SystemSection = Annotated[
-    BidirectionalSystem | IIDSystem | GivenSystem, Field(discriminator="embedding")
+    BidirectionalSystem | IIDSystem | OwnSystem | GivenSystem, Field(discriminator="embedding")
 ]
 Learned = Annotated[ProblemSection | GivenProblem, Field(discriminator="kind")]
 
@@ -297,6 +299,7 @@ class Experiment(Holding):
         if isinstance(self.problem, GivenProblem):  # which has its own
             for table in OF_PROBLEM:
                 del content[table]
+        code.told_from(content, folder)
         if isinstance(self.problem, TableProblem):
             path = Path(self.problem.path).resolve()
             told = Path(os.path.relpath(path, folder.resolve())) if folder else Path(path.name)
@@ -322,7 +325,8 @@ def load(path: str | Path) -> Experiment:
 
 
 def locate(content: dict[str, Any], folder: Path) -> None:
-    """Take a relative path of data from `folder`, in place."""
+    """Take relative paths of data, and modules beside the file, from `folder`, in place."""
+    code.located(content, folder)
     problem = content.get("problem")
     if isinstance(problem, dict) and isinstance(problem.get("path"), str):
         require("\0" not in problem["path"], "problem.path: holds a character that no path has")

@@ -4,6 +4,6 @@
 """
 
 from .sizes import size
-from .style import DARK, LIGHT, Theme, shade
+from .style import DARK, LIGHT, Theme, shade, shades
 
-__all__ = ["DARK", "LIGHT", "Theme", "shade", "size"]
+__all__ = ["DARK", "LIGHT", "Theme", "shade", "shades", "size"]
