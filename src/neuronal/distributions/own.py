@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy import special, stats
+from scipy import special
 
 from .. import quadrature
 from ..bounds.finding import PROVED, Finding
@@ -148,7 +148,7 @@ class Drawn(Inputs):
 
 def _table(law: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles at equally spaced logits, and their slopes in the logit."""
-    if not hasattr(law, "pdf") or isinstance(law.dist, stats.rv_discrete):
+    if not hasattr(law.dist, "pdf"):
         raise InvalidInput(f"{name}: {_TAKES}; {shown(law.dist.name)} is not continuous")
     s = np.linspace(-_FARTHEST, _FARTHEST, _CELLS)
     u, above = special.expit(s), special.expit(-s)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..checks import choice, columns, require, shown, whole
@@ -16,9 +15,9 @@ from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Problem
 from .driver import Driver, Pace, Recipe, Report, State
-from .labelled import Asked, labelled
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
 
 
@@ -149,6 +148,8 @@ class Trajectory:
 
             ```
         """
+        from .labelled import Asked, labelled
+
         recipe = self.recipe
         require(recipe is not None, "trajectory: its driver does not tell what it solves")
         assert recipe is not None

@@ -33,6 +33,7 @@ from scipy import stats
 
 from .. import activations
 from ..activations import ACTIVATIONS, Activation
+from ..checks import on_device
 from ..drivers.trajectory import Trajectory
 from ..errors import InvalidInput
 from .kinds import kinds, known, made, names
@@ -206,7 +207,7 @@ def _on_device(values: np.ndarray) -> Array:
             f"path: holds numbers of type {values.dtype}; load it where JAX keeps them: with "
             "jax.enable_x64(True)"
         )
-    return jnp.asarray(values)
+    return on_device(values)
 
 
 def _attributes(trajectory: Trajectory) -> dict[str, Any]:
