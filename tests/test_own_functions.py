@@ -257,3 +257,17 @@ def test_own_pieces_are_saved_and_handed_over(tmp_path):
     np.testing.assert_array_equal(again.loss, run.loss)
     np.testing.assert_array_equal(again.at(0.3)(np.ones((1, 2))), run.at(0.3)(np.ones((1, 2))))
     assert again.network.activations == run.network.activations
+
+
+def test_what_they_print_is_the_same_in_other_processes():
+    law = D.Regression(of_one, [stats.norm(), stats.beta(2, 2)])
+    drawn = D.Regression(of_one, lambda key: jax.random.normal(key, (2,)))
+    for thing in (
+        law,
+        drawn,
+        L.of(pseudo_huber),
+        nr.Problem(law, L.of(lambda y, p: (y - p) ** 4)),
+        A.of(ripple),
+    ):
+        assert "0x" not in repr(thing) and len(repr(thing)) < 300
+    assert "of_one" in repr(law) and "pseudo_huber" in repr(L.of(pseudo_huber))

@@ -146,11 +146,14 @@ class Regression(Distribution):
         return values, x, np.asarray(self.mean(jnp.asarray(x, dtype=float)))[:, 0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OfOneSample:
     """A function of one sample `(d,)`, mapped over a batch."""
 
     function: Callable[[Array], Array]
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__} of one sample>"
 
     def __call__(self, x: Float[Array, "m d"]) -> Array:
         return jax.vmap(self.function)(x)

@@ -27,7 +27,7 @@ _REACH = 8.0
 """How far beyond the targets a minimiser is looked for: e^8 times their spread."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Own(Loss):
     """A sum over outputs of a function of one output; its minimum over a constant by search."""
 
@@ -42,6 +42,9 @@ class _Own(Loss):
     @property
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
 
     def one(self, y: Array, prediction: Array) -> Array:
         """The loss of each output."""
@@ -86,7 +89,7 @@ class _Own(Loss):
         return jnp.sum(risk(((low + high) / 2)[:, None])[:, 0], axis=-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OfResidual(_Own):
     """A function of each residual ``prediction - y``."""
 
@@ -110,7 +113,7 @@ class OfResidual(_Own):
         return f"{self.name}: d22 L >= 0 by intervals over the whole line" if proved else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OfPair(_Own):
     """A function of each output's target and prediction."""
 

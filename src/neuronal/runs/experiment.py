@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,13 @@ class Experiment:
             "name": name,
             "title": title,
             "description": description,
-            "problem": {"kind": "given", "words": repr(problem), "digest": _of_problem(problem)},
+            "problem": {"kind": "given", "words": _words(problem), "digest": _of_problem(problem)},
             "systems": [
                 {
                     "label": label,
                     "embedding": "given",
                     "depth": embedding.depth,
-                    "words": repr(embedding),
+                    "words": _words(embedding),
                     "digest": _of_embedding(embedding),
                 }
                 for label, embedding in embeddings.items()
@@ -248,6 +249,11 @@ def _plain(content: Any) -> Any:
     return content.item() if isinstance(content, np.generic) else content
 
 
+def _words(thing: Any) -> str:
+    """As it prints, without where it is in memory: the same in other processes."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(thing))
+
+
 def _of_problem(problem: Problem) -> str:
     """A digest of what a problem computes: its samples, and what the loss gives on them."""
     x, y, weights = (np.asarray(a, float) for a in problem.distribution.quadrature(64))
@@ -258,7 +264,7 @@ def _of_problem(problem: Problem) -> str:
     rates = problem.schedules
     several = () if rates is None else rates if isinstance(rates, tuple) else (rates,)
     at = [np.asarray([xi(jnp.asarray(t)) for t in _TIMES], float) for xi in several]  # pyright: ignore[reportCallIssue]
-    return digest(repr(problem), x, y, weights, *(np.asarray(v, float) for v in values), *at)
+    return digest(_words(problem), x, y, weights, *(np.asarray(v, float) for v in values), *at)
 
 
 def _of_embedding(embedding: AbstractEmbedding) -> str:
@@ -266,4 +272,4 @@ def _of_embedding(embedding: AbstractEmbedding) -> str:
     network = embedding.sample(4, jax.random.key(0))
     h = jnp.linspace(-3.0, 3.0, 13)
     values = [np.asarray(phi(h), float) for phi in network.activations]
-    return digest(repr(embedding), *(np.asarray(w, float) for w in network.matrices), *values)
+    return digest(_words(embedding), *(np.asarray(w, float) for w in network.matrices), *values)
