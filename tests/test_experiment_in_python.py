@@ -143,7 +143,7 @@ def test_certify_couple_predict_and_sweep(tmp_path):
     predicted = short.predict(tmp_path / "predict")
     assert np.isfinite(predicted.risk_sd).all()
     swept = short.sweep({"networks.learning_rate": [0.1, 0.2]}, tmp_path / "sweep")
-    assert (swept.status == "done").all() and (tmp_path / "sweep" / "sweep.html").is_file()
+    assert (swept.status == "finished").all() and (tmp_path / "sweep" / "sweep.html").is_file()
     assert np.all(swept.limit_risk[0] == swept.limit_risk[1]) and np.all(
         swept.risk[0] != swept.risk[1]
     )

@@ -109,7 +109,7 @@ def test_a_run_is_gone_on_with_from_its_own_folder_until_its_code_is_edited(home
 
 def test_it_is_swept(home):
     data = sweep(load(written(home)), {"limit.nodes": [8, 16]}, home / "sweep", 1, home=home)
-    assert (data.status == "done").all()
+    assert (data.status == "finished").all()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ _SHARP = 1e-4
 _FAR = 1e15
 _MOST = 60_000
 """Boxes in which a supremum is looked for."""
+_FAR_LARGER = 1e3
+"""By this factor a function is larger far out only if it grows without bound."""
 _MORE = 1e-6
 """By which a measured constant is declared larger, relatively: other grids are as good."""
 
@@ -44,10 +46,7 @@ def size_of(function: Callable[[Any], Any]) -> Size:
     proved = _proved(function)
     if proved is not None:
         return proved
-    measured = in_double(function)
-    near = search.largest(measured, -NEAR, NEAR)
-    far = search.far_growth(measured, NEAR, (-1, 1))
-    return Size(_declared(max(near.value, far.value), near.grows or far.grows), None)
+    return _measured(function, search.largest(in_double(function), -NEAR, NEAR))
 
 
 def steepness_of(function: Callable[[Any], Any]) -> Size:
@@ -55,9 +54,8 @@ def steepness_of(function: Callable[[Any], Any]) -> Size:
     proved = _proved(derivative(function))
     if proved is not None:
         return proved
-    slope = search.steepest(in_double(function), -NEAR, NEAR)
-    far = search.far_growth(in_double(derivative(function)), NEAR, (-1, 1))
-    return Size(_declared(max(slope.value, far.value), slope.grows or far.grows), None)
+    near = search.steepest(in_double(function), -NEAR, NEAR)
+    return _measured(derivative(function), near)
 
 
 def least_of(function: Callable[[Any], Any]) -> float | None:
@@ -93,5 +91,11 @@ def _proved(function: Callable[[Any], Any]) -> Size | None:
     return Size(upper, f) if sharp else None
 
 
-def _declared(value: float, grows: bool) -> float:
-    return math.inf if grows or not math.isfinite(value) else value * (1 + _MORE)
+def _measured(function: Callable[[Any], Any], near: search.Size | search.Slope) -> Size:
+    """The largest size of a function, which is known near 0, looked for far out too."""
+    far = search.far_growth(in_double(function), NEAR, (-1, 1))
+    value = max(near.value, far.value)
+    grows = near.grows or far.grows or far.value > _FAR_LARGER * near.value
+    if grows or not math.isfinite(value):
+        return Size(math.inf, None)
+    return Size(value * (1 + _MORE), None)

@@ -7,7 +7,7 @@ smooth formulas; of others it says that it cannot follow, and so it does where a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ import numpy as np
 from . import intervals as iv
 from .forms import Extension
 from .intervals import Interval, interval
+from .tails import Tail, bounded
 
 
 class CannotFollow(Exception):
@@ -31,13 +32,28 @@ def extension(function: Callable[[Any], Any]) -> Extension:
     """
     with jax.enable_x64(True):
         closed = jax.make_jaxpr(function)(jnp.zeros((), jnp.float64))
+    program = closed.jaxpr, closed.consts
 
     def result(h: Interval) -> Interval:
         with np.errstate(over="ignore"):
-            return _broadcast(_run(closed.jaxpr, closed.consts, [h])[0], h)
+            return _far_out(program, h, _broadcast(_run(program[0], program[1], [h])[0], h))
 
     result(Interval(np.asarray([-1.0, 0.5]), np.asarray([-0.5, 1.0])))  # whether it can be followed
     return result
+
+
+def _far_out(program: Any, h: Interval, found: Interval) -> Interval:
+    """Sharper on boxes without an end, by the powers with which the program grows and falls there."""
+    low, high = np.array(found.low, float), np.array(found.high, float)
+    for sign, near, endless in ((1, h.low, np.isposinf(h.high)), (-1, -h.high, np.isneginf(h.low))):
+        for place in np.flatnonzero(endless & (near >= 1) & np.isfinite(near)):
+            tail = _run(program[0], program[1], [Tail.itself(float(near[place]), sign)], ON_TAILS)[
+                0
+            ]
+            if isinstance(tail, Tail):
+                low[place] = max(low[place], float(tail.values.low))
+                high[place] = min(high[place], float(tail.values.high))
+    return Interval(low, high)
 
 
 def derivative(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -45,7 +61,10 @@ def derivative(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda h: jax.jvp(function, (h,), (jnp.ones_like(h),))[1]
 
 
-def _run(jaxpr: Any, consts: Any, arguments: list[Any]) -> list[Any]:
+def _run(
+    jaxpr: Any, consts: Any, arguments: list[Any], others: Mapping[str, Callable] | None = None
+) -> list[Any]:
+    """The results of a program; `others` are operations on what is no interval."""
     known: dict[Any, Any] = dict(zip(jaxpr.invars, arguments, strict=True))
     known |= {v: _constant(c) for v, c in zip(jaxpr.constvars, consts, strict=True)}
 
@@ -60,9 +79,11 @@ def _run(jaxpr: Any, consts: Any, arguments: list[Any]) -> list[Any]:
         elif eqn.primitive.name == "mul" and eqn.invars[0] is eqn.invars[1]:
             found = [given[0].square()]  # sharper than a product of two
         elif inner is not None:
-            found = _run(inner.jaxpr, inner.consts, given)
+            found = _run(inner.jaxpr, inner.consts, given, others)
         else:
-            found = [_operation(eqn)(*given)]
+            special = others is not None and any(isinstance(v, Tail) for v in given)
+            given = _tails(given) if special else given
+            found = [_operation(eqn, others if special else None)(*given)]
         known.update(zip(eqn.outvars, found, strict=True))
     return [value(atom) for atom in jaxpr.outvars]
 
@@ -80,8 +101,10 @@ def _constant(value: Any) -> Any:
     return interval(float(array))
 
 
-def _operation(eqn: Any) -> Callable[..., Any]:
+def _operation(eqn: Any, others: Mapping[str, Callable] | None) -> Callable[..., Any]:
     name, params = eqn.primitive.name, eqn.params
+    if others and name in others:
+        return others[name]
     if name == "integer_pow":
         return lambda x: _power(x, params["y"])
     if name in ("convert_element_type", "copy", "reduce_precision", "stop_gradient"):
@@ -175,3 +198,35 @@ def _reciprocal(x: Interval) -> Interval:
     return Interval(
         np.where(negative, below.low, above.low), np.where(negative, below.high, above.high)
     )
+
+
+def _divided(a: Any, b: Any) -> Any:
+    return a * (b.reciprocal() if isinstance(b, Tail) else _reciprocal(b))
+
+
+def _tails(given: list[Any]) -> list[Any]:
+    """Constants as tails too."""
+    a = next(v.a for v in given if isinstance(v, Tail))
+    return [Tail.of(a, v, None, None) if isinstance(v, Interval) else v for v in given]
+
+
+def _unknown(*given: Any) -> Any:
+    """Nothing but the range, of one; nothing at all of several."""
+    tail = next(v for v in given if isinstance(v, Tail))
+    return Tail(tail.a, Interval(np.asarray(-np.inf), np.asarray(np.inf)), None, None)
+
+
+_OWN = ("add", "add_any", "sub", "mul", "neg", "abs", "square", "integer_pow", "select_n")
+ON_TAILS: dict[str, Callable[..., Any]] = {
+    name: bounded(function) if name not in ("div", "max", "min") else _unknown
+    for name, function in OPERATIONS.items()
+    if name not in _OWN
+} | {
+    "div": _divided,
+    "exp": Tail.exp,
+    "log": Tail.log,
+    "log1p": lambda v: (1.0 + v).log(),
+    "sqrt": Tail.root,
+    "rsqrt": lambda v: v.root().reciprocal(),
+}
+"""Operations on tails; those of `_OWN` are the same words."""

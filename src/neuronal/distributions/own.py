@@ -133,6 +133,10 @@ class Drawn(Inputs):
         )
         self.sampler, self.dimension = sampler, shape[0] if shape else 1
 
+    def __repr__(self) -> str:
+        name = getattr(self.sampler, "__name__", type(self.sampler).__name__)
+        return f"Drawn({name}, dim={self.dim})"
+
     @property
     def dim(self) -> int:
         return self.dimension

@@ -49,7 +49,11 @@ class Regression(Distribution):
 
     def __init__(self, target: Callable[[Array], Array], inputs: Any, noise: float = 0.0):
         self.inputs, self.noise = inputs_of(inputs), non_negative("noise", noise)
-        self.target = _batched(target, self.inputs.dim)
+        self.target = batched(target, self.inputs.dim)
+
+    def __repr__(self) -> str:
+        name = getattr(self.target, "__name__", type(self.target).__name__)
+        return f"Regression({name}, {self.inputs!r}, noise={self.noise:g})"
 
     @property
     def input_dim(self) -> int:
@@ -163,7 +167,7 @@ class OfOneSample:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
 
-def _batched(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
+def batched(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
     """The target as a function of a batch, whether it is one or is one of a sample.
 
     Raises:

@@ -23,6 +23,7 @@ from ..distributions import (
     Sphere,
     Uniform,
 )
+from ..distributions.regression import batched
 from ..embeddings import IID, AbstractEmbedding, Bidirectional
 from ..errors import InvalidInput
 from ..losses import Loss
@@ -198,7 +199,8 @@ def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
         inputs = _inputs(section.inputs)
         if not section.bias:
             return Regression(_target(section.target), inputs, section.noise), None
-        return Regression(_biased(section.target), Biased(inputs), section.noise), None
+        target = _biased(_target(section.target), inputs.dim)
+        return Regression(target, Biased(inputs), section.noise), None
     if isinstance(section, MixtureProblem):
         law = GaussianMixture(
             jnp.asarray(section.means),
@@ -223,10 +225,10 @@ def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
     return split.train, split
 
 
-@functools.cache  # one object a name: what is compiled for it is compiled once
-def _biased(name: str) -> Callable[[Array], Array]:
+@functools.cache  # one object a target: what is compiled for it is compiled once
+def _biased(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
     """The target as a function of inputs whose last coordinate is the constant one."""
-    function = _target(name)
+    function = batched(target, dim)
     return lambda x: function(x[:, :-1])
 
 
