@@ -90,7 +90,7 @@ def powers(
         label=f"power {power:g}",
     )
     ax.set_xticks(at, [f"{v:g}" for v in at])
-    ax.minorticks_off()
+    ax.set_xticks([], minor=True)
     return _told(ax)
 
 
