@@ -3,6 +3,8 @@
 Ten times of the 1-D problem. A row is one width, trained in one way; *risk sd* and *prediction sd* are
 the least and the largest ratio of predicted to measured over the times (prediction: root mean square over
 inputs).
+Rows take minutes each: `python -m benchmarks.fluctuations --resume --parts 1` measures the next one that
+the file lacks.
 *within*: at how many of the ten times the risk's deviation is met within 10 % or two standard errors
 of the measurement. *shift*: mean risk less the limit's, times n, at the last time.
 """
@@ -10,12 +12,13 @@ of the measurement. *shift*: mean risk less the limit's, times n, at the last ti
 from __future__ import annotations
 
 import argparse
+import json
 
 import numpy as np
 
 import neuronal as nr
 
-from .common import problem_1d, report, seconds, show
+from .common import RESULTS, problem_1d, report, seconds
 
 WIDTHS, SEEDS, UNTIL, TIMES, DATA = (64, 128, 512), 256, 10.0, 10, 32
 NODES, DIRECTIONS, RATE, BATCH = 512, 24, 0.02, 2
@@ -47,39 +50,48 @@ def measured(problem, embedding, width: int, rate: float, seeds: int):
     return np.asarray(risks), np.asarray(predictions)
 
 
-def rows_of(kind: str, depth: int, seeds: int, widths=WIDTHS) -> list[dict]:
+def law_of(
+    kind: str, depth: int
+) -> tuple[nr.Problem, nr.embeddings.AbstractEmbedding, nr.Fluctuations]:
+    """What is known of all networks of one embedding and depth."""
     problem = problem_1d()
-    x, _, q = problem.quadrature(DATA)
+    x, _, _ = problem.quadrature(DATA)
     embedding = embedding_of(kind, depth, x)
-    keep = {"save_at": TIMES, "data_nodes": DATA}
     # More nodes, where they are as cheap, leave less of the limit's own error.
     nodes = NODES if depth > 2 and kind == "bidirectional" else 8 * NODES
+    keep = {"save_at": TIMES, "data_nodes": DATA}
     law = nr.fluctuations(problem, embedding, UNTIL, nodes, directions=DIRECTIONS, **keep)
-    rows = []
-    for n in widths:
-        for rate in (0.0, RATE):
-            risks, predictions = measured(problem, embedding, n, rate, seeds)
-            at = (n, rate, BATCH)
-            sd, expected = risks.std(axis=0, ddof=1), law.risk_sd(*at)[1:]
-            error = 1 / np.sqrt(2 * seeds)
-            of_prediction = np.sqrt(predictions.var(axis=0, ddof=1) @ np.asarray(q))
-            of_law = np.sqrt(law.prediction_sd(*at)[1:, :, 0] ** 2 @ np.asarray(q))
-            near = np.abs(expected / sd - 1) <= max(0.1, 2 * error)
-            row = {"embedding": kind, "L": depth, "n": n, "by": f"SGD {rate:g}" if rate else "flow"}
-            row |= {"risk sd, from": min(expected / sd), "to": max(expected / sd)}
-            row |= {"within": f"{near.sum()} of {len(near)}"}
-            row |= {"prediction sd, from": min(of_law / of_prediction)}
-            row |= {"to ": max(of_law / of_prediction)}
-            row |= {"n shift, measured": n * (risks.mean(axis=0) - law.risk[1:])[-1]}
-            row |= {"its s.e.": n * sd[-1] / np.sqrt(seeds)}
-            if law.complete:
-                row |= {"predicted": n * (law.risk_mean(*at) - law.risk)[-1]}
-                row |= {"its s.e. ": n * law.risk_mean_error(*at)[-1]}
-            else:
-                row |= {"predicted": "", "its s.e. ": ""}
-            rows.append(row)
-            show("fluctuations", "so far", rows)
-    return rows
+    return problem, embedding, law
+
+
+def row_of(kind: str, depth: int, n: int, rate: float, seeds: int, known) -> dict:
+    """One width, trained in one way, beside what is known of it."""
+    problem, embedding, law = known
+    _, _, q = problem.quadrature(DATA)
+    risks, predictions = measured(problem, embedding, n, rate, seeds)
+    at = (n, rate, BATCH)
+    sd, expected = risks.std(axis=0, ddof=1), law.risk_sd(*at)[1:]
+    error = 1 / np.sqrt(2 * seeds)
+    of_prediction = np.sqrt(predictions.var(axis=0, ddof=1) @ np.asarray(q))
+    of_law = np.sqrt(law.prediction_sd(*at)[1:, :, 0] ** 2 @ np.asarray(q))
+    near = np.abs(expected / sd - 1) <= max(0.1, 2 * error)
+    row = {"embedding": kind, "L": depth, "n": n, "by": by(rate)}
+    row |= {"risk sd, from": min(expected / sd), "to": max(expected / sd)}
+    row |= {"within": f"{near.sum()} of {len(near)}"}
+    row |= {"prediction sd, from": min(of_law / of_prediction)}
+    row |= {"to ": max(of_law / of_prediction)}
+    row |= {"n shift, measured": n * (risks.mean(axis=0) - law.risk[1:])[-1]}
+    row |= {"its s.e.": n * sd[-1] / np.sqrt(seeds)}
+    if law.complete:
+        row |= {"predicted": n * (law.risk_mean(*at) - law.risk)[-1]}
+        row |= {"its s.e. ": n * law.risk_mean_error(*at)[-1]}
+    else:
+        row |= {"predicted": "", "its s.e. ": ""}
+    return row
+
+
+def by(rate: float) -> str:
+    return f"SGD {rate:g}" if rate else "flow"
 
 
 def cost(nodes: int = 1024, data: int = 128, rounds: int = 2) -> dict:
@@ -127,18 +139,41 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cases", type=int, default=len(CASES), help="the first so many")
     parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--depths", type=int, nargs="*", help="of the cases; all if left out")
+    parser.add_argument("--resume", action="store_true", help="measure what the file lacks")
+    parser.add_argument("--parts", type=int, default=1000, help="at most so many rows in this call")
     given = parser.parse_args(arguments if arguments is not None else [])
-    rows = []
-    for kind, depth in CASES[: given.cases]:
-        rows += rows_of(kind, depth, given.seeds, given.widths)
-    more = {"cost": cost()} if given.cost else {}
+    file = RESULTS / "fluctuations.json"
+    record = json.loads(file.read_text()) if given.resume and file.is_file() else {"rows": []}
+    name = lambda row: (row["embedding"], row["L"], row["n"], row["by"])
+    rows = {name(row): row for row in record["rows"]}
+    wanted = [
+        (kind, depth, n, rate)
+        for kind, depth in CASES[: given.cases]
+        for n in given.widths
+        for rate in (0.0, RATE)
+        if given.depths is None or depth in given.depths
+    ]
+    missing = [part for part in wanted if (*part[:3], by(part[3])) not in rows][: given.parts]
+    known, of = None, ()
+    for kind, depth, n, rate in missing:
+        if of != (kind, depth):
+            known, of = law_of(kind, depth), (kind, depth)
+        rows[kind, depth, n, by(rate)] = row_of(kind, depth, n, rate, given.seeds, known)
+        written(list(rows.values()), given.seeds, record)
+    if given.cost:
+        written(list(rows.values()), given.seeds, record | {"cost": cost()})
+
+
+def written(rows: list[dict], seeds: int, record: dict) -> None:
     ratios = [row[name] for row in rows for name in ("risk sd, from", "to")]
+    more = {"cost": record["cost"]} if "cost" in record else {}
     report(
         "fluctuations",
-        f"deviation of the risk of {given.seeds} networks, 1-D problem to t = {UNTIL:g}: predicted over "
+        f"deviation of the risk of {seeds} networks, 1-D problem to t = {UNTIL:g}: predicted over "
         f"measured {min(ratios):.2f} to {max(ratios):.2f} at ten times",
         rows,
-        f"standard error of a measured deviation: {1 / np.sqrt(2 * given.seeds):.1%}; SGD: learning rate "
+        f"standard error of a measured deviation: {1 / np.sqrt(2 * seeds):.1%}; SGD: learning rate "
         f"{RATE:g}, batch {BATCH}",
         **more,
     )

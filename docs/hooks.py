@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-MARK = re.compile(r"^<!-- (benchmarks|benchmark|include): ?(\S*) -->$", re.MULTILINE)
+MARK = re.compile(r"^<!-- (benchmarks|benchmark|include|works): ?(\S*) -->$", re.MULTILINE)
 LINK = re.compile(r'(?<=href=")([^":?#]+\.(?:md|ipynb))(?=["#])')
 
 
@@ -92,7 +92,38 @@ def escape(text: str) -> str:
     return text.replace("|", "\\|").replace("_", "\\_")
 
 
-MARKS = {"benchmark": benchmark, "benchmarks": benchmarks, "include": include}
+def works(part: str) -> str:
+    """Of the works in `works.json`: their `scaling`, or their `checks`, a section each."""
+    record = json.loads((RESULTS / "works.json").read_text(encoding="utf-8"))
+    if part == "scaling":
+        rows = [
+            {"work": name, "the source's step": of["step"], "here": of["scaling"]}
+            for name, of in record["works"].items()
+        ]
+        return table(rows)
+    sections = []
+    for name, of in record["works"].items():
+        rows = [
+            {
+                "claim": row["claim"],
+                "where it is stated": row["where"],
+                "stated": {"<=": "≤ ", ">=": "≥ "}.get(row["relation"], "") + cell(row["stated"]),
+                "figure": cell(row["figure"]),
+                "tolerance": cell(row["tolerance"]),
+                "status": row["status"],
+                "how it was checked": row["how"],
+            }
+            for row in of["checks"]
+        ]
+        words = " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
+        sections.append(
+            f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{escape(words)}\n\n"
+            f"{table(rows)}"
+        )
+    return "\n\n".join(sections)
+
+
+MARKS = {"benchmark": benchmark, "benchmarks": benchmarks, "include": include, "works": works}
 
 
 def measured() -> str:

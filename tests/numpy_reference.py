@@ -18,6 +18,8 @@ ACTIVATIONS = {
     "sin": (np.sin, np.cos),
     "identity": (lambda h: h, np.ones_like),
     "relu": (lambda h: np.where(h > 0, h, 0.0), lambda h: np.where(h > 0, 1.0, 0.0)),
+    "softplus": (lambda h: np.logaddexp(0, h), special.expit),
+    "square": (np.square, lambda h: 2 * h),
 }
 
 

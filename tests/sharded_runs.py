@@ -28,7 +28,7 @@ X = np.linspace(-1, 1, 7)[:, None] * [1.0, 0.0] + [0.0, 1.0]
 BETWEEN = 0.7
 """A time that is not recorded: `Trajectory.at` has to run on to it."""
 NAMES = ("dense limit", "factored limit", "sgd, one sample", "sgd, factored")
-MORE = ("iid limit", "network of four outputs", "sgd, batches")
+MORE = ("iid limit", "network of four outputs", "sgd, batches", "units", "sgd, units")
 DONE = {
     ("one", "float64"): NAMES + MORE,
     ("one", "float32"): NAMES[:2],
@@ -50,12 +50,14 @@ def runs(devices, names):
     embedding = nr.embeddings.Bidirectional(2, 4, rank=4, gain=1.0)
     iid = nr.embeddings.IID(2, 5, mean=0.5)
     two = nr.embeddings.IID(2, 2, output_dim=4)
+    amplitudes = nr.embeddings.IID(2, 3, mean=0.5, unit=nr.units.Amplitude("tanh"))
+    places = nr.embeddings.Bidirectional(2, 3, rank=4, gain=1.0, unit=nr.units.Gaussian(1.0))
 
     def solve(problem, start, **how):
         return nr.solve(problem, start, UNTIL, data_nodes=24, save_at=2, devices=devices, **how)
 
-    def train(width, kernel="dense", **how):
-        network = embedding.sample(width, 0, kernel=kernel)
+    def train(width, kernel="dense", start=embedding, **how):
+        network = start.sample(width, 0, kernel=kernel)
         return nr.train(problem, network, 0.1, UNTIL, 1, save_at=2, devices=devices, **how)
 
     calls = {
@@ -64,6 +66,8 @@ def runs(devices, names):
         "iid limit": lambda: solve(problem, iid, nodes=64),
         "network of four outputs": lambda: solve(four, two.sample(8, 3)),
         "sgd, one sample": lambda: train(256),
+        "units": lambda: solve(problem, amplitudes, nodes=64),
+        "sgd, units": lambda: train(64, start=places),
         "sgd, batches": lambda: train(64, batch_size=8),
         "sgd, factored": lambda: train(512, "factored", batch_size=2),
     }
@@ -150,10 +154,10 @@ def exchanges(devices):
                 stepper, start = factored_start(network, solver, control.rtol, control.atol, data)
             if n in (512, 4096):
                 programs["ode"] = ode._integrate.lower(
-                    start, problem, data, stepper, control, end, now, end, end
+                    start, (), problem, data, stepper, control, end, now, end, end
                 )
                 programs["sgd"] = sgd.steps.lower(
-                    network, problem, None, jax.random.key(0), end, 0, 9, DATA, 4
+                    network, None, problem, None, jax.random.key(0), end, 0, 9, DATA, 4
                 )
             for name, program in programs.items():
                 compiled = program.compile().compiled

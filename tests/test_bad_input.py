@@ -11,8 +11,10 @@ from scipy import stats
 
 import neuronal as nr
 from neuronal.drivers.ode.choice import check_solver
+from neuronal.theory.fokker_planck import FokkerPlanck
 
 A, D, E, L, S = nr.activations, nr.distributions, nr.embeddings, nr.losses, nr.schedules
+U = nr.units
 NAN, INF = float("nan"), float("inf")
 X, Y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
 W = [np.ones((4, 2)), np.ones((4, 3)), np.ones((3, 1))]
@@ -30,6 +32,10 @@ def with_nan(array):
 
 def problem(law=None, loss=None, schedules=None):
     return nr.Problem(law or D.Empirical(X, Y), loss or L.Squared(), schedules)
+
+
+def moved(**how):
+    return nr.Problem(D.Empirical(X, Y), L.Squared(), **how)
 
 
 def train(network=None, given=None, **options):
@@ -110,6 +116,10 @@ EMBEDDINGS = [
     ("nodes", lambda: bidirectional().quadrature(NAN)),
     ("rule.*simpson", lambda: bidirectional().quadrature(8, "simpson")),
     ("rule.*gauss-hermite", lambda: bidirectional().quadrature(8, "gauss-hermite")),
+    ("rule: takes one", lambda: bidirectional().quadrature(8, ("sobol",))),
+    ("rule.*simpson", lambda: bidirectional().quadrature(8, ("simpson", "sample"))),
+    ("rule", lambda: bidirectional().quadrature(8, 3)),
+    ("carry", lambda: E.IID(2, 3).quadrature(8, ("sobol", "sample"), carry=[1, 2])),
     ("key", lambda: bidirectional().sample(3, "seed")),
     ("carry", lambda: bidirectional().quadrature(4, carry=[jnp.ones((1, 4))])),
     ("functions", lambda: own([1], lambda c: c)),
@@ -117,6 +127,97 @@ EMBEDDINGS = [
     (r"functions\[0\]", lambda: own([1], lambda c: c[0], lambda c: c)),
     (r"functions\[1\]", lambda: own([1, 1], lambda c: c, lambda c, d: c, lambda c: c)),
     (r"functions\[1\]", lambda: own([1], lambda c: c, lambda c: c[None])),
+]
+
+BIASES = [
+    ("biases", lambda: E.IID(2, 2, biases=0.0)),
+    ("biases", lambda: E.IID(2, 4, biases=[0.0])),
+    (r"biases\[0\]", lambda: E.IID(2, 3, biases=[NAN])),
+    (r"biases\[0\]", lambda: E.IID(2, 3, biases=jnp.sin)),
+    ("biases", lambda: bidirectional(biases="none")),
+    (
+        r"biases\[0\]",
+        lambda: E.Embedding(
+            [1, 1], [lambda c: c, lambda c, d: c[0] * d[0], lambda d: d], biases=lambda d: d
+        ),
+    ),
+    ("kernel: biases", lambda: bidirectional(biases=0.0).sample(4, 0, kernel="factored")),
+    ("weights with biases", lambda: E.IID(2, 3, biases=0.1).sample(4, 0).matrices),
+    ("weights with biases", lambda: nr.picard(problem(), E.IID(2, 3, biases=0.1), 0.1)),
+    (
+        "weights with biases",
+        lambda: nr.couple(
+            problem(), E.IID(2, 3, biases=0.1), [4], learning_rate=0.1, until=0.2, key=0
+        ),
+    ),
+    ("weights with biases", lambda: nr.certify(problem(), E.IID(2, 3, biases=0.1))),
+    (
+        "devices: weights with biases",
+        lambda: nr.sharding.spread(E.IID(2, 3, biases=0.1).sample(4, 0), jax.devices()),
+    ),
+]
+
+LAZY = [
+    ("network", lambda: nr.tangent_kernel(W, X)),
+    ("x: ", lambda: nr.tangent_kernel(net(), np.ones((3, 5)))),
+    ("rates", lambda: nr.tangent_kernel(net(), X, [1.0])),
+    ("rates", lambda: nr.tangent_kernel(net(), X, "fast")),
+    ("network", lambda: nr.kernel_flow(W, problem(), 1.0)),
+    ("problem", lambda: nr.kernel_flow(net(), X, 1.0)),
+    (
+        "problem",
+        lambda: nr.kernel_flow(net(), nr.Problem(D.Empirical(X, Y), L.Squared(), decay=0.1), 1.0),
+    ),
+    ("until", lambda: nr.kernel_flow(net(), problem(), -1.0)),
+    ("x: ", lambda: nr.kernel_flow(net(), problem(), 1.0, np.ones((3, 5)))),
+    ("rtol", lambda: nr.kernel_flow(net(), problem(), 1.0, rtol=0.0)),
+]
+
+UNITS = [
+    ("unit", lambda: net(unit="gaussian")),
+    ("unit", lambda: E.IID(2, 3, unit=jnp.sin)),
+    ("unit", lambda: bidirectional(unit=None)),
+    ("unit", lambda: E.Embedding([1], [lambda c: c, lambda c: c], unit="linear")),
+    (r"weights\[0\].*Amplitude", lambda: net(unit=U.Amplitude("tanh"))),
+    (
+        r"functions\[0\].*Amplitude",
+        lambda: E.Embedding([1], [lambda c: c, lambda c: c], unit=U.Amplitude("tanh")),
+    ),
+    ("unit: its function takes inputs of 2", lambda: E.IID(3, 2, unit=U.Functions(jnp.dot, 2, 2))),
+    ("width", lambda: U.Gaussian(0.0)),
+    ("width", lambda: U.Gaussian("wide")),
+    ("order", lambda: U.Dirichlet(0)),
+    ("order", lambda: U.Dirichlet(1.5)),
+    ("activation.*swish", lambda: U.Amplitude("swish")),
+    ("kernel", lambda: U.Homogeneous("gaussian")),
+    ("rates", lambda: U.Homogeneous(U.Gaussian(), rates=(1.0,))),
+    ("rates", lambda: U.Homogeneous(U.Gaussian(), rates=(1.0, 0.0))),
+    ("rates", lambda: U.Functions(jnp.dot, 2, 2, rates=(1.0, -1.0))),
+    ("rates", lambda: U.Functions(jnp.dot, 2, 2, rates=(1.0, 1.0, 1.0))),
+    ("function", lambda: U.Functions(jnp.outer, 2, 2)),
+    ("function", lambda: U.Functions(jnp.dot, 2, 3)),
+    ("function", lambda: U.Functions(3.0, 2, 2)),
+    ("parameter_dim", lambda: U.Functions(jnp.dot, 0, 2)),
+    ("input_dim", lambda: U.Functions(jnp.dot, 2, 1.5)),
+]
+
+ACTIVATIONS = [
+    ("knots", lambda: A.piecewise_linear([0.0], [1.0])),
+    ("knots", lambda: A.piecewise_linear([0.0, 0.0], [1.0, 2.0])),
+    ("knots", lambda: A.piecewise_linear([0.0, NAN], [1.0, 2.0])),
+    ("values", lambda: A.piecewise_linear([0.0, 1.0], [1.0, 2.0, 3.0])),
+    ("values.*numbers", lambda: A.piecewise_linear([0.0, 1.0], ["a", "b"])),
+    ("alpha", lambda: A.scaled(0.0)),
+    ("alpha", lambda: A.scaled(INF)),
+    ("activation.*swish", lambda: A.scaled(2.0, "swish")),
+    ("activation.*swish", lambda: A.radial("swish", 3)),
+    ("dim", lambda: A.radial("relu", 1)),
+    ("dim", lambda: A.radial("relu", 2.5)),
+    ("reach", lambda: A.radial("relu", 3, reach=-1.0)),
+    ("activation: the average of", lambda: A.radial(activation(cosine), 3)),
+    ("mixture", lambda: D.Radial(D.Gaussian(2))),
+    ("mixture", lambda: D.Radial(D.GaussianMixture(X))),
+    ("mixture", lambda: D.Radial(D.GaussianMixture(0 * X, bias=True))),
 ]
 
 LAWS = [
@@ -164,6 +265,24 @@ PROBLEMS = [
     ("loss", lambda: L.get("squared", delta=1.0)),
     ("delta", lambda: L.PseudoHuber(0.0)),
     ("delta", lambda: L.Cauchy(NAN)),
+    ("delta", lambda: L.Huber(-1.0)),
+    ("decay", lambda: moved(decay=-0.1)),
+    ("decay", lambda: moved(decay="much")),
+    ("momentum", lambda: moved(momentum=NAN)),
+    ("momentum", lambda: moved(momentum=[0.1, "much", 0.1])),
+    ("momentum", lambda: train(given=moved(momentum=[0.1, 0.1]))),
+    ("temperature", lambda: moved(temperature=-1)),
+    ("temperature", lambda: moved(temperature=np.ones((2, 2)))),
+    ("temperature.*layer 2", lambda: train(given=moved(temperature=0.1))),
+    ("temperature", lambda: train(given=moved(temperature=[0.1, 0.1]))),
+    ("penalty", lambda: moved(penalty=INF)),
+    ("penalty", lambda: moved(penalty=[0.0, 0.0, 0.1])),
+    ("penalty", lambda: moved(penalty=np.ones(3))),
+    ("solver.*temperature", lambda: solve(given=moved(temperature=[0.1, 0, 0]))),
+    ("solver.*penalty", lambda: solve(given=moved(penalty=0.1), solver="heun", step=0.1)),
+    ("solver.*momentum", lambda: solve(given=moved(momentum=0.1), solver="rkc")),
+    ("kernel.*momentum", lambda: solve(given=moved(momentum=0.1), kernel="factored")),
+    ("until.*step", lambda: solve(given=moved(penalty=0.1), solver="euler", step=9.0)),
     ("schedules", lambda: problem(schedules=0.5)),
     ("schedules", lambda: train(given=problem(schedules=[S.constant()] * 2))),
     ("schedules", lambda: solve(given=problem(schedules=[1.0, 1.0, 1.0]))),
@@ -233,6 +352,27 @@ DRIVERS = [
     ("key", lambda: train(key=2**64)),
     ("t: the run covers 0 to 1", lambda: solve(save_at=1).at(1.5)),
     ("t: the run covers 0 to 1", lambda: train(save_at=1).at(NAN)),
+    ("nodes", lambda: solve(bidirectional(), nodes=(8, 8))),
+    ("nodes", lambda: solve(bidirectional(), nodes=(8, 8, 8), accuracy=0.1)),
+    ("rule: takes one", lambda: solve(bidirectional(), rule=("sobol", "sample"))),
+    ("accuracy: .*rule", lambda: solve(bidirectional(), rule=("sobol",) * 3, accuracy=0.1)),
+    ("budget", lambda: nr.plan(problem(), 0.0)),
+    ("budget", lambda: nr.plan(problem(), "small")),
+    ("budget", lambda: nr.plan(problem(), 1.0, depths=[2])),
+    ("until", lambda: nr.plan(problem(), 1e6, until=INF)),
+    ("depths", lambda: nr.plan(problem(), 1e6, depths=[1])),
+    ("depths", lambda: nr.plan(problem(), 1e6, depths=[])),
+    ("depths", lambda: nr.plan(problem(), 1e6, depths=3)),
+    ("widths", lambda: nr.plan(problem(), 1e6, widths=[0])),
+    ("widths", lambda: nr.plan(problem(), 1e6, widths=[])),
+    ("learning_rates", lambda: nr.plan(problem(), 1e6, learning_rates=[])),
+    ("learning_rates", lambda: nr.plan(problem(), 1e6, learning_rates=[0.2, 0.1])),
+    ("learning_rates", lambda: nr.plan(problem(), 1e6, learning_rates=["a"])),
+    ("batch_size", lambda: nr.plan(problem(), 1e6, batch_size=0)),
+    ("level", lambda: nr.plan(problem(), 1e6, level=1.0)),
+    ("embedding", lambda: nr.plan(problem(), 1e6, embedding=bidirectional())),
+    ("directions", lambda: nr.plan(problem(), 1e6, directions=3)),
+    ("nodes", lambda: nr.plan(problem(), 1e6, nodes=0)),
 ]
 
 FILES = [
@@ -295,6 +435,10 @@ class LawOfOneSample(D.Distribution):
 
 def activation(function):
     return A.Activation("mine", function, 1.0, 1.0, 1.0, True)
+
+
+def cosine(h):
+    return jnp.cos(h), -jnp.sin(h)
 
 
 NO_TARGETS = [
@@ -362,6 +506,9 @@ FUNCTIONS = [
         "decay",
         lambda: solve(given=nr.Problem(D.Empirical(X, Y), L.Squared(), decay=jnp.atleast_1d)),
     ),
+    ("momentum", lambda: solve(given=moved(momentum=jnp.atleast_1d))),
+    ("temperature", lambda: train(given=moved(temperature=[jnp.atleast_1d, 0, 0]))),
+    ("penalty", lambda: train(given=moved(penalty=lambda: 1.0))),
 ]
 
 
@@ -455,8 +602,55 @@ def test_networks(names, call):
     refused(names, call)
 
 
+GRID = np.linspace(-1.0, 1.0, 5)
+
+
+def on_grid(**changes):
+    return FokkerPlanck(
+        **{"grid": GRID, "potential": lambda m: GRID**2, "temperature": 1.0, **changes}
+    )
+
+
+WORKS = [
+    ("name: takes one of mmn18", lambda: nr.works.run("mmn")),
+    ("name: takes one of mmn18", lambda: nr.works.run(18)),
+    ("grid", lambda: on_grid(grid=GRID[:2])),
+    ("grid", lambda: on_grid(grid=GRID**3)),
+    ("grid", lambda: on_grid(grid=-GRID)),
+    ("grid", lambda: on_grid(grid=with_nan(GRID))),
+    ("temperature", lambda: on_grid(temperature=0.0)),
+    ("until", lambda: on_grid().solve(GRID, -1.0, 3)),
+    ("steps", lambda: on_grid().solve(GRID, 1.0, 0)),
+]
+
+
 @pytest.mark.parametrize(("names", "call"), EMBEDDINGS)
 def test_embeddings(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), ACTIVATIONS)
+def test_activations_and_their_laws(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), BIASES)
+def test_biases(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), LAZY)
+def test_tangent_kernels(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), WORKS)
+def test_works_and_grids(names, call):
+    refused(names, call)
+
+
+@pytest.mark.parametrize(("names", "call"), UNITS)
+def test_units(names, call):
     refused(names, call)
 
 
@@ -492,4 +686,5 @@ def test_what_the_cases_change_is_all_that_is_wrong_with_them():
     assert net().sensitivities(X, Y, L.Squared())[0].shape == (3, 4)
     assert bidirectional(gain="critical", inputs=X).gains
     assert own([1], lambda c: c, lambda c: c).sample(2, jax.random.key(0)).widths == (2,)
+    assert on_grid().solve(np.full(5, 0.2), 1.0, 3).shape == (5,)
     assert len(D.GaussianMixture(X, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).quadrature(3)[2]) == 3

@@ -20,6 +20,8 @@ PHI = {
     "sin": jnp.sin,
     "identity": lambda h: h,
     "relu": jax.nn.relu,
+    "softplus": lambda h: jnp.logaddexp(0.0, h),
+    "square": lambda h: h**2,
 }
 LOSS = {
     "squared": lambda y, a: (a - y) ** 2 / 2,

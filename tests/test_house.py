@@ -13,10 +13,11 @@ import neuronal
 
 SRC = Path(neuronal.__file__).parent
 ROOMS = [
-    "errors", "vocabulary", "files", "pictures", "programs", "checks", "bounds", "activations", "losses",
-    "schedules", "quadrature", "kernels", "dynamics", "network", "distributions", "embeddings",
-    "datasets", "motion", "problem", "sharding", "drivers", "communication", "transfer", "widths", "theory",
-    "saving", "estimators", "interop", "experiments", "report", "runs", "cli", "__main__",
+    "errors", "vocabulary", "files", "pictures", "programs", "checks", "bounds", "activations",
+    "losses", "schedules", "quadrature", "kernels", "units", "dynamics", "network",
+    "distributions", "embeddings", "datasets", "motion", "problem", "sharding", "drivers",
+    "communication", "transfer", "widths", "theory", "saving", "estimators", "interop",
+    "experiments", "report", "runs", "works", "cli", "__main__",
 ]  # fmt: skip
 """From the ground up: each may import what stands before it."""
 STORAGE = {"Factored", "Delayed"}

@@ -67,7 +67,7 @@ def test_constants_stated_are_the_suprema(name):
 
 
 @pytest.mark.parametrize("delta", [0.3, 4.0])
-@pytest.mark.parametrize("kind", [L.PseudoHuber, L.Cauchy])
+@pytest.mark.parametrize("kind", [L.PseudoHuber, L.Huber, L.Cauchy])
 def test_delta_is_the_scale_of_the_residual(kind, delta):
     """L_delta(r) = delta^2 L_1(r / delta), so it is r^2 / 2 near 0 whatever delta is."""
     r, zero = np.linspace(-9, 9, 41)[:, None], np.zeros((41, 1))
@@ -165,3 +165,18 @@ def test_names_and_outputs():
     assert L.CrossEntropy().outputs(np.array([[0.0], [4.0]])) == 5
     assert L.CrossEntropy().outputs(np.ones((2, 3)) / 3) == 3
     assert L.Squared().outputs(np.ones((2, 3))) == 3
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 4.0])
+def test_huber_is_pytorch_s(delta):
+    """Values and gradients, at the kinks too."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    y, a = rng.normal(size=(50, 2)), 3 * rng.normal(size=(50, 2))
+    a[0] = y[0] + [delta, -delta]
+    theirs = torch.tensor(a, requires_grad=True)
+    values = torch.nn.HuberLoss(reduction="none", delta=delta)(theirs, torch.tensor(y)).sum(dim=1)
+    values.sum().backward()
+    loss = L.Huber(delta)
+    np.testing.assert_allclose(loss(y, a), values.detach().numpy(), rtol=1e-13)
+    np.testing.assert_allclose(loss.gradient(y, a), theirs.grad.numpy(), atol=1e-14)

@@ -7,7 +7,7 @@ import pytest
 
 import neuronal as nr
 from benchmarks.transfer_plot import risks_by_rate
-from neuronal.report import style
+from neuronal.pictures import style
 from neuronal.transfer import Recipe, Tuned, ascend, final_risk, scan, tune
 
 LAWS = nr.distributions
@@ -80,6 +80,20 @@ def test_what_is_handed_on_is_plain_sgd_with_the_depth_balanced_schedule(problem
     for ours, theirs in zip(tuned.schedules(depth), schedules, strict=True):
         t = jnp.linspace(0, until, 5)
         np.testing.assert_allclose(ours(t), theirs(t), atol=1e-6)
+
+
+def test_what_is_added_to_the_motion_is_handed_on(problem):
+    law, loss = problem.distribution, problem.loss
+    heavy = nr.Problem(law, loss, decay=0.3, momentum=0.5)
+    recipe = Recipe(heavy, embedding, 20, batch_size=8)
+    run = recipe.train(16, 3, 0.2, key=7)
+    by_hand = nr.Problem(law, loss, recipe.schedules(3, 0.2), 0.3, momentum=0.5)
+    neurons, samples = jax.random.split(jax.random.key(7))
+    other = nr.train(by_hand, embedding(3).sample(16, neurons), 0.2, 4.0, samples, 8, save_at=1)
+    for a, b in zip(run.network.weights, other.network.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    plain = Recipe(nr.Problem(law, loss), embedding, 20, batch_size=8).train(16, 3, 0.2, key=7)
+    assert np.abs(plain.network.weights[0] - run.network.weights[0]).max() > 1e-3
 
 
 def test_a_constant_rate_can_be_asked_for(problem):

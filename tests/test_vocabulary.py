@@ -12,12 +12,15 @@ from neuronal.activations import ACTIVATIONS
 from neuronal.drivers.ode.choice import SOLVERS
 from neuronal.experiments.targets import TARGETS
 from neuronal.losses import LOSSES
+from neuronal.works.catalogue import work
+from neuronal.works.work import Work
 
 
 def test_words_are_the_names_of_what_there_is():
     assert tuple(ACTIVATIONS) == vocabulary.ACTIVATIONS
     assert tuple(vocabulary.TARGETS) == tuple(TARGETS)
     assert tuple(SOLVERS) == vocabulary.SOLVERS
+    assert all(isinstance(work(name), Work) for name in vocabulary.WORKS)
     parameters = {name: tuple(f.name for f in fields(loss)) for name, loss in LOSSES.items()}
     assert parameters == vocabulary.LOSSES
 
@@ -36,6 +39,8 @@ def test_targets_take_the_coordinates_that_are_told(name):
         (["run", "--help"], 0),
         (["--version"], 0),
         (["gallery"], 0),
+        (["works", "--help"], 0),
+        (["works", "nothing"], 2),
         (["run", "bad.toml"], 2),
         (["couple", "bad.toml"], 2),
         (["certify", "bad.toml"], 2),

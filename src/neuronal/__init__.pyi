@@ -9,6 +9,8 @@ from . import (
     schedules,
     sharding,
     transfer,
+    units,
+    works,
 )
 from .drivers.driver import Report
 from .drivers.flow import fields, flow, reverse_flow
@@ -26,7 +28,10 @@ from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
 from .theory.fluctuations import Fluctuations, fluctuations
+from .theory.linearised import KernelFlow, kernel_flow
 from .theory.picard import Picard, picard, residual
+from .theory.planning import Plan, plan
+from .theory.tangent import tangent_kernel
 from .widths.grow import grow
 from .widths.resample import influences, resample, resampling_error
 
@@ -41,10 +46,12 @@ __all__ = [
     "Fluctuations",
     "InaccuracyWarning",
     "InvalidInput",
+    "KernelFlow",
     "MeanFieldClassifier",
     "MeanFieldRegressor",
     "Network",
     "Picard",
+    "Plan",
     "Problem",
     "Report",
     "Trajectory",
@@ -61,10 +68,12 @@ __all__ = [
     "fluctuations",
     "grow",
     "influences",
+    "kernel_flow",
     "load",
     "losses",
     "picard",
     "pictures",
+    "plan",
     "resample",
     "resampling_error",
     "residual",
@@ -73,7 +82,10 @@ __all__ = [
     "schedules",
     "sharding",
     "solve",
+    "tangent_kernel",
     "train",
     "transfer",
     "triple_limit",
+    "units",
+    "works",
 ]

@@ -1,7 +1,7 @@
 """The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
 
-Exit codes: 0 done; 1 a sweep of which points failed; 2 input that cannot be used, or a run that
-diverged; 130 interrupted, 143 told to end.
+Exit codes: 0 done; 1 points of a sweep failed, or claims of works; 2 input that cannot be used, or a
+run that diverged; 130 interrupted, 143 told to end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .experiments.interrupts import going_on, listening, ways_on
+from .works.command import works
 
 if TYPE_CHECKING:
     from .experiments.config import Experiment
@@ -78,11 +79,9 @@ def run(
     from .experiments import load
 
     experiment = load(file)
-    if settings:
-        from .experiments.sweep.combinations import changed_by
+    from .experiments.sweep.combinations import changed_by
 
-        experiment = changed_by(experiment, settings, file.parent)
-    _run(experiment, out, resume, overwrite, quiet)
+    _run(changed_by(experiment, settings or [], file.parent), out, resume, overwrite, quiet)
 
 
 @app.command()
@@ -105,8 +104,7 @@ def certify(
     experiment = load(source / CONFIG if source.is_dir() else source)
     from .experiments import certify as certificates
 
-    home = source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate"
-    folder = out or home
+    folder = out or (source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate")
     with _out.status("certifying") as status:
         found = certificates.certify_systems(
             experiment, lambda label: status.update(f"certifying {escape(label)}"), folder
@@ -145,10 +143,9 @@ def couple(
     ):
         data = couple_systems(experiment, folder, overwrite, shown.done)
     path = page.write(data, folder)
-    if quiet:
-        return
-    _out.print(terminal.coupled(data))
-    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+    if not quiet:
+        _out.print(terminal.coupled(data))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
 @app.command()
@@ -290,6 +287,9 @@ def warmup(
     _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
 
 
+app.command()(works)
+
+
 def _run(
     experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
 ) -> None:
@@ -320,7 +320,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(f"neuronal: {message}", file=sys.stderr)
+    _warn(message)
     raise SystemExit(code)
 
 

@@ -7,7 +7,8 @@ widths $n_i$; with the nodes and weights of a quadrature rule on $(\Omega_i, P_i
 these functions. Index i of the paper is position i - 1 of a Python sequence.
 
 Shapes: `x (m, d)`, $H_i$ and $\Delta^H_i$ `(m, n_i)`, `w_1 (n_1, d)`, `w_i (n_{i-1}, n_i)`,
-`w_L (n_{L-1}, k)`, measures `p_i (n_i,)` for the L - 1 hidden layers.
+`w_L (n_{L-1}, k)`, measures `p_i (n_i,)` for the L - 1 hidden layers. A first layer other than the paper's
+(`neuronal.units`) has p parameters per neuron, `w_1 (n_1, p)`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .activations import Activation
-from .kernels import average_incoming, average_outgoing, mean_square, outer
+from .kernels import average_incoming, average_outgoing, mean_square, outer, seeing
 from .losses import Loss
+from .units.base import Unit
+from .units.linear import LINEAR
 
 Weights = tuple[Float[Array, "..."], ...]
 Kernels = tuple[Any, ...]
@@ -34,16 +37,18 @@ def forward(
     measures: Measures,
     activations: Sequence[Activation],
     x: Float[Array, "m d"],
+    unit: Unit = LINEAR,
 ) -> tuple[Layers, Layers, Layers]:
     r"""Forward pass of equations (1) and (2).
+
+    Args:
+        unit: the first layer, $H_1 = h(w_1, x)$; the paper's is $\langle w_1, x \rangle$.
 
     Returns:
         $H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ of all L layers; $\hat y =
         \varphi_L(H_L)$ is the last of the second list.
     """
-    # H_1 = <w_1, x>: a sum over the coordinates of the input, no average
-    coordinates = jnp.ones(weights[0].shape[1], weights[0].dtype)
-    preactivations: Layers = [average_outgoing(weights[0], coordinates, x)]
+    preactivations: Layers = [unit.seen(weights[0], x)]
     values: Layers = []
     slopes: Layers = []
     for i, activation in enumerate(activations):
@@ -68,12 +73,20 @@ def backward(
         loss_gradient: $\partial_2\mathcal{L}(y, \hat y)$, times a weight per sample if wanted:
             the pass is linear in it.
     """
+    return backward_with_averages(weights, measures, slopes, loss_gradient)[0]
+
+
+def backward_with_averages(
+    weights: Kernels, measures: Measures, slopes: Layers, loss_gradient: Float[Array, "m k"]
+) -> tuple[Layers, Layers]:
+    r"""`backward`, and $\mathbb{E}_{C_{i+1}}[\Delta^H_{i+1} w_{i+1}]$ of the L - 1 hidden layers."""
     sensitivities: Layers = [loss_gradient * slopes[-1]]  # Delta_L; no average over outputs
+    averages: Layers = []
     for i in range(len(weights) - 1, 0, -1):
         # Delta_i = E_{C_{i+1}}[Delta_{i+1} w_{i+1}] phi'_i
-        average = average_above(weights, measures, i, sensitivities[0])
-        sensitivities.insert(0, average * slopes[i - 1])
-    return sensitivities
+        averages.insert(0, average_above(weights, measures, i, sensitivities[0]))
+        sensitivities.insert(0, averages[0] * slopes[i - 1])
+    return sensitivities, averages
 
 
 def average_above(
@@ -90,12 +103,17 @@ def layer_norms(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
 
     Coordinates of the input and outputs are averaged over.
     """
+    return jnp.sqrt(layer_mean_squares(weights, measures))
+
+
+def layer_mean_squares(weights: Kernels, measures: Measures) -> Float[Array, "L"]:
+    """The squares of `layer_norms`."""
     first = jnp.mean(jnp.square(weights[0]), axis=1) @ measures[0]
     last = measures[-1] @ jnp.mean(jnp.square(weights[-1]), axis=1)
     middle = [
         mean_square(w, p, q) for p, w, q in zip(measures, weights[1:-1], measures[1:], strict=False)
     ]
-    return jnp.sqrt(jnp.stack([first, *middle, last]))
+    return jnp.stack([first, *middle, last])
 
 
 def velocity_factors(
@@ -107,6 +125,7 @@ def velocity_factors(
     x: Float[Array, "m d"],
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
 ) -> tuple[list[tuple[Float[Array, "m _"], Float[Array, "m _"]]], Float[Array, "m k"]]:
     r"""Right-hand side of the MF ODE, $-\xi_i\,\mathbb{E}_Z[\Delta^w_i]$, as pairs of factors.
 
@@ -116,15 +135,44 @@ def velocity_factors(
 
     Returns:
         for every layer the factors whose `outer` product is the velocity of $w_i$, and the
-        prediction $\hat y$.
+        prediction $\hat y$; a factor has a row per sample, the first layer's as many as its
+        unit gives.
     """
-    _, values, slopes = forward(weights, measures, activations, x)
+    pairs, prediction, _ = velocity_factors_and_potentials(
+        weights, measures, activations, loss, rates, x, y, sample_weights, unit
+    )
+    return pairs, prediction
+
+
+def velocity_factors_and_potentials(
+    weights: Kernels,
+    measures: Measures,
+    activations: Sequence[Activation],
+    loss: Loss,
+    rates: Sequence[Float[Array, ""]],
+    x: Float[Array, "m d"],
+    y: Float[Array, "m k"],
+    sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
+) -> tuple[
+    list[tuple[Float[Array, "m _"], Float[Array, "m _"]]],
+    Float[Array, "m k"],
+    list[Float[Array, "n_i"]],
+]:
+    r"""`velocity_factors`, and the risk's derivatives in the measures of the hidden layers.
+
+    These are $V_i = \mathbb{E}_Z[\varphi_i(H_i)\,\mathbb{E}_{C_{i+1}}[\Delta^H_{i+1} w_{i+1}]]$.
+    """
+    _, values, slopes = forward(weights, measures, activations, x, unit)
     prediction = values[-1]
     gradient = loss.gradient(y, prediction) * sample_weights[:, None]
-    sensitivities = backward(weights, measures, slopes, gradient)
+    sensitivities, averages = backward_with_averages(weights, measures, slopes, gradient)
+    potentials = [jnp.sum(v * a, axis=0) for v, a in zip(values, averages, strict=False)]
     down = [-rate * delta for rate, delta in zip(rates, sensitivities, strict=True)]
-    # Delta^w_1 = Delta^H_1 x,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
-    return [(down[0], x), *zip(values[:-1], down[1:], strict=True)], prediction
+    # Delta^w_1 = Delta^H_1 d_1 h,  Delta^w_i = Delta^H_i phi_{i-1}(H_{i-1})
+    first = unit.factors(weights[0], x, down[0])
+    seen = [seeing(w, value) for w, value in zip(weights[1:], values, strict=False)]
+    return [first, *zip(seen, down[1:], strict=True)], prediction, potentials
 
 
 def velocity(
@@ -136,9 +184,10 @@ def velocity(
     x: Float[Array, "m d"],
     y: Float[Array, "m k"],
     sample_weights: Float[Array, "m"],
+    unit: Unit = LINEAR,
 ) -> tuple[Weights, Float[Array, "m k"]]:
     """`velocity_factors` with the products formed: velocities shaped as the weights."""
     pairs, prediction = velocity_factors(
-        weights, measures, activations, loss, rates, x, y, sample_weights
+        weights, measures, activations, loss, rates, x, y, sample_weights, unit
     )
     return tuple(outer(f, g) for f, g in pairs), prediction

@@ -24,8 +24,10 @@ from .checks import (
     require,
     several,
 )
-from .kernels import Kernel, grows, is_finite, matrix, rank
+from .kernels import Kernel, grows, is_finite, mapped, matrix, rank
 from .losses import Loss
+from .units.base import Unit, checked
+from .units.linear import LINEAR
 
 _MATRIX_BYTES = 2**32
 
@@ -40,10 +42,12 @@ class Network(eqx.Module):
             sum 1; $1/n_i$ (an ordinary network of width $n_i$) if left out.
         activations: $\varphi_1, \dots, \varphi_L$, or one for the hidden layers, in which
             case $\varphi_L$ is the identity.
+        unit: the first layer, $H_1 = h(w_1, x)$ (`neuronal.units`): then `w_1 (n_1, p)` holds its
+            parameters. The paper's is $\langle w_1, x \rangle$.
 
     Raises:
         InvalidInput: fewer than two layers, shapes that do not chain, a width of 0, NaN,
-            measures that are negative or do not sum to 1.
+            measures that are negative or do not sum to 1, a first layer that is none of its unit.
 
     !!! example
         ```python
@@ -59,12 +63,14 @@ class Network(eqx.Module):
     weights: dynamics.Kernels
     measures: dynamics.Measures
     activations: tuple[Activation, ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True)
 
     def __init__(
         self,
         weights: Sequence[ArrayLike | Kernel],
         activations: str | Activation | Sequence[str | Activation] = activations_.tanh,
         measures: Sequence[ArrayLike] | None = None,
+        unit: Unit = LINEAR,
     ):
         layers = several("weights", weights, "matrices, one per layer")
         given: tuple[Any, ...] = tuple(_weight(f"weights[{i}]", w) for i, w in enumerate(layers))
@@ -93,6 +99,8 @@ class Network(eqx.Module):
             f"activations: takes one a layer ({depth}), got {len(self.activations)}",
         )
         self.measures = _measures(measures, hidden[:-1], dtype)
+        self.unit, p = checked(unit), given[0].shape[1]
+        require(unit.inputs(p) >= 1, f"weights[0]: {p} parameters per neuron are none of {unit}")
 
     def __repr__(self) -> str:
         if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self, is_leaf=_is_gone)):
@@ -101,10 +109,11 @@ class Network(eqx.Module):
         ranks = [rank(w) for w in self.weights[1:-1]]
         sizes = activations_.in_words(self.widths)
         products = activations_.in_words("full" if r is None else r for r in ranks)
+        first = "" if self.unit == LINEAR else f"{self.unit}, "
         kept = f"factored weights of rank {products}" if self.factored else "dense weights"
         return (
             f"Network({self.input_dim} -> {sizes} -> {self.output_dim}, "
-            f"{activations_.in_words(self.activations)}, {self.weights[0].dtype}, {kept})"
+            f"{first}{activations_.in_words(self.activations)}, {self.weights[0].dtype}, {kept})"
         )
 
     def _repr_html_(self) -> str:
@@ -130,7 +139,7 @@ class Network(eqx.Module):
     @property
     def input_dim(self) -> int:
         """d, the coordinates of an input."""
-        return self.weights[0].shape[1]
+        return self.unit.inputs(self.weights[0].shape[1])
 
     @property
     def output_dim(self) -> int:
@@ -153,7 +162,7 @@ class Network(eqx.Module):
 
     def forward(self, x: Float[Array, "m d"]) -> tuple[dynamics.Layers, ...]:
         r"""$H_i$, $\varphi_i(H_i)$ and $\varphi_i'(H_i)$ at inputs in its precision, unchecked."""
-        return dynamics.forward(self.weights, self.measures, self.activations, x)
+        return dynamics.forward(self.weights, self.measures, self.activations, x, self.unit)
 
     def backward(
         self, slopes: dynamics.Layers, loss_gradient: Float[Array, "m k"]
@@ -164,6 +173,29 @@ class Network(eqx.Module):
     def with_weights(self, weights: dynamics.Kernels) -> Network:
         """The same neurons and activations with other weights of the same shapes."""
         return eqx.tree_at(lambda network: network.weights, self, weights)
+
+    def doubled(self) -> Network:
+        r"""Every neuron of layer L - 1 twice, with half its measure and $w_L$ of both signs.
+
+        $H_L = 0$ everywhere, up to roundings, and so $\hat y = \varphi_L(0)$ (Chizat, Oyallon and Bach
+        2019). The last two layers' parts of the tangent kernel stay as they are; those of layers
+        below vanish, with $\mathbb{E}[\Delta^H_{L-1} w_{L-1}]$.
+        """
+        twice = np.tile(np.arange(self.widths[-1]), 2)
+        *below, incoming, outgoing = self.weights
+        of_inputs = self.depth == 2
+        incoming = incoming[twice] if of_inputs else mapped(incoming, lambda rows: rows, twice)
+        weights = (*below, incoming, jnp.concatenate([outgoing, -outgoing]))
+        measures = (*self.measures[:-1], jnp.tile(self.measures[-1] / 2, 2))
+        return Network(weights, self.activations, measures, self.unit)
+
+    def wrapped(self) -> Network:
+        """The same network with the first layer's parameters in their unit's chart, such as a torus."""
+        return self.with_weights((self.unit.wrap(self.weights[0]), *self.weights[1:]))
+
+    def with_state(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Network:
+        """Other weights and measures, of the same shapes, unchecked."""
+        return eqx.tree_at(lambda n: (n.weights, n.measures), self, (weights, measures))
 
     def __call__(self, x: ArrayLike) -> Float[Array, "m k"]:
         r"""The prediction $\hat y(x)$."""

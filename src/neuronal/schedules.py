@@ -30,8 +30,6 @@ from .checks import is_number, non_negative, of_shape, positive, require, result
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 Schedules = Schedule | Sequence[Schedule] | None
-Strengths = float | Schedule | Sequence[float | Schedule] | None
-"""Of a term of the motion: a number or a callable of MF time, for all layers or one per layer."""
 
 VANISHING = "{}: Theorem 2 is silent on a last layer whose rate tends to 0"
 
@@ -202,6 +200,31 @@ class Warmup(AbstractSchedule):
         return Finding(PROVED, self.value, how)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, repr=False)
+class Frozen(AbstractSchedule):
+    r"""$\xi(t) = 0$: the layer stays as it is, bit for bit, and its products are left out of programs."""
+
+    @property
+    def bound(self) -> float:
+        return 0.0
+
+    @property
+    def lipschitz(self) -> float:
+        return 0.0
+
+    def __call__(self, t: Array) -> Array:
+        return jnp.zeros_like(t)
+
+    @proof
+    def interval_form(self) -> ScheduleForm:
+        return ScheduleForm(lambda u: constant_form(u, 0.0), lambda u: constant_form(u, 0.0))
+
+    @proof
+    def positivity(self, name: str) -> Finding:
+        return Finding(VIOLATED, 0.0, "the last layer does not move")
+
+
 def _clipped(u: Interval) -> Interval:
     return Interval(np.clip(u.low, 0, 1), np.clip(u.high, 0, 1))
 
@@ -293,31 +316,16 @@ def check_schedules(name: str, schedules: Sequence[Schedule]) -> None:
 
 def constant_value(schedule: Schedule) -> float | None:
     """The value of a schedule that is known not to change in time; None of any other."""
+    if is_frozen(schedule):
+        return 0.0
     return float(schedule.value) if isinstance(schedule, Constant) else None
+
+
+def is_frozen(schedule: Schedule) -> bool:
+    """Whether it is `Frozen`, which programs know when they are compiled; a subclass is not."""
+    return type(schedule) is Frozen
 
 
 def at(schedules: Sequence[Schedule], t: Float[Array, ""]) -> list[Float[Array, ""]]:
     """All of them at MF time t, in its precision."""
     return [jnp.asarray(xi(t), t.dtype) for xi in schedules]
-
-
-def strengths(name: str, given: Strengths) -> Schedules:
-    """Strengths as schedules; None where there is none, or all are the number 0.
-
-    Raises:
-        InvalidInput: a negative number, or what is neither a number nor callable.
-    """
-    if given is None or callable(given):
-        return given
-    of_array = isinstance(given, np.ndarray | jax.Array) and given.ndim == 1
-    several = of_array or isinstance(given, list | tuple)
-    values: list[Any] = list(given) if several else [given]  # pyright: ignore[reportArgumentType]
-    numbers = [0.0 if callable(v) else non_negative(name, v) for v in values]
-    if not any(numbers) and not any(map(callable, values)):
-        return None
-    # Arrays, so that changing them does not recompile.
-    layers: list[Any] = [
-        v if callable(v) else Constant(jnp.asarray(n, float))  # pyright: ignore[reportArgumentType]
-        for v, n in zip(values, numbers, strict=True)
-    ]
-    return tuple(layers) if several else layers[0]

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .checks import dimensions, hidden_sizes, is_whole, key_of, require, shown
+from .checks import dimensions, hidden_sizes, is_number, is_whole, key_of, require, several, shown
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
 from .drivers.trajectory import Trajectory
@@ -82,10 +82,11 @@ class Recipe:
         """
         embedding = self.embedding(depth)
         require(embedding.depth == depth, f"embedding: gave depth {embedding.depth} for {depth}")
-        kernel, _ = choose_kernel(embedding, hidden_sizes("width", width, depth), "auto")
+        sizes = hidden_sizes("width", width, depth)
+        kernel, _ = choose_kernel(embedding, sizes, "auto", self.problem)
         neurons, samples = jax.random.split(key_of(key))
         return train(
-            Problem(self.problem.distribution, self.problem.loss, self.schedules(depth, learning_rate)),
+            self.problem.with_schedules(self.schedules(depth, learning_rate)),
             embedding.sample(width, neurons, kernel),
             learning_rate,
             learning_rate * self.steps,
@@ -183,9 +184,9 @@ def tune(
 
         ```
     """
-    rates = _increasing(rates)
+    rates = increasing("rates", rates)
     recipe = Recipe(
-        problem, embedding or _bidirectional(problem), steps, batch_size, power, annealed
+        problem, embedding or bidirectional_for(problem), steps, batch_size, power, annealed
     )
     keys = _keys(key, seeds)
     found: dict[float, Float[np.ndarray, "seeds"]] = {}
@@ -258,7 +259,7 @@ def scan(
     """
     import xarray as xr  # takes long to import, and estimators need none of it
 
-    rates = _increasing(rates)
+    rates = increasing("rates", rates)
     keys = _keys(key, seeds)
     shape = (len(depths), len(widths), len(rates), seeds)
     risks = xr.DataArray(
@@ -277,7 +278,8 @@ def scan(
     return risks
 
 
-def _bidirectional(problem: Problem, most: int = 256) -> OfDepth:
+def bidirectional_for(problem: Problem, most: int = 256) -> OfDepth:
+    """`Bidirectional` of any depth with its critical gain on some of the problem's inputs."""
     x, y, _ = problem.quadrature(most)
     d, outputs = problem.distribution.input_dim, problem.loss.outputs(y)
 
@@ -293,11 +295,13 @@ def _keys(key: PRNGKeyArray | int, seeds: int) -> Array:
     return jax.random.split(key_of(key), int(seeds))
 
 
-def _increasing(rates: Sequence[float]) -> tuple[float, ...]:
-    values = tuple(map(float, rates))
-    fine = bool(values) and all(np.isfinite(values)) and values[0] > 0
+def increasing(name: str, rates: Sequence[float]) -> tuple[float, ...]:
+    """`rates` as increasing positive numbers."""
+    given = several(name, rates, "numbers")
+    values = tuple(map(float, given)) if all(map(is_number, given)) else ()
+    fine = bool(values) and values[0] > 0
     require(
         fine and all(np.diff(values) > 0),
-        f"rates: takes increasing positive numbers, got {shown(rates)}",
+        f"{name}: takes increasing positive numbers, got {shown(rates)}",
     )
     return values

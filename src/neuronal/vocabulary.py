@@ -6,12 +6,23 @@ A refused file costs no import of the mathematics. The things that the words nam
 
 from __future__ import annotations
 
-ACTIVATIONS = ("tanh", "erf", "sigmoid", "softsign", "sin", "identity", "relu")
+ACTIVATIONS = (
+    "tanh",
+    "erf",
+    "sigmoid",
+    "softsign",
+    "sin",
+    "identity",
+    "relu",
+    "softplus",
+    "square",
+)
 """The keys of `neuronal.activations.ACTIVATIONS`."""
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "squared": (),
     "pseudo_huber": ("delta",),
+    "huber": ("delta",),
     "log_cosh": (),
     "cauchy": ("delta",),
     "logistic": (),
@@ -41,3 +52,8 @@ MOST_RECORDS = 2**24
 
 MOST_STEPS = 2**31
 """Steps of a run, which are counted in 32 bits, are fewer."""
+
+WORKS = (
+    "mmn18", "cb18", "rve18", "ss18", "ngu19", "aoy19", "ss19", "np20", "langevin", "lazy",
+)  # fmt: skip
+"""What `neuronal.works` runs: each the name of a module there."""

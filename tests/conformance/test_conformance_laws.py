@@ -27,6 +27,7 @@ LAWS = {
     "two outputs": D.Regression(lambda x: x[:, :2] ** 2, D.Gaussian(2), 0.5),
     "mixture": D.GaussianMixture([[0.0], [2.0]], [1.0, 0.5], [1, -1], [0.3, 0.7], bias=True),
     "planar mixture": D.GaussianMixture([[0.0, 1.0], [2.0, 0.0], [-1.0, -1.0]]),
+    "lengths": D.Radial(D.GaussianMixture(np.zeros((2, 9)), [1.5, 1.0], [1, -1], [0.3, 0.7])),
     "empirical": D.Empirical([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]], [1.0, 5.0, -2.0], [1, 2, 5]),
     "no mass": D.Empirical([[1.0, 0.0], [9.0, 9.0], [1.0, 3.0]], [1.0, 5.0, -2.0], [1, 0, 5]),
 }

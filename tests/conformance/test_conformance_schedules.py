@@ -20,6 +20,7 @@ ALL = [
     S.cosine(3.0, 0.0, 2.0),
     S.exponential(2.0, 1.5),
     S.warmup(4.0, 0.8),
+    S.Frozen(),
 ]
 TIMES = arrays(float, 64, elements=st.floats(0, 50, allow_subnormal=False))
 

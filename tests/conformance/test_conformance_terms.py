@@ -35,6 +35,10 @@ class Pull(Term):
     def of_layers(self, first, last):
         return Pull(self.target, self.strength, first)
 
+    def objective(self, weights, measures, t):
+        squares = jnp.sum((weights[0] - self.target) ** 2, axis=1)
+        return self.strength / 2 * measures[0] @ squares
+
 
 TERMS = {
     "decay": lambda: Decay((nr.schedules.constant(0.3), lambda t: 0.2 + 0.1 * t, lambda t: 0 * t)),
@@ -84,6 +88,18 @@ def test_the_term_of_some_layers_is_the_same_term(name):
                 velocity(some, network.weights[part]), whole[part], strict=True
             ):
                 np.testing.assert_allclose(ours, theirs, atol=1e-13)
+
+
+@terms
+def test_what_it_adds_is_minus_the_gradient_of_its_objective(name):
+    """In L^2(P): over the mass of each neuron, or pair of neurons; by automatic differentiation."""
+    term, network, t = TERMS[name](), start(), jnp.asarray(0.7)
+    nothing = [Change(jnp.zeros((1, len(w))), jnp.zeros((1, w.shape[1]))) for w in network.weights]
+    found = velocity(term.added(nothing, [jnp.ones(())] * DEPTH, t), network.weights)
+    gradient = jax.grad(lambda w: term.objective(w, network.measures, t))(network.weights)
+    p, q = map(np.asarray, network.measures)
+    for v, g, mass in zip(found, gradient, (p[:, None], np.outer(p, q), q[:, None]), strict=True):
+        np.testing.assert_allclose(v, -np.asarray(g) / mass, rtol=1e-10, atol=1e-12)
 
 
 @terms

@@ -256,3 +256,49 @@ def test_a_small_law_keeps_its_stream():
     drawn = nr.distributions.Empirical(x, x).sample(jax.random.key(0), 12)[0]
     uniform = jax.random.uniform(jax.random.key(0), (12,))
     assert np.array_equal(np.asarray(drawn)[:, 0], np.floor(np.asarray(uniform) * 7))
+
+
+@pytest.mark.parametrize("dim", [1, 5, 320])
+def test_lengths_have_the_moments_of_the_chi_law(dim):
+    stds, p = np.array([1.8, 0.3]), np.array([0.25, 0.75])
+    law = nr.distributions.Radial(
+        nr.distributions.GaussianMixture(np.zeros((2, dim)), stds, [1.0, -1.0], p)
+    )
+    with jax.enable_x64(True):
+        r, y, weights = (np.asarray(a, float) for a in law.quadrature(128))
+    assert abs(weights.sum() - 1) < 1e-6 and np.all(r > 0)
+    for label, std, share in ((1.0, 1.8, 0.25), (-1.0, 0.3, 0.75)):
+        own = y[:, 0] == label
+        for moment in (2, 4, 6):  # powers of the square, which the rule integrates exactly
+            expected = share * stats.chi(dim, scale=std).moment(moment)
+            np.testing.assert_allclose(weights[own] @ r[own, 0] ** moment, expected, rtol=1e-5)
+        if dim > 1:  # which is no smooth function of the square
+            mean = share * stats.chi(dim, scale=std).mean()
+            np.testing.assert_allclose(weights[own] @ r[own, 0], mean, rtol=2e-3)
+
+
+def test_samples_of_lengths_are_those_of_the_mixture_and_of_the_chi_law():
+    mixture = nr.distributions.GaussianMixture(np.zeros((2, 7)), [1.5, 0.5], [1.0, -1.0])
+    law = nr.distributions.Radial(mixture)
+    key = jax.random.key(0)
+    (x, y), (r, label) = mixture.sample(key, 4000), law.sample(key, 4000)
+    np.testing.assert_allclose(r[:, 0], np.linalg.norm(x, axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(y, label)
+    for sign, std in ((1, 1.5), (-1, 0.5)):
+        own = np.asarray(r[label[:, 0] == sign, 0])
+        assert stats.kstest(own, stats.chi(7, scale=std).cdf).pvalue > 1e-3
+
+
+def test_the_best_risk_of_lengths_is_that_of_the_vectors():
+    """|X| tells as much of the class as X does."""
+    mixture = nr.distributions.GaussianMixture(np.zeros((2, 3)), [1.5, 0.6], [1.0, -1.0])
+    loss = nr.losses.Squared()
+    law = nr.distributions.Radial(mixture)
+
+    def risk(r):
+        a, b = (0.5 * stats.chi(3, scale=s).pdf(r) for s in (1.5, 0.6))
+        return 2 * a * b / (a + b)  # 1/2 E (Y - E[Y|r])^2 = 2 p (1 - p)
+
+    expected = integrate.quad(risk, 0, 15, epsabs=1e-12)[0]
+    assert abs(law.bayes_risk(loss) - expected) < 1e-5
+    assert abs(mixture.bayes_risk(loss) - expected) < 2e-3

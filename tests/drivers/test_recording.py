@@ -25,7 +25,7 @@ def oscillator():
         }
         return Segment(State(weights, memory), None, t1, True, steps=1)
 
-    return Driver(advance, lambda weights: float(jnp.sum(weights[0] ** 2)))
+    return Driver(advance, lambda state: float(jnp.sum(state.weights[0] ** 2)))
 
 
 def test_a_state_asked_for_between_records_has_its_memory():

@@ -229,6 +229,64 @@ def test_the_collapsed_limit_is_the_limit_of_iid_networks(regression):
     assert 0.35 < np.log(errors[0] / errors[1]) / np.log(8) < 0.65, errors
 
 
+@pytest.mark.parametrize("embedding", [E.IID(2, 4, mean=0.5), E.Bidirectional(2, 4, rank=2)])
+def test_with_all_layers_sampled_a_limit_is_a_network(embedding):
+    found = embedding.quadrature((5, 6, 7), "sample", key=3)
+    same = embedding.quadrature((5, 6, 7), ("sample",) * 3, key=3)
+    network = embedding.sample((5, 6, 7), 3)
+    for a, b, c in zip(found.matrices, same.matrices, network.matrices, strict=True):
+        assert jnp.all(a == c)
+        assert jnp.all(b == c)
+    for p in found.measures:
+        np.testing.assert_allclose(p, 1 / len(p))
+
+
+def test_limits_beside_finite_layers_have_the_weights_to_and_from_them():
+    embedding = E.IID(2, 5, mean=[0.0, 1.0, -2.0, 0.5, 0.0], std=[1.0, 0.5, 2.0, 3.0, 1.0])
+    rules = ("sobol", "sample", "sobol", "sobol")
+    network = embedding.quadrature((4096, 3, 4096, 64), rules, key=1)
+    assert network.widths == (4096, 3, 4096, 64)
+    inner, outer, middle = network.matrices[1], network.matrices[2], network.matrices[3]
+    assert jnp.all(middle == 0.5)  # between two limits
+    joint = jnp.concatenate([network.matrices[0], inner], axis=1)
+    np.testing.assert_allclose(joint.mean(0), [0, 0, 1, 1, 1], atol=0.01)
+    np.testing.assert_allclose(jnp.cov(joint.T), np.diag([1, 1, 0.25, 0.25, 0.25]), atol=0.02)
+    np.testing.assert_allclose(outer.mean(1), -2.0, atol=0.02)
+    np.testing.assert_allclose(jnp.cov(outer), 4 * np.eye(3), atol=0.1)
+    assert embedding.sizes((8, 3, 8, 8), ("sobol", "sample", "sample", "sobol")) == (8, 3, 8, 8)
+    assert embedding.sizes((8, 3, 8, 8), ("sample", "sobol", "sobol", "sobol")) == (8, 3, 1, 8)
+
+
+def test_the_first_limit_of_three_layers_starts_from_means_alone(regression):
+    """$H_2(j) = E[w_2] E[\\varphi(w_1 x)]$ for every neuron j of a finite second layer [SS19]."""
+    x, _ = regression
+    network = E.IID(2, 3, mean=(0, 1.5, 0.7)).quadrature((2**14, 6), ("sobol", "sample"))
+    inner = network.forward(x)[0][1]
+    assert inner.shape == (4, 6)
+    np.testing.assert_allclose(inner, np.zeros((4, 6)), atol=0.02)  # odd activation, centred w_1
+
+
+@pytest.mark.slow
+def test_finite_layers_leave_the_limit_by_their_own_variances(regression):
+    """Of widths (n, 20) the distance from (inf, 20) is that of layer 1; of (inf, n) that of layer 2."""
+    x, problem = regression
+    embedding = E.IID(2, 3, mean=(0, 1, 1))
+    until, options = 2.0, {"rtol": 1e-4, "atol": 1e-6, "save_at": 1}
+    law = nr.fluctuations(problem, embedding, until, 2048, save_at=1, directions=24)
+    variance = law.data.prediction_variance.isel(time=-1, output=0)
+    of_layer = lambda i: float(variance.sel(source=f"layer {i}").mean())
+    after = lambda widths, rules, key: np.asarray(
+        nr.solve(problem, embedding, until, widths, rules, key=key, **options).network(x)
+    )
+    half = lambda n, key: after((512, n), ("sobol", "sample"), key)
+    gaps = [half(20, key) - after((400, 20), "sample", key) for key in range(96)]
+    seeds = np.sqrt(2 / len(gaps))
+    np.testing.assert_allclose(400 * np.mean(np.square(gaps)), of_layer(1), rtol=3 * seeds)
+    limit = after(4096, "sobol", 0)
+    gaps = [half(64, key) - limit for key in range(256)]
+    np.testing.assert_allclose(64 * np.mean(np.square(gaps)), of_layer(2), rtol=0.2)
+
+
 @pytest.mark.parametrize("depth", [2, 3, 4, 6])
 def test_the_centred_iid_limit_never_moves_from_four_layers_on(regression, depth):
     x, problem = regression

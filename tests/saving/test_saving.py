@@ -164,7 +164,7 @@ def test_the_names_of_classes_are_their_own():
         modules.setdefault(name, set()).add(cls)
         assert cls.__module__.startswith("neuronal.")
     seen = [
-        cls.__name__
+        kinds.called(cls)
         for module in kinds.modules()
         for cls in vars(module).values()
         if isinstance(cls, type)

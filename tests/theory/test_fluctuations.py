@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.stats import binom
 
 import neuronal as nr
 from neuronal.theory.fluctuations.directions import neuron_directions
@@ -199,6 +200,28 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     np.testing.assert_allclose(neurons.risk_shift, s * cov[1, 1] / 2 + g * shift[1], rtol=1e-5)
     quadratic = law.data.risk_quadratic.sel(source="layer 1", other="layer 1")[-1]
     np.testing.assert_allclose(quadratic, (s * cov[1, 1]) ** 2 / 2, rtol=1e-5)
+    ratio = np.abs(shift[1]) / np.sqrt(50 * cov[1, 1])
+    np.testing.assert_allclose(law.term_ratio(50)[-1], ratio, rtol=1e-5)
+    remainder = ratio**2 * np.abs(neurons.risk_shift.values) / 50
+    np.testing.assert_allclose(law.risk_mean_remainder(50)[-1], remainder, rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_stable_rate_is_where_the_mean_square_of_a_perturbation_stops_falling(batch):
+    """Two inputs at a right angle: each batch shrinks a component by as often as it saw its input."""
+    w1 = np.sqrt(2.0) * np.asarray([[1, 0], [-1, 0], [0, 1], [0, -1]]) + 0.0
+    w2 = np.asarray([0.5, -0.5, 0.5, -0.5])
+    x = np.sqrt(2.0) * np.eye(2)
+    problem = nr.Problem(nr.distributions.Empirical(x, np.zeros(2)), SQUARED)
+    start = nr.Network([w1, w2[:, None]], "identity")
+    law = nr.fluctuations(problem, start, 0.1, save_at=2, directions=4)
+    rate = law.stable_rate(batch)
+    assert np.all(np.diff(rate) <= 0)
+    kernel = np.asarray(tangent_kernel(start, x, [1.0, 1.0]))[:, 0, :, 0]
+    np.testing.assert_allclose(kernel[0, 1], 0, atol=1e-12)
+    seen = np.arange(batch + 1)
+    growth = binom.pmf(seen, batch, 0.5) @ (1 - rate[0] * kernel[0, 0] * seen / batch) ** 2
+    np.testing.assert_allclose(growth, 1.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rtol", [1e-2, 1e-4])

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array
 
 from ..distributions import Samples
 from ..dynamics import Kernels
 from ..losses import Loss
+from ..motion.birth_death import measures_in
+from ..motion.motion import Motion
 from ..network import Network
 from ..problem import Problem, mean_loss
+from ..sharding import run_within
 
 
 class Work(NamedTuple):
@@ -98,11 +102,39 @@ class State(NamedTuple):
     Attributes:
         weights: $w_1, \\dots, w_L$, however they are kept.
         memory: what else the motion carries, kernels or arrays by name, such as the velocities of
-            momentum; None if weights are all.
+            momentum; None if weights are all, or where a run begins.
     """
 
     weights: Kernels
     memory: dict[str, Any] | None = None
+
+    def network(self, neurons: Network) -> Network:
+        """The network of these neurons in this state: the one place that makes it."""
+        measures = measures_in(self.memory)
+        if measures is None:
+            return neurons.with_weights(self.weights)
+        return neurons.with_state(self.weights, measures)
+
+    @staticmethod
+    def beginning(start: Network, problem: Problem | None) -> State:
+        """Where a run of `problem` begins (None: SGD's); it knows the measures, if they are to move."""
+        if problem is None or problem.birth_death is None:
+            return State(start.weights)
+        motion = problem.motion(start)
+        return State.of_phase(motion.at_rest(start.weights), motion.memory)
+
+    def phase(self, motion: Motion) -> Kernels:
+        """All that moves, as one tuple in the motion's order."""
+        if self.memory is None:
+            return motion.at_rest(self.weights)
+        return (*self.weights, *(self.memory[name] for name in motion.memory))
+
+    @staticmethod
+    def of_phase(phase: Kernels, names: Sequence[str]) -> State:
+        """The state of a phase whose memory has these names."""
+        count = len(phase) - len(names)
+        memory = dict(zip(names, phase[count:], strict=True)) if names else None
+        return State(phase[:count], memory)
 
 
 Pace = Mapping[str, np.ndarray | Array]
@@ -118,7 +150,7 @@ class Path(Protocol):
     It may hold as much memory as several states, and is let go of before the run goes on.
     """
 
-    def weights(self, t: float) -> Kernels:
+    def state(self, t: float) -> State:
         """At MF time t of the step."""
         ...
 
@@ -157,18 +189,23 @@ def _anywhere(t: float) -> float:
 
 @dataclass(frozen=True)
 class Risk:
-    """The recorded loss of given weights: that of the network on samples of the law.
+    """The recorded loss of a state: that of the network on samples of the law.
 
     Attributes:
-        network: whose neurons have the weights.
+        network: whose neurons are in that state.
     """
 
     network: Network
     loss: Loss
     samples: Samples
 
-    def __call__(self, weights: Kernels) -> float:
-        return float(mean_loss(self.network.with_weights(weights), self.loss, *self.samples))
+    def __call__(self, state: State) -> float:
+        return float(mean_loss(state.network(self.network), self.loss, *self.samples))
+
+
+def added_to_risk(problem: Problem, over: Mesh | None) -> Callable[[Network, float], float] | None:
+    """`Driver.added` of a problem, on devices if there are several."""
+    return run_within(over, problem.added) if problem.regularised else None
 
 
 @dataclass
@@ -180,18 +217,26 @@ class Driver:
             numbers; where an `end` is given, to a state of its own choice between t1 and the end,
             with a path from t1 on. A function of its arguments alone, so that a run may be
             taken up anywhere. `pace` is None at first.
-        loss: the recorded loss of given weights.
+        loss: the recorded loss of a state.
+        added: what the motion adds to the risk in its objective, of a network at an MF time; None if
+            nothing.
         snap: the latest time up to the one given at which the driver has a state.
         problem, law: what an ODE solves, and the samples of its $E_Z$; None of SGD.
         recipe: what makes the same driver again, where that is known: `neuronal.saving` keeps it.
     """
 
     advance: Callable[[State, Pace | None, float, float, float | None], Segment]
-    loss: Callable[[Kernels], float]
+    loss: Callable[[State], float]
+    added: Callable[[Network, float], float] | None = None
     snap: Callable[[float], float] = _anywhere
     problem: Problem | None = None
     law: Samples | None = None
     recipe: Recipe | None = None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it has a state at any time, not at the ends of steps alone."""
+        return self.snap is _anywhere
 
 
 class Recipe(Protocol):

@@ -4,10 +4,13 @@ A neuron of hidden layer i is a pair (incoming, outgoing): for $i = 1$ a point o
 $\mathbb{R}^d \times L^2(P_2)$, for $2 \le i \le L-1$ one of $L^2(P_{i-1}) \times
 L^2(P_{i+1})$, given by its values at the limit's nodes. The limit acts on it through two
 fields alone, $\varphi_{i-1}(H_{i-1})$ and $\Delta^H_{i+1}$ on nodes x data: these are kept at
-knots in time, with their exact time derivatives, and interpolated; the weights are not.
+knots in time, with their exact time derivatives, and interpolated; the weights are not. With momentum a
+neuron also has the velocities of the pair, in which it starts at rest unless they are given.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import diffrax
 import equinox as eqx
@@ -18,12 +21,15 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ..checks import is_whole, require, shown
 from ..distributions import Samples
+from ..kernels import seeing
 from ..motion.motion import Motion
 from ..network import Network
 from ..problem import Problem
+from .driver import State
 from .trajectory import Trajectory
 
-Neuron = tuple[Float[Array, "*many n_in"], Float[Array, "*many n_out"]]
+Neuron = tuple[Float[Array, "*many _"], ...]
+"""Incoming and outgoing weights; with momentum, where they were given, their velocities."""
 
 _FIRST_KNOTS = 17
 _REFINEMENTS = 12
@@ -76,10 +82,11 @@ def fields(
     to `rtol`, relative to the field's largest root mean square.
 
     Raises:
-        InvalidInput: a trajectory of SGD, a layer that does not exist, or a tolerance below
-            what the trajectory's own integration allows.
+        InvalidInput: a trajectory of SGD or in steps alone, a layer that does not exist, or a tolerance
+            below what the trajectory's own integration allows.
     """
     problem, law = trajectory.solved("SGD has no limit's fields")
+    require(problem.birth_death is None, "trajectory: its measures move; flows take fixed ones")
     network = trajectory.network
     require(
         is_whole(layer, 1) and layer < network.depth,
@@ -95,7 +102,7 @@ def fields(
     knots: dict[float, list[np.ndarray]] = {}
 
     def see(t: float) -> None:
-        seen = _see(trajectory.at(t), problem, law, layer, jnp.asarray(t))
+        seen = _see(network, trajectory.state_at(t), problem, law, layer, jnp.asarray(t))
         knots[t] = [np.asarray(f) for f in seen]
 
     grid = np.linspace(since, end, _FIRST_KNOTS)
@@ -146,7 +153,7 @@ def fields(
 def flow(
     trajectory: Trajectory | Fields,
     layer: int,
-    neuron: tuple[ArrayLike, ArrayLike],
+    neuron: Sequence[ArrayLike],
     since: float = 0.0,
     until: float | None = None,
     *,
@@ -159,14 +166,17 @@ def flow(
     Args:
         trajectory: a solved limit, or `fields` of it, which several calls can share.
         layer: i, 1..L-1.
-        neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1) and `(n_{i+1},)` (k for
-            i = L - 1): values at the limit's nodes; or many, with one leading axis.
+        neuron: (incoming, outgoing), `(n_{i-1},)` (d for i = 1, its unit's p) and `(n_{i+1},)` (k for
+            i = L - 1): values at the limit's nodes; or many, with one leading axis. With momentum
+            their velocities may follow, shaped alike; they are 0 if left out.
+            Where the layer has biases, the neuron's own is the last number of its incoming.
         since, until: MF times; the end of the trajectory if left out.
         rtol, atol: of the neuron's integration and of the fields' interpolation.
         save_at: MF times at which to return the neuron, as a leading axis.
 
     Returns:
-        (incoming, outgoing) at `until`, shaped as given, or at `save_at`.
+        (incoming, outgoing) at `until`, shaped as given, or at `save_at`; with velocities, if they
+        were given.
 
     Raises:
         InvalidInput: a layer, shape or time that does not fit.
@@ -177,7 +187,7 @@ def flow(
 def reverse_flow(
     trajectory: Trajectory | Fields,
     layer: int,
-    neuron: tuple[ArrayLike, ArrayLike],
+    neuron: Sequence[ArrayLike],
     since: float | None = None,
     until: float = 0.0,
     *,
@@ -195,7 +205,7 @@ def reverse_flow(
 def _carry(
     trajectory: Trajectory | Fields,
     layer: int,
-    neuron: tuple[ArrayLike, ArrayLike],
+    neuron: Sequence[ArrayLike],
     since: float | None,
     until: float | None,
     rtol: float,
@@ -216,40 +226,57 @@ def _carry(
         )
     dtype = seen.incoming.dtype
     parts = [jnp.asarray(part, dtype) for part in neuron]
-    single = parts[0].ndim == 1
-    given = (parts[0][None], parts[1][None]) if single else (parts[0], parts[1])
-    shapes = (seen.incoming.shape[2], seen.outgoing.shape[2])
+    momentum = seen.motion.momentum
+    most = 2 if momentum is None else 4
     require(
-        all(g.ndim == 2 and g.shape[1] == n for g, n in zip(given, shapes, strict=True))
-        and len(given[0]) == len(given[1]),
+        len(parts) in (2, most),
+        f"neuron: takes incoming and outgoing weights{', and their velocities' if most > 2 else ''}, "
+        f"got {len(parts)} arrays",
+    )
+    single = parts[0].ndim == 1
+    given = tuple(part[None] if single else part for part in parts)
+    shapes = (seen.incoming.shape[2], seen.outgoing.shape[2])
+    if layer == 1:
+        shapes = (seen.motion.unit.parameters(shapes[0]), shapes[1])
+    require(
+        all(g.ndim == 2 and g.shape[1] == n for g, n in zip(given, shapes * 2, strict=False))
+        and len({len(g) for g in given}) == 1,
         f"neuron: takes incoming (..., {shapes[0]}) and outgoing (..., {shapes[1]}) for layer "
         f"{layer}, got {[p.shape for p in parts]}",
     )
+    if momentum is not None and len(given) == 2:
+        given = (*given, *momentum.at_rest(given))
     times = None if save_at is None else jnp.asarray(save_at, dtype)
     numbers = [jnp.asarray(number, dtype) for number in (since, until, rtol, atol)]
-    incoming, outgoing = _carry_neuron(
-        seen, given, numbers[0], numbers[1], numbers[2], numbers[3], times
-    )
+    carried = _carry_neuron(seen, given, numbers[0], numbers[1], numbers[2], numbers[3], times)
+    found = carried[: len(parts)]
     if save_at is None:
-        incoming, outgoing = incoming[0], outgoing[0]
+        found = tuple(part[0] for part in found)
     if single:
-        incoming, outgoing = incoming[..., 0, :], outgoing[..., 0, :]
-    return incoming, outgoing
+        found = tuple(part[..., 0, :] for part in found)
+    return found
 
 
 @eqx.filter_jit
 def _carry_neuron(
     seen: Fields,
-    neuron: tuple[Array, Array],
+    neuron: tuple[Array, ...],
     since: Float[Array, ""],
     until: Float[Array, ""],
     rtol: Float[Array, ""],
     atol: Float[Array, ""],
     save_at: Float[Array, "T"] | None,
-) -> tuple[Array, Array]:
-    def velocity(t: Array, pair: tuple[Array, Array], args: None) -> tuple[Array, Array]:
+) -> tuple[Array, ...]:
+    momentum = seen.motion.momentum
+    if momentum is not None:
+        momentum = momentum.of_layers(seen.layer, seen.layer + 1)
+
+    def velocity(t: Array, neuron: tuple[Array, ...], args: None) -> tuple[Array, ...]:
+        incoming, outgoing, *velocities = neuron
+        pair = incoming, outgoing
         changes = seen.motion.of_neurons(seen.layer, t, pair, seen.at(t), seen.sample_weights)
-        return changes[0].velocity(pair[0]), changes[1].velocity(pair[1])
+        forces = changes[0].velocity(incoming), changes[1].velocity(outgoing)
+        return forces if momentum is None else momentum.flow(t, velocities, forces)
 
     saveat = diffrax.SaveAt(t1=True) if save_at is None else diffrax.SaveAt(ts=save_at)
     solution = diffrax.diffeqsolve(
@@ -272,22 +299,30 @@ def _carry_neuron(
 
 @eqx.filter_jit
 def _see(
-    network: Network, problem: Problem, law: Samples, layer: int, t: Float[Array, ""]
+    network: Network, state: State, problem: Problem, law: Samples, layer: int, t: Float[Array, ""]
 ) -> tuple[Array, Array, Array, Array]:
     """Both fields and their time derivatives at a state: a derivative along the velocity."""
+    network = state.network(network)
     t = t.astype(network.weights[0].dtype)
-    changes, _ = problem.motion(network).changes(t, network.weights, law)
+    motion = problem.motion(network)
+    if motion.momentum is None:
+        changes, _ = motion.changes(t, network.weights, law)
+        moved_by = lambda later: tuple(
+            change.moved(w, later) for change, w in zip(changes, network.weights, strict=True)
+        )
+    else:
+        velocities = state.phase(motion)[network.depth :]
+        moved_by = lambda later: tuple(
+            w + later * v for w, v in zip(network.weights, velocities, strict=True)
+        )
 
     def see(later: Array) -> tuple[Array, Array]:
-        moved = network.with_weights(
-            tuple(
-                change.moved(w, later) for change, w in zip(changes, network.weights, strict=True)
-            )
-        )
+        moved = network.with_weights(moved_by(later))
         _, values, slopes = moved.forward(law.x)
         gradient = problem.loss.gradient(law.y, values[-1])
         sensitivities = moved.backward(slopes, gradient)
-        return (values[layer - 2] if layer > 1 else law.x), sensitivities[layer]
+        before = seeing(moved.weights[layer - 1], values[layer - 2]) if layer > 1 else law.x
+        return before, sensitivities[layer]
 
     zero = jnp.zeros((), network.weights[0].dtype)
     (incoming, outgoing), (d_incoming, d_outgoing) = jax.jvp(see, (zero,), (jnp.ones_like(zero),))

@@ -15,7 +15,6 @@ from jaxtyping import ArrayLike, Float
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..checks import is_number, numbers, require, shown, whole
-from ..dynamics import Kernels
 from ..errors import DivergenceError
 from ..kernels import rank
 from ..network import Network
@@ -110,8 +109,8 @@ class Prepared:
         since: float | None = None,
     ) -> Trajectory:
         """Run it from a state that `on_state` gave with its MF time, if there is one."""
-        start = self.network if state is None else self.network.with_weights(state.weights)
-        state = state or State(start.weights)
+        start = self.network if state is None else state.network(self.network)
+        state = state or State.beginning(start, self.driver.problem)
         calls = Calls(on_record, on_loss, on_state)
         times = list(self.times)
         return record(self.driver, start, times, self.report, calls, state, pace, since)
@@ -141,12 +140,14 @@ def record(
         DivergenceError: the state left the finite numbers; it carries what was recorded.
     """
     began = clock.perf_counter()
-    state = state or State(start.weights)
+    state = state or State.beginning(start, driver.problem)
     now = save_at[0] if since is None else since
     size = sum(a.nbytes for a in jax.tree.leaves(state))
     stride = max(1, -(-len(save_at) * size // budget))
     at_start = now <= save_at[0]
-    times, losses = [save_at[0]], [driver.loss(state.weights) if at_start else np.nan]
+    times, losses = [save_at[0]], [driver.loss(state) if at_start else np.nan]
+    objective = _objective(driver, losses[0], lambda: start, times[0])
+    objectives = None if driver.added is None else [objective]
     kept, place = [Kept(now, state, pace)], 0
     if at_start:
         calls.at_record(times[0], losses[0], lambda: start)
@@ -160,12 +161,13 @@ def record(
         report.work += segment.work
         report.solver += segment.solver
         report.seconds = clock.perf_counter() - began
-        for t, loss, weights in _passed(driver, segment, save_at, done):
+        for t, loss, reached in _passed(driver, segment, save_at, done):
+            network = lambda reached=reached: reached().network(start)
             if not np.isfinite(loss):
                 report.stopped = f"diverged at t = {t:g}"
                 kept.append(Kept(now, state, pace))
-                last = start.with_weights(state.weights)
-                partial = Trajectory(times, losses, kept, last, report, driver)
+                last = state.network(start)
+                partial = Trajectory(times, losses, kept, last, report, driver, objectives)
                 raise DivergenceError(
                     f"the run diverged at t = {t:g} ({report.driver}); its last finite "
                     f"record is at t = {times[-1]:g}. Take a smaller learning rate or step",
@@ -174,31 +176,43 @@ def record(
                 )
             times.append(t)
             losses.append(loss)
-            calls.at_record(t, loss, lambda w=weights: start.with_weights(w()))
+            if objectives is not None:
+                objectives.append(_objective(driver, loss, network, t))
+            calls.at_record(t, loss, network)
         state, pace = segment.state, segment.pace
         if segment.path is None:
             done, now = done + 1, save_at[done]
         else:
             done, now = bisect_right(save_at, segment.time), segment.time
-        weights = segment.path = None  # what is within a step may be as large as several states
+        network = reached = segment.path = (
+            None  # what is within a step may be as large as several states
+        )
         if (done - 1) // stride > place or done == len(save_at):
             place = (done - 1) // stride
             kept.append(Kept(now, state, pace))
         calls.at_state(state, pace, now)
     report.stopped = f"reached t = {times[-1]:g}"
     report.ranks = tuple(r for w in state.weights if (r := rank(w)) is not None)
-    return Trajectory(times, losses, kept, start.with_weights(state.weights), report, driver)
+    last = state.network(start)
+    return Trajectory(times, losses, kept, last, report, driver, objectives)
+
+
+def _objective(driver: Driver, loss: float, network: Callable[[], Network], t: float) -> float:
+    """The risk with what the motion adds to it; NaN where there is no risk."""
+    if driver.added is None or np.isnan(loss):
+        return loss
+    return loss + driver.added(network(), t)
 
 
 def _passed(
     driver: Driver, segment: Segment, save_at: Sequence[float], done: int
-) -> Iterator[tuple[float, float, Callable[[], Kernels]]]:
-    """The records in a segment: times, losses and what gives the weights there; NaN where it diverged.
+) -> Iterator[tuple[float, float, Callable[[], State]]]:
+    """The records in a segment: times, losses and what gives the state there; NaN where it diverged.
 
     Args:
         done: how many of the records are behind.
     """
-    path, ended = segment.path, segment.state.weights
+    path, ended = segment.path, segment.state
     if not segment.finite:
         yield segment.time, np.nan, lambda: ended
         return
@@ -207,7 +221,7 @@ def _passed(
         return
     inside = save_at[done : bisect_left(save_at, segment.time)]
     for t, loss in zip(inside, path.losses(inside), strict=True):
-        yield t, loss, lambda t=t: path.weights(t)
+        yield t, loss, lambda t=t: path.state(t)
     if save_at[done + len(inside) : done + len(inside) + 1] == [segment.time]:
         yield segment.time, driver.loss(ended), lambda: ended
 

@@ -10,6 +10,7 @@ from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
 from ..network import Network
+from ..problem import Problem
 from ..vocabulary import KERNELS
 
 FACTORED_FROM = 2048
@@ -17,15 +18,34 @@ FACTORED_FROM = 2048
 run takes as long on either (benchmarks/factored.py); more of either makes dense ones the slower."""
 
 
+def check_kernels(problem: Problem, start: AbstractEmbedding | Network) -> None:
+    """Raise `InvalidInput` for a network of factored weights with a motion that takes matrices."""
+    require(
+        not problem.carried or not isinstance(start, Network) or not start.factored,
+        f"network: its weights are factored, and {problem.carried} takes dense ones: steps of "
+        "factored ones carry nothing besides; take network.with_weights(network.matrices)",
+    )
+
+
 def choose_kernel(
-    start: AbstractEmbedding | Network, nodes: int | Sequence[int], kernel: str
+    start: AbstractEmbedding | Network,
+    nodes: int | Sequence[int],
+    kernel: str,
+    problem: Problem | None = None,
 ) -> tuple[str, str]:
     """``dense`` or ``factored``, and why.
 
+    Args:
+        problem: that is learned, if its motion has a say.
+
     Raises:
-        InvalidInput: an unknown kernel, or factored ones that the start cannot have.
+        InvalidInput: an unknown kernel, or factored ones that start or motion cannot have.
     """
     choice("kernel", kernel, KERNELS)
+    if problem is not None and problem.carried:
+        check_kernels(problem, start)
+        require(kernel != "factored", f"kernel: {problem.carried} takes 'dense', or 'auto'")
+        return "dense", f"as {problem.carried} takes"
     if isinstance(start, Network):
         known = start.factored
         sizes = start.widths

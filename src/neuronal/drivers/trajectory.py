@@ -35,6 +35,8 @@ class Trajectory:
     Attributes:
         times: MF times of the records, `(T,)`.
         loss: the risk $\mathcal{L}(W(t))$ at those times, `(T,)`.
+        objective: the risk with what decay and penalty add to it, `(T,)`; the same numbers where
+            nothing is added.
         network: the network at the last of them; of a run that diverged, at its last finite state.
         report: how the run went.
         state: that of `network`: the weights of `network` and whatever else the motion carries.
@@ -49,9 +51,13 @@ class Trajectory:
         network: Network,
         report: Report,
         driver: Driver,
+        objective: Sequence[float] | None = None,
     ):
         self.times: Float[np.ndarray, "T"] = np.asarray(times, float)
         self.loss: Float[np.ndarray, "T"] = np.asarray(loss, float)
+        self.objective: Float[np.ndarray, "T"] = (
+            self.loss if objective is None else np.asarray(objective, float)
+        )
         self.network = network
         self.report = report
         self._states = states
@@ -73,16 +79,21 @@ class Trajectory:
 
     def risk_at_start(self) -> float:
         """The risk of the first state kept, computed anew."""
-        return self._driver.loss(self._states[0].state.weights)
+        return self._driver.loss(self._states[0].state)
 
     def solved(self, what: str) -> tuple[Problem, Samples]:
         """The problem that was solved and the samples of its $E_Z$.
 
         Raises:
-            InvalidInput: a run of SGD, of which `what` says why it will not do.
+            InvalidInput: a run of SGD or of an ODE in steps alone, of which `what` says why it will
+                not do.
         """
         if self.problem is None or self.law is None:
             raise InvalidInput(f"trajectory: takes one of solve; {what}")
+        require(
+            self._driver.continuous,
+            "trajectory: has states at the ends of constant steps alone; take adaptive steps",
+        )
         return self.problem, self.law
 
     def at(self, t: float) -> Network:
@@ -94,6 +105,10 @@ class Trajectory:
         Raises:
             InvalidInput: t outside the run.
         """
+        return self.state_at(t).network(self.network)
+
+    def state_at(self, t: float) -> State:
+        """The state at MF time t, as `at` finds it."""
         slack = 1e-9 * max(1.0, self.times[-1])
         require(
             self.times[0] - slack <= t <= self.times[-1] + slack,
@@ -103,7 +118,7 @@ class Trajectory:
         target = self._driver.snap(t)
         if target > since + slack:
             state = self._driver.advance(state, pace, since, target, None).state
-        return self.network.with_weights(state.weights)
+        return state
 
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
         r"""$\hat y(x; W(t))$ at every recorded time."""

@@ -21,14 +21,22 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..activations import Activation, in_words
 from ..bounds.finding import UNKNOWN, Finding
-from ..checks import choice, hidden_sizes, key_of, require
+from ..checks import choice, hidden_sizes, key_of, require, several
 from ..errors import InvalidInput
 from ..kernels import Kernel
 from ..kernels.memory import require_memory
 from ..network import Network
+from ..units.base import Unit
+from ..units.linear import LINEAR
+from ..vocabulary import RULES
+from .biases import Bias, with_biases
 from .moments import measured
 
 Latents = PyTree[Array]
+Rules = str | Sequence[str]
+"""The rule of all hidden layers, or of each."""
+SAMPLE = "sample"
+"""Independent neurons, as a network has them, in the place of a rule."""
 
 
 class AbstractEmbedding(eqx.Module):
@@ -44,6 +52,9 @@ class AbstractEmbedding(eqx.Module):
     output_dim: eqx.AbstractVar[int]
     activations: eqx.AbstractVar[tuple[Activation, ...]]
 
+    unit: ClassVar[Unit] = LINEAR
+    """The first layer (`neuronal.units`); a subclass may take another, per instance."""
+
     def __repr__(self) -> str:
         named = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         others = [
@@ -53,10 +64,20 @@ class AbstractEmbedding(eqx.Module):
             for name, value in named.items()
             if name not in ("input_dim", "output_dim", "activations") and _is_plain(value)
         ]
+        if self.unit != LINEAR:
+            others.append(f", unit={self.unit}")
         return (
             f"{type(self).__name__}({self.input_dim} -> {self.output_dim}, L = {self.depth}, "
             f"{in_words(self.activations)}{''.join(others)})"
         )
+
+    biases: ClassVar[tuple[Bias, ...] | None] = None
+    """Initial biases of layers 2..L-1, where there are any; they take dense kernels."""
+
+    @property
+    def parameter_dim(self) -> int:
+        """p, the numbers of $w_1(c_1)$; d for the paper's first layer."""
+        return self.unit.parameters(self.input_dim)
 
     @property
     def depth(self) -> int:
@@ -117,7 +138,9 @@ class AbstractEmbedding(eqx.Module):
         weights = (
             self.initial_weights(latents) if kernel == "dense" else self.initial_kernels(latents)
         )
-        return Network(weights, self.activations, measures)
+        require(kernel == "dense" or self.biases is None, "kernel: biases take 'dense'")
+        weights = with_biases(weights, self.biases, latents)
+        return Network(weights, self.activations, measures, self.unit)
 
     def latents(self, layer: int, width: int, key: PRNGKeyArray | int) -> Latents:
         """Independent latents of `width` neurons; a prefix of those of any larger width."""
@@ -144,7 +167,7 @@ class AbstractEmbedding(eqx.Module):
     def quadrature(
         self,
         nodes: int | Sequence[int],
-        rule: str = "sobol",
+        rule: Rules = "sobol",
         key: PRNGKeyArray | int = 0,
         carry: Sequence[Latents] | None = None,
         kernel: str = "dense",
@@ -153,7 +176,10 @@ class AbstractEmbedding(eqx.Module):
 
         Args:
             nodes: how many per hidden layer, one number or one per layer.
-            rule: ``sobol``, ``lattice``, ``antithetic``, ``monte-carlo`` or ``gauss-hermite``.
+            rule: ``sobol``, ``lattice``, ``antithetic``, ``monte-carlo`` or ``gauss-hermite``; or
+                ``sample``, the neurons of `sample` with that key and measure 1/n, so that the layer has
+                finite width. One for all hidden layers, or one per layer: the layers that are
+                not sampled are the limit beside those that are.
             key: of the scrambling or the draws; equal keys give equal nodes.
             carry: latents, one set a hidden layer, of neurons carried along: they come
                 after the nodes and have measure zero, so that the limit moves them and they
@@ -179,20 +205,39 @@ class AbstractEmbedding(eqx.Module):
         return [c for c, _ in self._all_nodes(nodes, rule, key)]
 
     def sizes(
-        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+        self, nodes: int | Sequence[int], rule: Rules = "sobol", key: PRNGKeyArray | int = 0
     ) -> tuple[int, ...]:
         """Nodes per hidden layer that `quadrature` has: fewer where neurons are alike."""
         return tuple(len(p) for _, p in self._all_nodes(nodes, rule, key))
 
     def _all_nodes(
-        self, nodes: int | Sequence[int], rule: str, key: PRNGKeyArray | int
+        self, nodes: int | Sequence[int], rule: Rules, key: PRNGKeyArray | int
     ) -> list[tuple[Latents, Float[Array, "n"]]]:
-        counts = hidden_sizes("nodes", nodes, self.depth)
+        counts, rules = hidden_sizes("nodes", nodes, self.depth), rules_of(rule, self.depth)
         key = key_of(key)
         return [
-            self.nodes(i, n, rule, jax.random.fold_in(key, i))
-            for i, n in enumerate(counts, start=1)
+            self._sampled(i, n, key)
+            if own == SAMPLE
+            else self.nodes(i, n, own, jax.random.fold_in(key, i))
+            for i, (n, own) in enumerate(zip(counts, rules, strict=True), start=1)
         ]
+
+    def _sampled(
+        self, layer: int, width: int, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        """The neurons of `sample`, each of measure 1/n."""
+        return self.latents(layer, width, key), jnp.full(width, 1 / width)
+
+
+def rules_of(rule: Rules, depth: int) -> tuple[str, ...]:
+    """The rule of each hidden layer."""
+    if isinstance(rule, str):
+        return (rule,) * (depth - 1)
+    rules = several("rule", rule, "rules")
+    require(len(rules) == depth - 1, f"rule: takes one, or one per hidden layer ({depth - 1})")
+    for own in rules:
+        choice("rule", own, (*RULES, SAMPLE))
+    return rules
 
 
 def _short(value: object) -> str:

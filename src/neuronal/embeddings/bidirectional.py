@@ -41,8 +41,11 @@ from ..checks import (
     whole,
 )
 from ..kernels import Kernel, factored, matrix
+from ..units.base import Unit, checked
+from ..units.linear import LINEAR
 from . import features
 from .base import AbstractEmbedding, Latents
+from .biases import checked_biases
 from .moments import gaussian
 
 FLAT_RANK = 16
@@ -68,6 +71,9 @@ class Bidirectional(AbstractEmbedding):
         spread: root mean square over neurons of the standard deviation of $H_i$ over inputs.
         inputs: `(m, d)`, on which the critical gain measures spread; standard normal inputs
             if left out. Give the problem's own where they lie far from those.
+        biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left
+            out. The critical gain does not see them.
+        unit: the first layer (`neuronal.units`), whose parameters are normal of standard deviation s.
 
     Raises:
         InvalidInput: impossible dimensions, gains or scales.
@@ -79,6 +85,8 @@ class Bidirectional(AbstractEmbedding):
     rank: int = eqx.field(static=True)
     input_scale: float = eqx.field(static=True)
     gains: tuple[float, ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True)
+    biases: tuple[float, ...] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -92,10 +100,15 @@ class Bidirectional(AbstractEmbedding):
         spread: float = 0.5,
         inputs: ArrayLike | None = None,
         last_activation: str | Activation = activations_.identity,
+        unit: Unit = LINEAR,
+        biases: float | Sequence[float] | None = None,
     ):
         self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
+        self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.unit.parameters(self.input_dim)  # refuses other inputs
         self.rank = whole("rank", rank, 1)
         self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.biases = checked_biases(biases, depth)  # pyright: ignore[reportIncompatibleVariableOverride]
         if input_scale is None:
             input_scale = 1.5 / math.sqrt(self.input_dim)
         self.input_scale = positive("input_scale", input_scale)
@@ -126,7 +139,9 @@ class Bidirectional(AbstractEmbedding):
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
         return [matrix(w) for w in self.initial_kernels(latents)]
 
-    factored = True
+    @property
+    def factored(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.biases is None
 
     def initial_kernels(self, latents: Sequence[Latents]) -> list[Array | Kernel]:
         middle = [
@@ -166,16 +181,17 @@ class Bidirectional(AbstractEmbedding):
         root = math.sqrt(float(np.sum(self.coefficients**2)))
         how = "both sums are normal given the features, which are bounded; true of every rank"
         middle = [Finding(PROVED, 2 * g * most * root * gaussian(1), how) for g in self.gains]
-        first = self.input_scale * gaussian(self.input_dim)
+        p = self.parameter_dim
+        of_first = f"normal, |w_1| in R^{'d' if self.unit == LINEAR else p}"
         return [
-            Finding(PROVED, first, "normal, |w_1| in R^d"),
+            Finding(PROVED, self.input_scale * gaussian(p), of_first),
             *middle,
             Finding(PROVED, gaussian(self.output_dim), "standard normal"),
         ]
 
     def _split(self, layer: int) -> tuple[int, int]:
         """Coordinates of the first part (u or alpha) and of beta in a latent of that layer."""
-        first = self.input_dim if layer == 1 else self.rank
+        first = self.parameter_dim if layer == 1 else self.rank
         return first, self.output_dim if layer == self.depth - 1 else self.rank
 
     def _critical_gains(
@@ -205,14 +221,19 @@ class Bidirectional(AbstractEmbedding):
         # Padded to few sizes, to compile rarely.
         m, more = len(x), -len(x) % _ROWS
         weights = np.pad(np.full(m, 1 / m, x.dtype), (0, more))
-        signal = np.pad(np.asarray(x), ((0, more), (0, 0))) * np.asarray(self.input_scale, x.dtype)
+        signal = np.pad(np.asarray(x), ((0, more), (0, 0)))
+        scale = np.asarray(self.input_scale, x.dtype)
+        unit = None if self.unit == LINEAR else self.unit
+        if unit is None:
+            signal = signal * scale
         coefficients = np.asarray(self.coefficients, x.dtype)
         gains: list[float] = []
         for i in range(1, self.depth - 1):
             c, p = self.nodes(i, nodes, "sobol", jax.random.fold_in(key, i))
             f, size = _carried(
-                c, p, signal, weights, coefficients, self.activations[i - 1], self.rank, i == 1
-            )
+                c, p, signal, weights, coefficients, self.activations[i - 1], self.rank, i == 1,
+                scale, unit if i == 1 else None,
+            )  # fmt: skip
             total = float(size)
             require(
                 math.isfinite(total) and total > 1e-12,
@@ -250,7 +271,7 @@ def _factors(
     return u, jnp.concatenate([alpha, chi], axis=1)
 
 
-@partial(jax.jit, static_argnames=("activation", "rank", "first_layer"))
+@partial(jax.jit, static_argnames=("activation", "rank", "first_layer", "unit"))
 def _carried(
     c: Float[Array, "n D"],
     p: Float[Array, "n"],
@@ -260,9 +281,12 @@ def _carried(
     activation: Activation,
     rank: int,
     first_layer: bool,
+    scale: Float[Array, ""],
+    unit: Unit | None,
 ) -> tuple[Float[Array, "m K"], Float[Array, ""]]:
     r"""$s_k f_k(x)$ of the next layer, and the root of their variances over inputs, summed."""
-    h = c[:, :-rank] @ signal.T
+    first = c[:, :-rank]
+    h = first @ signal.T if unit is None else unit.value(scale * first, signal).T
     f = activation(h).T @ (_psi(c, rank, first_layer) * p[:, None]) * coefficients
     return f, jnp.sqrt(jnp.sum(weights @ (f - weights @ f) ** 2))
 

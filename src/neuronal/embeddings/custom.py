@@ -15,10 +15,13 @@ from .. import quadrature
 from ..activations import Activation
 from ..checks import of_shape, require, result_shape, results, several, whole
 from ..errors import InvalidInput
+from ..units.base import Unit, checked
+from ..units.linear import LINEAR
 from .base import AbstractEmbedding, Latents, over_pairs
+from .biases import Bias, Biases, checked_biases
 
 _SAMPLER = "takes a random key to the latents of one neuron"
-_FIRST = "takes the latents c_1 of one neuron to its weights (d,)"
+_FIRST = "takes the latents c_1 of one neuron to its weights (d,), or its unit's parameters (p,)"
 _MIDDLE = "takes the latents c, c' of one neuron a layer to one number"
 _LAST = "takes the latents c_{L-1} of one neuron to its weights (k,), or one number"
 
@@ -34,6 +37,9 @@ class Embedding(AbstractEmbedding):
             i = 2..L-1, and `w_L(c_{L-1}) -> (k,)` or a scalar; each takes the latents of one
             neuron a layer, and JAX maps it over all pairs.
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
+        biases: those of layers 2..L-1 at the start, one for all or one per layer, each a number or a function
+            `b_i(c_i) -> scalar`; none if left out.
+        unit: the first layer (`neuronal.units`); `w_1(c_1) -> (p,)` are its parameters.
 
     Raises:
         InvalidInput: numbers of samplers and functions that do not fit, or functions that
@@ -45,6 +51,8 @@ class Embedding(AbstractEmbedding):
     activations: tuple[Activation, ...] = eqx.field(static=True)
     samplers: tuple[int | Callable[[PRNGKeyArray], Latents], ...] = eqx.field(static=True)
     functions: tuple[Callable[..., Array], ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True)
+    biases: tuple[Bias, ...] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -52,7 +60,10 @@ class Embedding(AbstractEmbedding):
         functions: Sequence[Callable[..., Array]],
         activation: str | Activation = activations_.tanh,
         last_activation: str | Activation = activations_.identity,
+        unit: Unit = LINEAR,
+        biases: Biases = None,
     ):
+        self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.samplers = several("samplers", samplers, "samplers, one per hidden layer")
         self.functions = several("functions", functions, "functions, one per layer")
         depth = len(self.functions)
@@ -63,11 +74,13 @@ class Embedding(AbstractEmbedding):
         )
         self.activations = activations_.per_layer(activation, last_activation, depth)
         one = [self._of_one_neuron(i) for i in range(1, depth)]
+        self.biases = checked_biases(biases, depth, one)  # pyright: ignore[reportIncompatibleVariableOverride]
         first = self._shape_of(0, _FIRST, (1,), one[0])
         for i in range(1, depth - 1):
             self._shape_of(i, _MIDDLE, (0,), one[i - 1], one[i])
         last = self._shape_of(depth - 1, _LAST, (0, 1), one[-1])
-        self.input_dim, self.output_dim = first[0], last[0] if last else 1
+        self.input_dim, self.output_dim = self.unit.inputs(first[0]), last[0] if last else 1
+        require(self.input_dim >= 1, f"functions[0]: {first[0]} parameters are none of {self.unit}")
 
     def _of_one_neuron(self, layer: int) -> Any:
         """Shapes of the latents that a sampler draws."""

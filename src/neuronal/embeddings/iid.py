@@ -9,7 +9,8 @@ are the same for all $c_2$ unless the layer sees $w_L^0$, $w_i(t) - w_i(0)$ does
 the neurons, and the limit closes on: the law of $w_1^0$ in layer 1, the law of $w_L^0$ in
 layer L-1, and one node in each layer between ([NP20], first seen in [AOY19]). `IID.quadrature`
 returns exactly that system. At L = 2 the two laws meet in one layer, at L = 3 no layer lies
-between. With mean zero and $\varphi(0) = 0$, L >= 4, it never moves.
+between. Beside a layer of finite width a neuron also has its own weights to and from that
+layer. With mean zero and $\varphi(0) = 0$, L >= 4, it never moves.
 """
 
 from __future__ import annotations
@@ -28,9 +29,20 @@ from .. import quadrature
 from ..activations import Activation
 from ..bounds.finding import PROVED, VIOLATED, Finding
 from ..bounds.proofs import proof
-from ..checks import dimensions, one_or_several, require
+from ..checks import dimensions, hidden_sizes, key_of, one_or_several, require
 from ..network import Network
-from .base import AbstractEmbedding, Latents, append_zeros, carried_sizes
+from ..units.base import Unit, checked
+from ..units.linear import LINEAR
+from .base import (
+    SAMPLE,
+    AbstractEmbedding,
+    Latents,
+    Rules,
+    append_zeros,
+    carried_sizes,
+    rules_of,
+)
+from .biases import checked_biases, with_biases
 from .moments import gaussian
 
 
@@ -42,6 +54,8 @@ class IID(AbstractEmbedding):
         activation: of the hidden layers; `last_activation` is $\varphi_L$.
         mean: $\mu$ of layers 2..L (the first is centred), or one number per layer.
         std: $\sigma$ of all layers, or one number per layer.
+        biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left out.
+        unit: the first layer (`neuronal.units`), whose parameters have the law of $w_1^0$.
 
     Raises:
         InvalidInput: impossible dimensions, or not L numbers.
@@ -52,6 +66,8 @@ class IID(AbstractEmbedding):
     activations: tuple[Activation, ...] = eqx.field(static=True)
     means: tuple[float, ...] = eqx.field(static=True)
     stds: tuple[float, ...] = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True)
+    biases: tuple[float, ...] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,9 +78,14 @@ class IID(AbstractEmbedding):
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
         last_activation: str | Activation = activations_.identity,
+        unit: Unit = LINEAR,
+        biases: float | Sequence[float] | None = None,
     ):
         self.input_dim, depth, self.output_dim = dimensions(input_dim, depth, output_dim)
+        self.unit = checked(unit)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.unit.parameters(self.input_dim)  # refuses other inputs
         self.activations = activations_.per_layer(activation, last_activation, depth)
+        self.biases = checked_biases(biases, depth)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.means = one_or_several("mean", mean, depth)
         if np.ndim(mean) == 0:
             self.means = (0.0, *self.means[1:])
@@ -82,24 +103,43 @@ class IID(AbstractEmbedding):
         self, layer: int, nodes: int, rule: str, key: PRNGKeyArray
     ) -> tuple[Latents, Float[Array, "n"]]:
         r"""Weights of $w_1^0$ at layer 1 and of $w_L^0$ at layer L - 1, else one empty node."""
-        dim = (self.input_dim if layer == 1 else 0) + (
-            self.output_dim if layer == self.depth - 1 else 0
-        )
+        before = self.parameter_dim if layer == 1 else 0
+        after = self.output_dim if layer == self.depth - 1 else 0
+        return self._own_weights(before + after, nodes, rule, key)
+
+    def _own_weights(
+        self, dim: int, nodes: int, rule: str, key: PRNGKeyArray
+    ) -> tuple[Latents, Float[Array, "n"]]:
+        """Nodes of neurons with so many weights of their own; one, where there are none."""
         if dim == 0:
             return jnp.zeros((1, 0)), jnp.ones(1)
         return quadrature.gaussian(rule, nodes, dim, key)
 
+    def _all_nodes(
+        self, nodes: int | Sequence[int], rule: Rules, key: PRNGKeyArray | int
+    ) -> list[tuple[Latents, Float[Array, "n"]]]:
+        """A neuron's own weights are those at the ends and those to and from sampled neighbours."""
+        counts, rules = hidden_sizes("nodes", nodes, self.depth), rules_of(rule, self.depth)
+        key = key_of(key)
+        own = [n if of == SAMPLE else 0 for n, of in zip(counts, rules, strict=True)]
+        around = [self.parameter_dim, *own, self.output_dim]
+        return [
+            self._sampled(i, n, key)
+            if of == SAMPLE
+            else self._own_weights(around[i - 1] + around[i + 1], n, of, jax.random.fold_in(key, i))
+            for i, (n, of) in enumerate(zip(counts, rules, strict=True), start=1)
+        ]
+
     def initial_weights(self, latents: Sequence[Latents]) -> list[Float[Array, "_ _"]]:
-        weights = [self._pairs(0, latents[0], jnp.arange(self.input_dim))]
+        weights = [self._of_inputs(latents[0], True)]
         for i in range(1, self.depth - 1):
             weights.append(self._pairs(i, latents[i - 1], latents[i]))
-        weights.append(self._pairs(self.depth - 1, latents[-1], jnp.arange(self.output_dim)))
-        return weights
+        return [*weights, self._of_outputs(latents[-1], True)]
 
     def quadrature(
         self,
         nodes: int | Sequence[int],
-        rule: str = "sobol",
+        rule: Rules = "sobol",
         key: PRNGKeyArray | int = 0,
         carry: Sequence[Latents] | None = None,
         kernel: str = "dense",
@@ -109,28 +149,40 @@ class IID(AbstractEmbedding):
         Numbers given for the layers between are not used. Carried neurons
         (`AbstractEmbedding.quadrature`) keep their own weights among themselves; between
         them and the nodes stand the means, which is all that averages see.
+
+        Where some layers are sampled (rule ``sample``), the neurons of a limit beside one of n neurons have
+        n weights to it of their own, and the latents of the rule are these.
         """
         require(kernel == "dense", "kernel: one node a layer between leaves nothing to factor")
-        pairs = self._all_nodes(nodes, rule, key)
+        pairs, rules = self._all_nodes(nodes, rule, key), rules_of(rule, self.depth)
         sizes = [len(measure) for _, measure in pairs]
-        first = pairs[0][0][:, : self.input_dim] * self.stds[0] + self.means[0]
-        last = pairs[-1][0][:, -self.output_dim :] * self.stds[-1] + self.means[-1]
-        between = [
-            jnp.full((n, n_out), mean)
-            for n, n_out, mean in zip(sizes, sizes[1:], self.means[1:], strict=False)
+        sampled = [own == SAMPLE for own in rules]
+        require(
+            carry is None or not any(sampled),
+            "carry: takes limits in all layers; here some are sampled",
+        )
+        latents = [c for c, _ in pairs]
+        weights = [
+            self._of_inputs(latents[0], sampled[0]),
+            *(
+                self._between(i, *latents[i - 1 : i + 1], *sampled[i - 1 : i + 1])
+                for i in range(1, self.depth - 1)
+            ),
+            self._of_outputs(latents[-1], sampled[-1]),
         ]
-        weights, measures = [first, *between, last], [p for _, p in pairs]
+        measures = [p for _, p in pairs]
         if carry is not None:
             counts = carried_sizes(carry, self.depth)
             own = self.initial_weights(carry)
-            weights[0] = jnp.concatenate([first, own[0]])
-            weights[-1] = jnp.concatenate([last, own[-1]])
+            weights[0] = jnp.concatenate([weights[0], own[0]])
+            weights[-1] = jnp.concatenate([weights[-1], own[-1]])
             for i in range(1, self.depth - 1):
                 padded = ((0, counts[i - 1]), (0, counts[i]))
                 joint = jnp.pad(weights[i], padded, constant_values=self.means[i])
                 weights[i] = joint.at[sizes[i - 1] :, sizes[i] :].set(own[i])
             measures = [append_zeros(p, n) for p, n in zip(measures, counts, strict=True)]
-        return Network(weights, self.activations, measures)
+        weights = with_biases(weights, self.biases)
+        return Network(weights, self.activations, measures, self.unit)
 
     @property
     def edges_apart(self) -> bool:
@@ -151,14 +203,41 @@ class IID(AbstractEmbedding):
 
     @proof
     def moments(self) -> list[Finding]:
-        dims = [self.input_dim, *[1] * (self.depth - 2), self.output_dim]
+        dims = [self.parameter_dim, *[1] * (self.depth - 2), self.output_dim]
         return [
             Finding(PROVED, abs(mean) * math.sqrt(dim) + std * gaussian(dim), "normal")
             for mean, std, dim in zip(self.means, self.stds, dims, strict=True)
         ]
 
+    def _of_inputs(self, c: Array, sampled: bool) -> Float[Array, "n d"]:
+        """$w_1^0$: of counters, or held in the latents of a rule."""
+        if sampled:
+            return self._pairs(0, c, jnp.arange(self.parameter_dim))
+        return self._scaled(0, c[:, : self.parameter_dim])
+
+    def _of_outputs(self, c: Array, sampled: bool) -> Float[Array, "n k"]:
+        """$w_L^0$, likewise."""
+        if sampled:
+            return self._pairs(self.depth - 1, c, jnp.arange(self.output_dim))
+        return self._scaled(self.depth - 1, c[:, -self.output_dim :])
+
+    def _between(
+        self, layer: int, c: Array, c_next: Array, sampled: bool, sampled_next: bool
+    ) -> Float[Array, "n n_out"]:
+        """A middle layer: of two limits its mean, which is all that averages see."""
+        if sampled and sampled_next:
+            return self._pairs(layer, c, c_next)
+        if sampled:
+            return self._scaled(layer, c_next[:, : len(c)]).T
+        if sampled_next:
+            return self._scaled(layer, c[:, -len(c_next) :])
+        return jnp.full((len(c), len(c_next)), self.means[layer])
+
     def _pairs(self, layer: int, c: Array, c_next: Array) -> Array:
-        return _keyed_normal(c, c_next, layer) * self.stds[layer] + self.means[layer]
+        return self._scaled(layer, _keyed_normal(c, c_next, layer))
+
+    def _scaled(self, layer: int, normal: Array) -> Array:
+        return normal * self.stds[layer] + self.means[layer]
 
 
 @eqx.filter_jit

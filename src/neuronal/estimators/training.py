@@ -213,4 +213,4 @@ def narrowed(network: Network, width: int = SEARCH_WIDTH) -> Network:
     """The network of the first `width` neurons of each hidden layer."""
     first, *middle, last = map(np.asarray, network.weights)
     weights = [first[:width], *(w[:width, :width] for w in middle), last[:width]]
-    return Network(weights, network.activations)
+    return Network(weights, network.activations, unit=network.unit)

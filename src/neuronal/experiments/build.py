@@ -30,7 +30,7 @@ from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
 from . import code
-from .config import BidirectionalSystem, Experiment, ScheduleSection
+from .config import BidirectionalSystem, Experiment
 from .given import Given, GivenProblem, GivenSystem
 from .sections import (
     BundledProblem,
@@ -38,6 +38,7 @@ from .sections import (
     MixtureProblem,
     OwnSystem,
     RegressionProblem,
+    ScheduleSection,
     TableProblem,
 )
 from .targets import TARGETS
@@ -134,7 +135,16 @@ def build(experiment: Experiment) -> Built:
                 last_activation=_activation(section.last_activation, "last_activation"),
             )
         rates = _schedules(experiment.schedule, section.depth)
-        problem = Problem(law, loss, rates, experiment.motion.decay)
+        motion = experiment.motion
+        problem = Problem(
+            law,
+            loss,
+            rates,
+            motion.decay,
+            temperature=motion.temperature,
+            penalty=motion.penalty,
+            momentum=motion.momentum,
+        )
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
     return replace(_built(systems, split), code=_code(experiment))
@@ -307,6 +317,14 @@ def _losses_of_classes() -> str:
 
 
 def _schedules(section: ScheduleSection, depth: int) -> Schedules:
+    rates = _rates(section, depth)
+    if not section.frozen:
+        return rates
+    layers = enumerate(schedules.per_layer(rates, depth), start=1)
+    return [schedules.Frozen() if i in section.frozen else xi for i, xi in layers]
+
+
+def _rates(section: ScheduleSection, depth: int) -> Schedules:
     if section.kind == "constant":
         return schedules.constant(section.value)
     if section.kind == "depth_balanced":

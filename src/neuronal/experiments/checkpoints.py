@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..drivers.driver import State
 from ..dynamics import Kernels
 from ..errors import InvalidInput
 from ..files import archive
@@ -36,8 +37,8 @@ class Checkpoint:
         weights: `w_1, ..., w_L`, of NumPy arrays, at `time`.
         memory: what else the state holds (`drivers.driver.State`), likewise; None if nothing.
         pace: `drivers.driver.Pace` with which to go on from there; None if there is none.
-        series: what was recorded, each `(records,)`: ``risk`` and, of real data,
-            ``test_risk`` and ``test_accuracy``.
+        series: what was recorded, each `(records,)`: ``risk``; of a motion that descends more than that
+            ``objective``; and, of real data, ``test_risk`` and ``test_accuracy``.
         steps, rejected, seconds: so far, over all sessions.
         driver, ensemble: sentences of the driver's report.
         time: MF time of the weights: that of the last record or later; that if None.
@@ -61,6 +62,11 @@ class Checkpoint:
     def kernels(self) -> Kernels:
         """The weights in JAX's arrays."""
         return tuple(jax.tree.map(jnp.asarray, self.weights))
+
+    @property
+    def state(self) -> State:
+        """All that a run goes on with, likewise."""
+        return State(self.kernels, jax.tree.map(jnp.asarray, self.memory))
 
 
 class RecoveryWarning(UserWarning):

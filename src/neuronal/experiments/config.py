@@ -23,11 +23,13 @@ from .sections import (
     MOST,
     BundledProblem,
     Count,
+    CouplingSection,
+    MotionSection,
     NonNegative,
-    NonNegativeInt,
     OwnSystem,
     Positive,
     ProblemSection,
+    ScheduleSection,
     Section,
     Seed,
     TableProblem,
@@ -79,31 +81,6 @@ else:
         __doc__=_NamedLoss.__doc__,
         **dict.fromkeys(LOSS_PARAMETERS, (Positive | None, None)),
     )
-
-
-class ScheduleSection(Section):
-    """Learning-rate schedules: xi_i of MF time."""
-
-    kind: Literal["constant", "cosine", "exponential", "warmup", "depth_balanced"] = "constant"
-    value: NonNegative = 1.0
-    final: NonNegative = 0.0
-    horizon: Positive | None = None
-    time_constant: Positive | None = None
-    power: float = 1.0
-
-    @model_validator(mode="after")
-    def _parameters(self) -> ScheduleSection:
-        if self.kind in ("cosine", "warmup") and self.horizon is None:
-            raise ValueError(f"horizon: is missing; {self.kind!r} takes an MF time")
-        if self.kind == "exponential" and self.time_constant is None:
-            raise ValueError("time_constant: is missing; 'exponential' takes an MF time")
-        return self
-
-
-class MotionSection(Section):
-    """What is added to the paper's system: `decay` of weights, for all layers or one per layer."""
-
-    decay: NonNegative | list[NonNegative] = 0.0
 
 
 class _System(Section):
@@ -192,23 +169,6 @@ class NetworksSection(Section):
         return self
 
 
-class CouplingSection(Section):
-    """What `neuronal couple` couples: SGD, the flow of its own neurons, and the limit."""
-
-    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
-    learning_rates: Annotated[list[Positive], Field(min_length=1)] = [0.1]
-    seeds: Count = 5
-    batch_size: Count = 1
-    nodes: Count = 1024
-    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
-    carried: NonNegativeInt = 64
-    rtol: Positive = 1e-4
-    atol: Positive = 1e-6
-    until: Positive | None = None
-    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
-    predicted: bool = False
-
-
 class FluctuationsSection(Section):
     """What is predicted of networks, from their limit alone; where left out, of the experiment's own."""
 
@@ -260,10 +220,10 @@ class Experiment(Holding):
         if len(set(labels)) != len(labels):
             raise ValueError("systems: takes one label a system, each its own")
         for system in self.systems:
-            if isinstance(self.motion.decay, list) and len(self.motion.decay) != system.depth:
+            self.motion.check(system.label, system.depth)
+            if max(self.schedule.frozen, default=1) > system.depth:
                 raise ValueError(
-                    f"motion.decay: takes one number, or one per layer; {system.label!r} has "
-                    f"{system.depth} layers"
+                    f"schedule.frozen: takes numbers of layers; {system.label!r} has {system.depth}"
                 )
         if self.limit.enabled and self.limit.kernel == "factored":
             for system in self.systems:
@@ -272,16 +232,55 @@ class Experiment(Holding):
                         f"limit.kernel: {system.label!r} has no weights between layers that come as "
                         "factors; take 'auto'"
                     )
+        if self.limit.enabled:
+            self._solvable()
         if not self.limit.enabled and not self.networks.widths:
             raise ValueError("networks.widths: is empty and limit.enabled is false: nothing to run")
-        if self.networks.widths and self.run.until < self.networks.learning_rate:
-            raise ValueError("run.until: takes at least one step of networks.learning_rate")
+        if self.grid is not None and self.run.until < self.grid:
+            step = "networks.learning_rate" if self.networks.widths else "limit.step"
+            raise ValueError(f"run.until: takes at least one step of {step}")
         if self.networks.widths and self.run.until / self.networks.learning_rate >= MOST_STEPS:
             raise ValueError(
                 "networks.learning_rate: takes fewer than 2^31 steps to run.until, got "
                 f"{self.networks.learning_rate:g}"
             )
         return self
+
+    def _solvable(self) -> None:
+        """Raise `ValueError` unless the limit's solver takes the motion."""
+        limit, motion = self.limit, self.motion
+        by_steps = limit.solver == "euler" and limit.step is not None
+        if motion.stepwise and not by_steps:
+            raise ValueError(
+                f"limit.solver: motion.{motion.stepwise} takes 'euler' with limit.step, or networks "
+                "alone, with limit.enabled = false"
+            )
+        if motion.momentum is not None and limit.solver == "rkc":
+            raise ValueError(
+                "limit.solver: motion.momentum takes another than 'rkc', such as 'auto'"
+            )
+        if motion.momentum is not None and limit.kernel == "factored":
+            raise ValueError("limit.kernel: motion.momentum takes 'dense', or 'auto'")
+        if self.steps_alone and self.networks.widths:
+            ratio = self.networks.learning_rate / (limit.step or 1.0)
+            if abs(ratio - max(round(ratio), 1)) > 1e-9 * ratio:
+                raise ValueError(
+                    "limit.step: with temperature, penalty or momentum takes a whole part of "
+                    f"networks.learning_rate, which is {self.networks.learning_rate:g}"
+                )
+
+    @property
+    def steps_alone(self) -> bool:
+        """Whether the limit has states at the ends of constant steps alone."""
+        by_steps = self.limit.solver == "euler" and self.limit.step is not None
+        return self.limit.enabled and by_steps and self.motion.steps_alone
+
+    @property
+    def grid(self) -> float | None:
+        """The length of steps of which all times recorded are whole numbers, if there is one."""
+        if self.networks.widths:
+            return self.networks.learning_rate
+        return self.limit.step if self.steps_alone else None
 
     @property
     def on_real_data(self) -> bool:

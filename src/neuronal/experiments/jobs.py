@@ -48,17 +48,16 @@ class Job:
 
 
 def times(experiment: Experiment) -> Float[np.ndarray, "T"]:
-    """MF times of the records, from 0; whole steps of SGD if there are networks."""
+    """MF times of the records, from 0; whole steps, of SGD if there are networks."""
     run = experiment.run
     if run.spacing == "log":
         spaced = np.geomspace(run.until * 1e-3, run.until, run.records)
     else:
         spaced = np.linspace(0, run.until, run.records + 1)[1:]
     spaced = np.concatenate([[0.0], spaced])
-    if not experiment.networks.widths:
+    if experiment.grid is None:
         return spaced
-    rate = experiment.networks.learning_rate
-    return np.unique(np.round(spaced / rate).astype(int)) * rate
+    return np.unique(np.round(spaced / experiment.grid).astype(int)) * experiment.grid
 
 
 def jobs(experiment: Experiment) -> Iterator[Job]:
@@ -82,7 +81,7 @@ def start(experiment: Experiment, system: System, job: Job) -> Network:
     """The job's network at t = 0; one seed has the same neurons at every width."""
     if job.width is None:
         limit = experiment.limit
-        kernel, _ = choose_kernel(system.embedding, limit.nodes, limit.kernel)
+        kernel, _ = choose_kernel(system.embedding, limit.nodes, limit.kernel, system.problem)
         return system.embedding.quadrature(
             limit.nodes, limit.rule, experiment.run.seed, kernel=kernel
         )
@@ -101,18 +100,20 @@ def check_memory(experiment: Experiment, built: Built, todo: Sequence[Job]) -> N
         if job.width is not None:
             sizes = (job.width,) * (system.embedding.depth - 1)
             require_memory("networks.widths", sizes, SGD_COPIES)
-        elif choose_kernel(system.embedding, limit.nodes, limit.kernel)[0] == "dense":
+        elif (
+            choose_kernel(system.embedding, limit.nodes, limit.kernel, system.problem)[0] == "dense"
+        ):
             instead = ", or limit.kernel = 'factored'" if system.embedding.factored else ""
             sizes = system.embedding.sizes(limit.nodes, limit.rule, experiment.run.seed)
-            require_memory(
-                "limit.nodes", sizes, ode_copies(solver_named(limit.solver)), instead=instead
-            )
+            copies = ode_copies(solver_named(limit.solver))
+            copies *= 1 if system.problem.momentum is None else 2
+            require_memory("limit.nodes", sizes, copies, instead=instead)
 
 
 def final(experiment: Experiment, built: Built, job: Job, checkpoint: Checkpoint) -> Network:
     """The network of a checkpoint."""
     initial = start(experiment, built.systems[job.system], job)
-    return initial.with_weights(checkpoint.kernels)
+    return checkpoint.state.network(initial)
 
 
 def keys(experiment: Experiment, job: Job) -> tuple[Array, Array]:

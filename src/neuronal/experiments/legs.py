@@ -70,15 +70,15 @@ def advance(
         done = max(state.records - 1, 0)
         times = job.times[done : min((done // stride + 1) * stride, last) + 1]
         if state.records > 1:  # after the first record alone, weights are those of the start
-            network = network.with_weights(state.kernels)
+            network = state.state.network(network)
         try:
             prepared = _prepare(experiment, system, job, network, times)
             leg = _Leg(experiment, built, job, path, state, prepared, on_record)
             if done % stride:
-                reached = State(state.kernels, state.memory)
-                state = leg.run(reached, state.pace, state.time)
+                state = leg.run(state.state, state.pace, state.time)
             else:
-                state = leg.run(State(prepared.network.weights, state.memory))
+                begin = state.state._replace(weights=prepared.network.weights)
+                state = leg.run(begin)
         except InvalidInput as error:
             raise InvalidInput(f"{job.title}: {error}") from None
     return state
@@ -134,12 +134,14 @@ class _Leg:
     ):
         self._experiment, self._built, self._job, self._path = experiment, built, job, path
         self._before, self._prepared, self._on_record = before, prepared, on_record
-        self._loss = built.systems[job.system].problem.loss
+        self._problem = built.systems[job.system].problem
         self._seen = prepared.times[0] if before.records else -1.0
         self._reached: _Reached | None = None
         self._saving = threading.Lock()
         self._saved = time.monotonic()
         self._series: dict[str, list[float]] = {"risk": []}
+        if self._problem.regularised:
+            self._series["objective"] = []
         if built.split is not None:
             self._series["test_risk"] = []
             if built.split.task == "classification":
@@ -149,7 +151,8 @@ class _Leg:
         """Run it to its end and save it; a pace and a time are those of a state inside the leg."""
         try:
             with saved_at_stop(self._save):
-                record, on_loss = (self._record, None) if self._built.split else (None, self._add)
+                looks = self._built.split or self._problem.regularised
+                record, on_loss = (self._record, None) if looks else (None, self._add)
                 self._prepared.record(record, on_loss, self._hold, state, pace, since)
         except DivergenceError as error:
             raise self._diverged(error) from None
@@ -161,10 +164,14 @@ class _Leg:
 
     def _record(self, t: float, risk: float, network: Network) -> None:
         split = self._built.split
+        if "objective" in self._series and t > self._seen:
+            self._series["objective"].append(risk + self._problem.added(network, t))
         if split is not None and t > self._seen:
             dtype = network.weights[0].dtype
             x, y, weights = (a.astype(dtype) for a in split.test.quadrature(0))
-            self._series["test_risk"].append(float(mean_loss(network, self._loss, x, y, weights)))
+            self._series["test_risk"].append(
+                float(mean_loss(network, self._problem.loss, x, y, weights))
+            )
             if "test_accuracy" in self._series:
                 self._series["test_accuracy"].append(split.accuracy(network(x)))
         self._add(t, risk)

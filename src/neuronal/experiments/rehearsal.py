@@ -21,7 +21,8 @@ def rehearse(experiment: Experiment) -> None:
     Raises:
         InvalidInput, DivergenceError: as in `run`.
     """
-    short = min(experiment.run.until, 2 * experiment.networks.learning_rate)
+    step = experiment.grid or experiment.networks.learning_rate
+    short = min(experiment.run.until, 2 * step)
     first = {"until": short, "records": _RECORDS, "checkpoints": 1, "spacing": "linear"}
     begun = experiment.model_copy(update={
         "run": experiment.run.model_copy(update=first),

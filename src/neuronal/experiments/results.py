@@ -19,6 +19,7 @@ from .jobs import Job, final, times
 
 _SERIES = {
     "risk": "risk E_Z[L(Y, prediction)]",
+    "objective": "risk and what decay and penalty add to it",
     "test_risk": "mean loss on the held-out part",
     "test_accuracy": "share of the held-out part in its class",
 }

@@ -1,4 +1,4 @@
-"""Tables of an experiment file: their base, and what is learned (`[problem]`)."""
+"""Tables of an experiment file: their base, what is learned, and how weights move."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..vocabulary import TARGETS
+from ..vocabulary import MOST_RECORDS, RULES, TARGETS
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -149,3 +149,76 @@ class OwnSystem(Section):
 ProblemSection = Annotated[
     RegressionProblem | MixtureProblem | BundledProblem | TableProblem, Field(discriminator="kind")
 ]
+
+
+class ScheduleSection(Section):
+    """Learning-rate schedules: xi_i of MF time; layers of the numbers in `frozen` stay as they are."""
+
+    kind: Literal["constant", "cosine", "exponential", "warmup", "depth_balanced"] = "constant"
+    value: NonNegative = 1.0
+    final: NonNegative = 0.0
+    horizon: Positive | None = None
+    time_constant: Positive | None = None
+    power: float = 1.0
+    frozen: list[Count] = []
+
+    @model_validator(mode="after")
+    def _parameters(self) -> ScheduleSection:
+        if self.kind in ("cosine", "warmup") and self.horizon is None:
+            raise ValueError(f"horizon: is missing; {self.kind!r} takes an MF time")
+        if self.kind == "exponential" and self.time_constant is None:
+            raise ValueError("time_constant: is missing; 'exponential' takes an MF time")
+        return self
+
+
+class MotionSection(Section):
+    """What is added to the paper's system, for all layers or one per layer; the penalty is the last one's."""
+
+    decay: NonNegative | list[NonNegative] = 0.0
+    temperature: NonNegative | list[NonNegative] = 0.0
+    penalty: NonNegative = 0.0
+    momentum: NonNegative | list[NonNegative] | None = None
+
+    @property
+    def stepwise(self) -> str:
+        """What steps do besides the velocity, in words; empty if nothing."""
+        noisy = self.temperature if isinstance(self.temperature, list) else [self.temperature]
+        given = {"temperature": any(noisy), "penalty": self.penalty > 0}
+        return " and ".join(name for name, does in given.items() if does)
+
+    @property
+    def steps_alone(self) -> bool:
+        """Whether Euler's method takes whole steps for it, at whose ends alone there are records."""
+        return bool(self.stepwise) or self.momentum is not None
+
+    def check(self, label: str, depth: int) -> None:
+        """Raise `ValueError` unless it fits a system."""
+        for name in ("decay", "temperature", "momentum"):
+            value = getattr(self, name)
+            if isinstance(value, list) and len(value) != depth:
+                raise ValueError(
+                    f"motion.{name}: takes one number, or one per layer; {label!r} has {depth} layers"
+                )
+        inner = self.temperature[1:-1] if isinstance(self.temperature, list) else [self.temperature]
+        if depth > 2 and any(inner):
+            raise ValueError(
+                "motion.temperature: takes one number per layer, 0 between hidden layers, where noise "
+                f"averages out; {label!r} has {depth} layers"
+            )
+
+
+class CouplingSection(Section):
+    """What `neuronal couple` couples: SGD, the flow of its own neurons, and the limit."""
+
+    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
+    learning_rates: Annotated[list[Positive], Field(min_length=1)] = [0.1]
+    seeds: Count = 5
+    batch_size: Count = 1
+    nodes: Count = 1024
+    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    carried: NonNegativeInt = 64
+    rtol: Positive = 1e-4
+    atol: Positive = 1e-6
+    until: Positive | None = None
+    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+    predicted: bool = False

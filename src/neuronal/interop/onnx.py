@@ -199,6 +199,12 @@ def _activation(graph: _Graph, value: str, activation: Activation, dtype: np.dty
     if activation == activations.erf:
         single = graph.apply("Erf", graph.cast(value, np.float32))
         return graph.cast(single, dtype)
+    if activation == activations.softplus:  # max(h, 0) + log(1 + exp(-|h|)), in any precision
+        falling = graph.apply("Exp", graph.apply("Neg", graph.apply("Abs", value)))
+        more = graph.apply("Log", graph.apply("Add", falling, graph.constant(np.ones((), dtype))))
+        return graph.apply("Add", graph.apply("Relu", value), more)
+    if activation == activations.square:
+        return graph.apply("Mul", value, value)
     known = ", ".join(sorted(activations.ACTIVATIONS))
     raise InvalidInput(f"activations: {activation} has no ONNX operators here; {known} have")
 

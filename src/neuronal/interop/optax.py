@@ -17,9 +17,11 @@ import jax.numpy as jnp
 
 from ..checks import is_known, positive, require
 from ..kernels import grows
+from ..motion.strengths import Strengths, strengths
 from ..network import Network
-from ..schedules import Schedules, Strengths, check_schedules, per_layer, strengths
+from ..schedules import Schedules, check_schedules, per_layer
 from .extras import extra
+from .scaling import require_linear
 
 with extra("optax"):
     import optax
@@ -57,8 +59,9 @@ def scale_by_mean_field(network: Network) -> optax.GradientTransformation:
             (`eqx.filter_grad`) or to its part by `trainable`.
 
     Raises:
-        InvalidInput: factored weights; neurons of measure zero.
+        InvalidInput: factored weights; neurons of measure zero; a first layer that is not linear.
     """
+    require_linear(network)
     for i, w in enumerate(network.weights):
         require(
             not grows(w),

@@ -23,6 +23,7 @@ from jaxtyping import Float
 
 from ..checks import require
 from ..network import Network
+from ..units.linear import LINEAR
 
 
 class Affine(NamedTuple):
@@ -41,8 +42,9 @@ def affine_layers(network: Network, bias: bool = False) -> list[Affine]:
 
     Raises:
         InvalidInput: factored weights too large for a matrix; a bias in place of the only
-            coordinate.
+            coordinate; a first layer that is not linear.
     """
+    require_linear(network)
     first, *others = map(np.asarray, network.matrices)
     layers = [Affine(first)]
     if bias:
@@ -53,6 +55,14 @@ def affine_layers(network: Network, bias: bool = False) -> list[Affine]:
         layers = [Affine(first[:, :-1], first[:, -1])]
     folded = zip(others, network.measures, strict=True)
     return layers + [Affine((np.asarray(p)[:, None] * w).T) for w, p in folded]
+
+
+def require_linear(network: Network) -> None:
+    """Raise `InvalidInput` unless the first layer is the paper's."""
+    require(
+        network.unit == LINEAR,
+        f"network: its first layer is {network.unit}; other libraries take linear ones alone",
+    )
 
 
 def kernels(layers: Sequence[Affine]) -> list[Float[np.ndarray, "_ _"]]:

@@ -37,6 +37,13 @@ class Sin(nn.Module):
         return torch.sin(h)
 
 
+class Square(nn.Module):
+    """h^2, which torch has as a function alone."""
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return torch.square(h)
+
+
 class Weighted(nn.Sequential):
     """A network of other measures than 1/n: it predicts, but `parameter_groups` refuses it."""
 
@@ -48,6 +55,8 @@ MODULES: dict[Activation, type[nn.Module]] = {
     activations.softsign: nn.Softsign,
     activations.sin: Sin,
     activations.relu: nn.ReLU,
+    activations.softplus: nn.Softplus,
+    activations.square: Square,
     activations.identity: nn.Identity,
 }
 """The module of each activation, for both directions; one of your own may be added."""

@@ -24,8 +24,9 @@ from ..checks import finite, positive, require
 from ..distributions import with_bias
 from ..embeddings import Bidirectional
 from ..errors import InvalidInput
+from ..motion.strengths import strengths
 from ..network import Network
-from ..schedules import Constant, Schedules, constant_value, per_layer, strengths
+from ..schedules import Constant, Schedules, constant_value, per_layer
 from .extras import extra
 from .scaling import Affine, affine_layers, is_uniform, kernels, rate_factors
 from .sequential import MODULES, Weighted, read

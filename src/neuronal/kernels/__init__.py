@@ -9,6 +9,7 @@ parts of a kernel are if there are several devices.
 
 from .. import programs
 from .base import Kernel
+from .biases import Affine, affine
 from .compression import (
     as_factors,
     compressed,
@@ -34,17 +35,20 @@ from .dense import (
     placed,
     rank,
     scaled,
+    seeing,
 )
 from .factors import Factored, factored
 
 programs.keep()  # whatever compiles imports this folder first
 
 __all__ = [
+    "Affine",
     "Delayed",
     "Factored",
     "Kernel",
     "added",
     "added_in_place",
+    "affine",
     "as_factors",
     "average_incoming",
     "average_outgoing",
@@ -62,6 +66,7 @@ __all__ = [
     "rank",
     "rows_for",
     "scaled",
+    "seeing",
     "thinned",
     "with_room_for",
     "with_room_to_grow",

@@ -65,6 +65,10 @@ class Kernel(eqx.Module):
     def matrix(self) -> Float[Array, "n n_out"]:
         """Its values at all pairs of nodes; n times n_out numbers."""
 
+    def seeing(self, f: Float[Array, "m n"]) -> Float[Array, "m _"]:
+        """What the weights are multiplied by where incoming neurons have the values f."""
+        return f
+
     def outer_as(self, f: Float[Array, "m n"], g: Float[Array, "m n_out"]) -> Any:
         """`outer(f, g)`, kept in the way that this kernel is."""
         return dense.outer(f, g)
@@ -132,6 +136,11 @@ def _(w: Kernel, measure: Array, g: Array) -> Array:
 @dense.scaled.register(Kernel)
 def _(w: Kernel, factor: Array | float) -> Kernel:
     return w.scaled(factor)
+
+
+@dense.seeing.register(Kernel)
+def _(w: Kernel, f: Array) -> Array:
+    return w.seeing(f)
 
 
 @dense.outer_as.register(Kernel)

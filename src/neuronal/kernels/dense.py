@@ -56,6 +56,12 @@ def outer_as(w: Float[Array, "n n_out"], f: Float[Array, "m n"], g: Float[Array,
 
 
 @singledispatch
+def seeing(w: Float[Array, "n n_out"], f: Float[Array, "m n"]) -> Float[Array, "m _"]:
+    """What the weights are multiplied by where incoming neurons have the values f: the f of `outer`."""
+    return f
+
+
+@singledispatch
 def added(
     w: Float[Array, "n n_out"],
     f: Float[Array, "m n"],

@@ -13,12 +13,13 @@ from ..errors import InvalidInput
 from .base import Loss
 from .classes import CrossEntropy, Logistic
 from .own import of
-from .residual import Cauchy, LogCosh, PseudoHuber, ResidualLoss, Squared
+from .residual import Cauchy, Huber, LogCosh, PseudoHuber, ResidualLoss, Squared
 
 __all__ = [
     "LOSSES",
     "Cauchy",
     "CrossEntropy",
+    "Huber",
     "LogCosh",
     "Logistic",
     "Loss",
@@ -32,6 +33,7 @@ __all__ = [
 LOSSES: dict[str, type[Loss]] = {
     "squared": Squared,
     "pseudo_huber": PseudoHuber,
+    "huber": Huber,
     "log_cosh": LogCosh,
     "cauchy": Cauchy,
     "logistic": Logistic,

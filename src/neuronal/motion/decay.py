@@ -13,7 +13,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..schedules import Schedule
+from ..dynamics import Kernels, Measures, layer_mean_squares
+from ..schedules import Schedule, at
 from .change import Change
 from .term import Term
 
@@ -37,6 +38,16 @@ class Decay(Term):
             return change._replace(decay=more if change.decay is None else change.decay + more)
 
         return [decayed(*of) for of in zip(changes, rates, self.layers, strict=True)]
+
+    def objective(
+        self, weights: Kernels, measures: Measures, t: Float[Array, ""]
+    ) -> Float[Array, ""]:
+        r"""$\sum_i \frac{\lambda_i}{2} \|w_i\|^2$, summed over coordinates of inputs and outputs."""
+        squares = layer_mean_squares(weights, measures)
+        # Norms average over coordinates, of which each decays by itself.
+        squares = squares.at[0].multiply(weights[0].shape[1])
+        squares = squares.at[-1].multiply(weights[-1].shape[1])
+        return jnp.sum(jnp.stack(at(self.layers, t)) * squares) / 2
 
     def of_layers(self, first: int, last: int) -> Decay:
         return Decay(self.layers[first - 1 : last])

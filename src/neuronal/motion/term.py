@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..dynamics import Kernels, Measures
 from .change import Change
 
 
@@ -36,6 +38,12 @@ class Term(eqx.Module):
             rates: $\xi_1(t), \dots, \xi_L(t)$, times what is common to the caller's step.
             t: MF time.
         """
+
+    def objective(
+        self, weights: Kernels, measures: Measures, t: Float[Array, ""]
+    ) -> Float[Array, ""]:
+        """What it adds to the risk in the objective whose gradient flow this is; 0 if it is none."""
+        return jnp.zeros((), t.dtype)
 
     @abc.abstractmethod
     def of_layers(self, first: int, last: int) -> Term:

@@ -25,32 +25,57 @@ def document(
         sections: HTML by heading.
         file: name of the file that holds the numbers.
     """
-    title = html.escape(str(data.attrs["title"]))
     description = str(data.attrs["description"]).strip()
-    paragraphs = "".join(f"<p>{html.escape(p)}</p>" for p in description.split("\n\n") if p)
+    configuration = (
+        "<details><summary>config.toml, defaults included</summary>\n"
+        f"<pre>{html.escape(str(data.attrs['configuration']))}</pre></details>"
+    )
+    footer = (
+        f"neuronal {html.escape(str(data.attrs['neuronal_version']))}, JAX\n"
+        f"{html.escape(str(data.attrs['jax_version']))}, {data.attrs['cpus']} CPUs. "
+        f"The numbers are in\n<code>{file}</code>."
+    )
+    paragraphs = [p for p in description.split("\n\n") if p]
+    shown = {**sections, "Configuration": configuration}
+    return skeleton(str(data.attrs["title"]), paragraphs, kind, facts, shown, footer)
+
+
+def skeleton(
+    title: str,
+    paragraphs: Sequence[str],
+    kind: str,
+    facts: str,
+    sections: Mapping[str, str],
+    footer: str,
+) -> str:
+    """A page of anything.
+
+    Args:
+        title, paragraphs: plain text.
+        kind, facts: as for `document`.
+        sections: HTML by heading, which is HTML too.
+        footer: HTML.
+    """
     style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     body = "".join(
         f"<section><h2>{head}</h2>{content}</section>" for head, content in sections.items()
     )
+    words = "".join(f"<p>{html.escape(p)}</p>" for p in paragraphs)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+<title>{html.escape(title)}</title>
 <style>
 {style}</style>
 </head>
 <body>
 <main>
-<header><p class="kind">neuronal · {kind}</p><h1>{title}</h1>{paragraphs}{facts}</header>
+<header><p class="kind">neuronal · {kind}</p><h1>{html.escape(title)}</h1>{words}{facts}</header>
 {body}
-<section><h2>Configuration</h2><details><summary>config.toml, defaults included</summary>
-<pre>{html.escape(str(data.attrs["configuration"]))}</pre></details></section>
-<footer>neuronal {html.escape(str(data.attrs["neuronal_version"]))}, JAX
-{html.escape(str(data.attrs["jax_version"]))}, {data.attrs["cpus"]} CPUs. The numbers are in
-<code>{file}</code>.</footer>
+<footer>{footer}</footer>
 </main>
 </body>
 </html>

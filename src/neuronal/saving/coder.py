@@ -36,7 +36,7 @@ from ..activations import ACTIVATIONS, Activation
 from ..checks import on_device
 from ..drivers.trajectory import Trajectory
 from ..errors import InvalidInput
-from .kinds import kinds, known, made, names
+from .kinds import called, kinds, known, made, names
 from .own import Given, Met
 
 _STANDS_IN = {"bfloat16": np.uint16}
@@ -72,7 +72,7 @@ class Encoder:
             return self._of_class("Trajectory", _attributes(thing), place)
         if known(thing):
             fields = {name: getattr(thing, name) for name in names(type(thing)) or ()}
-            return self._of_class(type(thing).__name__, fields, place)
+            return self._of_class(called(type(thing)), fields, place)
         if isinstance(thing, xr.Dataset):
             return {"dataset": self._dataset(thing, place)}
         return self._named(thing, place)

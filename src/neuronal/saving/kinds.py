@@ -10,18 +10,28 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from .. import distributions, embeddings, kernels, losses, motion, network, problem, schedules
+from .. import (
+    distributions,
+    embeddings,
+    kernels,
+    losses,
+    motion,
+    network,
+    problem,
+    schedules,
+    units,
+)
 from ..drivers import driver, trajectory
-from ..drivers.ode import rkc, solve
+from ..drivers.ode import choice, rkc, solve
 from ..drivers.sgd import loop, train
 from ..theory import corollary3, coupling, picard
 from ..theory.certificate import document, rows
 from ..theory.fluctuations import law
 
-_PACKAGES = (distributions, embeddings, kernels, losses, motion)
+_PACKAGES = (distributions, embeddings, kernels, losses, motion, units)
 _MODULES = (
-    network, problem, schedules, driver, trajectory, solve, rkc, loop, train, corollary3, coupling, picard,
-    document, rows, law,
+    network, problem, schedules, driver, trajectory, choice, solve, rkc, loop, train, corollary3, coupling,
+    picard, document, rows, law,
 )  # fmt: skip
 
 
@@ -34,7 +44,7 @@ def modules() -> list[ModuleType]:
 def kinds() -> dict[str, type]:
     """Classes by their names: dataclasses, Equinox's modules and named tuples."""
     return {
-        cls.__name__: cls
+        called(cls): cls
         for module in modules()
         for cls in vars(module).values()
         if isinstance(cls, type) and cls.__module__ == module.__name__ and names(cls) is not None
@@ -48,7 +58,13 @@ def _inside(package: ModuleType) -> Iterator[ModuleType]:
 
 def known(thing: Any) -> bool:
     """Whether a file can hold it: an object of just such a class, and of no subclass."""
-    return kinds().get(type(thing).__name__) is type(thing)
+    return kinds().get(called(type(thing))) is type(thing)
+
+
+def called(cls: type) -> str:
+    """The name by which a file knows a class; units have names that laws have too."""
+    unit = cls.__module__.startswith(f"{units.__name__}.")
+    return f"units.{cls.__name__}" if unit else cls.__name__
 
 
 def names(cls: type) -> tuple[str, ...] | None:

@@ -101,18 +101,19 @@ def picard(
     solution = solve(
         problem, network, until, rtol=rtol, atol=rtol / 10, save_at=grid[1:], data_nodes=data_nodes
     )
-    exact = [solution.at(t).matrices for t in grid]
+    exact = [_phase(solution, t) for t in grid]
     law = problem.quadrature(data_nodes, dtype)
     reference = jax.tree.map(lambda *w: jnp.stack(w), *exact)
-    iterate = jax.tree.map(lambda w: jnp.stack([w] * times), network.matrices)
+    begin = problem.motion(network).at_rest(network.matrices)
+    iterate = jax.tree.map(lambda w: jnp.stack([w] * times), begin)
     points, matrix = jnp.asarray(grid, dtype), jnp.asarray(integral, dtype)
-    distances = [_distance(network, iterate, reference)]
+    distances = [_distance(network, problem, iterate, reference)]
     step = 0.0
     for _ in range(iterations):
         following = _iterate(network, problem, law, points, matrix, iterate)
-        step = _distance(network, following, iterate)
+        step = _distance(network, problem, following, iterate)
         iterate = following
-        distances.append(_distance(network, iterate, reference))
+        distances.append(_distance(network, problem, iterate, reference))
     return Picard(np.asarray(distances), step)
 
 
@@ -125,21 +126,30 @@ def residual(
     that solves the integrated equation has a residual of its tolerance's size.
 
     Returns:
-        `(L,)`, in the layers' $L^2(P)$ norms (weights' own units).
+        `(L,)`, in the layers' $L^2(P)$ norms (weights' own units); with momentum `(2 L,)`, those of
+        velocities behind.
 
     Raises:
-        InvalidInput: a trajectory of SGD.
+        InvalidInput: a trajectory of SGD, or in steps alone.
     """
     problem, law = trajectory.solved("SGD does not solve the ODE")
     network = trajectory.at(float(trajectory.times[0]))
     span = float(trajectory.times[-1] if until is None else until) - float(trajectory.times[0])
     grid, integral = chebyshev(times, span)
-    states = [trajectory.at(trajectory.times[0] + t).matrices for t in grid]
+    states = [_phase(trajectory, trajectory.times[0] + t) for t in grid]
     dtype = network.weights[0].dtype
     path = jax.tree.map(lambda *w: jnp.stack(w), *states)
     points = jnp.asarray(trajectory.times[0] + grid, dtype)
     image = _iterate(network, problem, law, points, jnp.asarray(integral, dtype), path)
-    return np.asarray(jnp.max(_norms(network, image, path), axis=0))
+    return np.asarray(jnp.max(_norms(network, problem, image, path), axis=0))
+
+
+def _phase(trajectory: Trajectory, t: float) -> dynamics.Weights:
+    """All that moves at MF time t, weights as matrices."""
+    problem, _ = trajectory.solved("SGD does not solve the ODE")
+    state = trajectory.state_at(t)
+    network = state.network(trajectory.network)
+    return state._replace(weights=network.matrices).phase(problem.motion(network))
 
 
 def chebyshev(times: int, until: float) -> tuple[Float[np.ndarray, "T"], Float[np.ndarray, "T T"]]:
@@ -164,19 +174,23 @@ def _iterate(
     integral: Float[Array, "T T"],
     path: dynamics.Weights,
 ) -> dynamics.Weights:
-    """The image of a path under T; a path holds weights with a leading axis of times."""
+    """The image of a path under T; a path holds phases with a leading axis of times."""
 
     motion = problem.motion(network)
-    velocity = lambda at: motion.velocity(at[0], at[1], law)
+    velocity = lambda at: motion.flow(at[0], at[1], law)
     velocities = jax.lax.map(velocity, (points, path))
     return jax.tree.map(lambda w0, v: w0[0] + jnp.tensordot(integral, v, axes=1), path, velocities)
 
 
 @eqx.filter_jit
-def _norms(network: Network, a: dynamics.Weights, b: dynamics.Weights) -> Float[Array, "T L"]:
+def _norms(
+    network: Network, problem: Problem, a: dynamics.Weights, b: dynamics.Weights
+) -> Float[Array, "T _"]:
     gap = jax.tree.map(jnp.subtract, a, b)
-    return jax.lax.map(lambda w: dynamics.layer_norms(w, network.measures), gap)
+    return jax.lax.map(problem.motion(network).norms, gap)
 
 
-def _distance(network: Network, a: dynamics.Weights, b: dynamics.Weights) -> float:
-    return float(jnp.max(_norms(network, a, b)))
+def _distance(
+    network: Network, problem: Problem, a: dynamics.Weights, b: dynamics.Weights
+) -> float:
+    return float(jnp.max(_norms(network, problem, a, b)))

@@ -99,7 +99,7 @@ def grow(
     measures = [
         p[s.parent] / s.copies[s.parent].astype(p.dtype) for p, s in zip(old, splits, strict=True)
     ]
-    return Network(weights, network.activations, measures)
+    return Network(weights, network.activations, measures, network.unit)
 
 
 class _Split(NamedTuple):

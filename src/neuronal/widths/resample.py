@@ -93,7 +93,8 @@ def resample(
         require(len(x) > 0, "inputs: takes one or more")
         require(bool(jnp.all(jnp.isfinite(x))), "inputs: holds NaN or infinite values")
         measures = _matched(network, drawn, x)
-    return Network([first[drawn[0]], *between, last[drawn[-1]]], network.activations, measures)
+    weights = [first[drawn[0]], *between, last[drawn[-1]]]
+    return Network(weights, network.activations, measures, network.unit)
 
 
 def resampling_error(

@@ -1,15 +1,18 @@
 r"""A limit to a given accuracy: how many nodes, how fine in time, and the error reached.
 
 A randomised rule tells its own error: runs with independent randomisations scatter about the
-limit. The error of the run returned is its distance from the mean of the others. The
-integration's error is the change by a tenth of the tolerance, measured where nodes are few; the
-truncation of factored kernels follows the same tolerance and is in it.
+limit. Four of them tell the error on few nodes and on some more, and with it the order at which it falls;
+from there on two tell whether it still does. The integration's error is the change by a tenth of
+the tolerance, measured where nodes are few; the truncation of factored kernels follows the same
+tolerance and is in it.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +28,20 @@ Run = Callable[[int, PRNGKeyArray, float], tuple[Trajectory, Float[Array, "T m k
 
 RANDOMISATIONS = 4
 MOST_NODES = 2**20
-ORDERS = {"sobol": 0.8, "lattice": 0.8, "antithetic": 0.5, "monte-carlo": 0.5}
-"""Powers of 1/n by which to expect a rule's error to fall, on the cautious side."""
+ORDERS = {
+    "sobol": (0.8, 1.3),
+    "lattice": (0.8, 1.3),
+    "antithetic": (0.5, 0.5),
+    "monte-carlo": (0.5, 0.5),
+}
+"""Least and largest power of 1/n by which a rule's error may be expected to fall."""
 
 
 def refined(
     run: Run,
     accuracy: float,
     nodes: int,
-    rule: str,
+    rule: Any,
     key: PRNGKeyArray,
     weights: Float[Array, "m"],
 ) -> Trajectory:
@@ -42,6 +50,7 @@ def refined(
     Args:
         accuracy: root mean square over inputs, worst over recorded times.
         nodes: to begin with.
+        rule: one that is among `ORDERS`.
         weights: of the inputs at which runs give predictions.
 
     Raises:
@@ -60,23 +69,40 @@ def refined(
         return float(jnp.sqrt(jnp.max(squares)))
 
     rtol, in_time = _fine_enough(run, accuracy, nodes, keys[0], distance)
-    first, predictions = run(nodes, keys[0], rtol)
-    others = [run(nodes, keys[1], rtol)[1]]
+
+    def scatter(predictions: Sequence[Array]) -> float:
+        mean = sum(predictions[1:], predictions[0]) / len(predictions)
+        squares = sum(distance(one, mean) ** 2 for one in predictions)
+        return math.sqrt(squares / (len(predictions) - 1))
+
+    slowest, fastest = ORDERS[rule]
+    order = None
+    before: tuple[int, float] | None = None
     while True:
-        mean = sum(others[1:], others[0]) / len(others)
-        of_nodes = distance(predictions, mean) / np.sqrt(1 + 1 / len(others))
-        error = float(np.hypot(of_nodes, in_time))
+        first, prediction = run(nodes, keys[0], rtol)
+        predictions = [prediction, run(nodes, keys[1], rtol)[1]]
+        of_nodes = scatter(predictions)
+        expected = 0.0
+        if before is not None and order is not None:
+            expected = before[1] * (before[0] / nodes) ** order
+        if of_nodes < 3 * expected:
+            # As many runs told what is expected as would else be made here.
+            shares = RANDOMISATIONS - 1, 1
+            of_nodes = math.sqrt(np.average([expected**2, of_nodes**2], weights=shares))
+        else:
+            predictions += [run(nodes, k, rtol)[1] for k in keys[2:]]
+            of_nodes = scatter(predictions)
+        error = math.hypot(of_nodes, in_time)
         enough = error <= 0.9 * accuracy
-        if len(others) < RANDOMISATIONS - 1 and (enough or nodes >= MOST_NODES):
-            others += [run(nodes, k, rtol)[1] for k in keys[len(others) + 1 :]]
-            continue
         if enough or nodes >= MOST_NODES:
             break
-        factor = (of_nodes / (0.5 * accuracy)) ** (1 / ORDERS[rule])
+        if before is not None:
+            fallen = math.log(before[1] / of_nodes) / math.log(nodes / before[0])
+            order = min(max(fallen, slowest), fastest)
+        before = nodes, of_nodes
+        factor = (of_nodes / (0.75 * accuracy)) ** (1 / (order or slowest))
         wanted = nodes * min(max(factor, 2.0), 16.0)
-        nodes = min(2 ** int(np.ceil(np.log2(wanted))), MOST_NODES)
-        first, predictions = run(nodes, keys[0], rtol)
-        others = [run(nodes, keys[1], rtol)[1]]
+        nodes = min(2 ** round(math.log2(wanted)), MOST_NODES)
     first.report.error, first.report.error_in_time = error, in_time
     if not enough:
         warnings.warn(

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from ...checks import choice, require
 from ...distributions import Samples
 from ...network import Network
+from ...problem import Problem
 from .factored import factored_start
 from .factored_rkc import factored_rkc_start
 from .matrices import DenseRungeKutta
@@ -84,6 +85,43 @@ def check_solver(solver: object, constant_step: bool) -> None:
         f"solver: {_shown(solver)} does not estimate its error; give a constant step, or take "
         "diffrax.Tsit5()",
     )
+
+
+def solver_of_motion(problem: Problem, solver: Solver, constant_step: bool) -> Solver:
+    """The solver by which this motion is integrated; of ``auto``, where more than weights moves, its first.
+
+    Raises:
+        InvalidInput: one that the motion cannot take.
+    """
+    if problem.stepwise:
+        require(
+            isinstance(solver, diffrax.Euler) and constant_step,
+            f"solver: {problem.stepwise} takes constant steps, solver='euler' with a step in MF time, "
+            f"or neuronal.train: what steps do besides the velocity is no part of {_shown(solver)}",
+        )
+    require(
+        problem.reinject is None, "reinject: newborn neurons come in steps of neuronal.train alone"
+    )
+    if not problem.carried:
+        return solver
+    if isinstance(solver, Automatic):
+        return solver.explicit
+    require(
+        problem.birth_death is None or not isinstance(solver, RKC | AbstractStepper),
+        "solver: measures that move are known to Runge-Kutta methods alone; take 'tsit5'",
+    )
+    require(
+        not isinstance(solver, RKC | AbstractStepper),
+        "solver: with momentum the motion oscillates, off the negative real axis on which RKC is "
+        "stable, and steppers of one's own move weights alone; take 'tsit5'",
+    )
+    return solver
+
+
+def has_steps_alone(problem: Problem, solver: Solver, constant_step: bool) -> bool:
+    """Whether the ODE is solved by the steps of SGD on the whole law, full-batch gradient descent."""
+    more = bool(problem.stepwise) or problem.momentum is not None
+    return more and constant_step and isinstance(solver, diffrax.Euler)
 
 
 def stepper_for(

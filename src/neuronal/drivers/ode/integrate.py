@@ -18,6 +18,7 @@ from ... import dynamics
 from ...distributions import Samples
 from ...errors import InvalidInput
 from ...kernels.orthogonal import one_lapack_thread
+from ...motion.motion import Motion
 from ...network import Network
 from ...problem import Problem
 from ..driver import Pace, Segment, State
@@ -47,7 +48,7 @@ class _Reached(NamedTuple):
     Attributes:
         time: since its start; `before` that at which the last step kept began.
         dt: the next step to try.
-        weights, stepper_state: at that time.
+        phase, stepper_state: at that time.
         controller_state: of the control of steps.
         accepted, rejected: steps so far.
         status: a `Status`.
@@ -56,7 +57,7 @@ class _Reached(NamedTuple):
     time: Float[Array, ""]
     before: Float[Array, ""]
     dt: Float[Array, ""]
-    weights: dynamics.Kernels
+    phase: dynamics.Kernels
     stepper_state: Any
     controller_state: Any
     accepted: Int[Array, ""]
@@ -78,14 +79,14 @@ class Control(eqx.Module):
     step: Float[Array, ""] | None
     max_steps: int
 
-    def controller(self, measures: dynamics.Measures) -> diffrax.AbstractStepSizeController:
+    def controller(self, motion: Motion) -> diffrax.AbstractStepSizeController:
         """Diffrax's control of steps, with the error norm of $L^2(P)$."""
         if self.step is not None:
             return diffrax.ConstantStepSize()
 
         def norm(error: dynamics.Kernels | Array) -> Array:
             """Over layers the worst; a stepper may have taken each layer's norm itself."""
-            norms = dynamics.layer_norms(error, measures) if isinstance(error, tuple) else error
+            norms = motion.norms(error) if isinstance(error, tuple) else error
             return jnp.max(norms)
 
         return diffrax.PIDController(rtol=self.rtol, atol=self.atol, norm=norm)
@@ -117,10 +118,13 @@ class Integrator:
         Raises:
             InvalidInput: tolerances that no step meets.
         """
-        at = self.network.with_weights(state.weights)
+        at = state.network(self.network)
+        motion = self.problem.motion(at)
+        rest = state.phase(motion)[at.depth :]
         if pace is None:
             stepper = self.stepper
-            dt = _initial_step(at, self.problem, self.data, stepper, self.control, jnp.asarray(t0))
+            since = jnp.asarray(t0)
+            dt = _initial_step(at, rest, self.problem, self.data, stepper, self.control, since)
         else:
             room = tuple(np.asarray(pace["room"]).tolist())
             stepper = self.stepper.with_room(room).with_pace(pace)
@@ -134,7 +138,15 @@ class Integrator:
             spans = [jnp.asarray(t - now, dtype) for t in (t1, end)]
             with one_lapack_thread():
                 reached = _integrate(
-                    at, self.problem, self.data, stepper, self.control, dt, jnp.asarray(now), *spans
+                    at,
+                    rest,
+                    self.problem,
+                    self.data,
+                    stepper,
+                    self.control,
+                    dt,
+                    jnp.asarray(now),
+                    *spans,
                 )
                 reached.status.block_until_ready()
             segment.time = now + float(reached.time)
@@ -142,7 +154,9 @@ class Integrator:
             segment.rejected += int(reached.rejected)
             segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
             segment.work += stepper.work(reached.stepper_state)
-            at, dt = at.with_weights(reached.weights), reached.dt
+            phase, dt = motion.kept(at.weights, reached.phase), reached.dt
+            state = State.of_phase(phase, motion.memory)
+            at, rest = state.network(at), phase[at.depth :]
             if int(reached.status) != Status.FULL:
                 break
             change = stepper.change(reached.stepper_state)
@@ -153,7 +167,7 @@ class Integrator:
                 f"rtol, atol: not reached in {self.control.max_steps} steps after t = {t0:g}; loosen the "
                 f"tolerances (float32 carries about 1e-6 relative) or raise max_steps"
             )
-        segment.state = State(at.weights)
+        segment.state = state
         kept = stepper.pace(reached.stepper_state)
         segment.pace = {"dt": dt, "room": np.asarray(stepper.room, int), **kept}
         segment.finite = int(reached.status) == Status.DONE
@@ -161,18 +175,33 @@ class Integrator:
             segment.time = end if bool(reached.time >= spans[1]) else max(segment.time, t1)
             if end > t1:
                 segment.path = self._path(
-                    now + float(reached.before), segment.time, at, reached, stepper
+                    now + float(reached.before),
+                    segment.time,
+                    at,
+                    phase,
+                    motion.memory,
+                    reached,
+                    stepper,
                 )
         return segment
 
     def _path(
-        self, since: float, until: float, at: Network, reached: _Reached, stepper: AbstractStepper
+        self,
+        since: float,
+        until: float,
+        at: Network,
+        phase: dynamics.Kernels,
+        names: tuple[str, ...],
+        reached: _Reached,
+        stepper: AbstractStepper,
     ) -> StepPath:
         tolerance = CUT * float(self.control.rtol), CUT * float(self.control.atol)
         return StepPath(
             since,
             until,
             at,
+            phase,
+            names,
             stepper,
             reached.stepper_state,
             self.problem.loss,
@@ -185,6 +214,7 @@ class Integrator:
 @eqx.filter_jit
 def _initial_step(
     network: Network,
+    rest: dynamics.Kernels,
     problem: Problem,
     data: Samples,
     stepper: AbstractStepper,
@@ -193,18 +223,19 @@ def _initial_step(
 ) -> Float[Array, ""]:
     if control.step is not None:
         return control.step
-    measures = network.measures
+    motion = problem.motion(network)
     return stepper.first_step(
-        RightHandSide(problem.motion(network), data, since),
-        network.weights,
-        measures,
-        control.controller(measures),
+        RightHandSide(motion, data, since),
+        (*network.weights, *rest),
+        network.measures,
+        control.controller(motion),
     )
 
 
 @eqx.filter_jit
 def _integrate(
     network: Network,
+    rest: dynamics.Kernels,
     problem: Problem,
     data: Samples,
     stepper: AbstractStepper,
@@ -214,27 +245,32 @@ def _integrate(
     least: Float[Array, ""],
     most: Float[Array, ""],
 ) -> _Reached:
-    """From `since` to the first step's end after a time `least`, at a time `most` at the latest."""
-    measures = network.measures
+    """From `since` to the first step's end after a time `least`, at a time `most` at the latest.
+
+    Args:
+        rest: what moves besides the network's weights, behind them in a phase.
+    """
+    measures, phase = network.measures, (*network.weights, *rest)
     dtype = network.weights[0].dtype
-    right_hand_side = RightHandSide(problem.motion(network), data, since)
+    motion = problem.motion(network)
+    right_hand_side = RightHandSide(motion, data, since)
     term = ode_term(right_hand_side)
-    controller = control.controller(measures)
+    controller = control.controller(motion)
     least, end, start = least.astype(dtype), most.astype(dtype), jnp.zeros((), dtype)
     order: Any = stepper.solver.error_order(term)
     # A step that would leave a sliver before the end is stretched over it.
     clip = lambda t, h: jnp.where(t + h > end - 1e-3 * h, end, t + h)
-    scale = stepper.error_scale(network.weights, measures)
+    scale = stepper.error_scale(phase, measures)
     _, controller_state = controller.init(
         term, start, end, scale, dt, None, stepper.solver.func, order
     )
-    stepper_state = stepper.start(right_hand_side, start, clip(start, dt), network.weights)
+    stepper_state = stepper.start(right_hand_side, start, clip(start, dt), phase)
 
     def body(now: _Reached) -> _Reached:
         t, dt = now.time, now.dt
         t_next = clip(t, dt)
-        tried = stepper.step(right_hand_side, measures, t, t_next, now.weights, now.stepper_state)
-        before, after = (stepper.error_scale(w, measures) for w in (now.weights, tried.weights))
+        tried = stepper.step(right_hand_side, measures, t, t_next, now.phase, now.stepper_state)
+        before, after = (stepper.error_scale(w, measures) for w in (now.phase, tried.weights))
         keep, t_new, t_after, _, controller_state, _ = controller.adapt_step_size(
             t, t_next, before, after, None, tried.error, order, now.controller_state
         )
@@ -256,7 +292,7 @@ def _integrate(
             jnp.where(keep, t_next, t),
             jnp.where(keep, t, now.before),
             jnp.where(full, dt, proposed),
-            choose(tried.weights, now.weights),
+            choose(tried.weights, now.phase),
             stepper.carry_over(tried.state, now.stepper_state, keep),
             jax.tree.map(
                 lambda a, b: jnp.where(full, b, a), controller_state, now.controller_state
@@ -274,9 +310,7 @@ def _integrate(
     reached = jax.lax.while_loop(
         unfinished,
         body,
-        _Reached(
-            start, start, dt, network.weights, stepper_state, controller_state, zero, zero, zero
-        ),
+        _Reached(start, start, dt, phase, stepper_state, controller_state, zero, zero, zero),
     )
     short = (reached.status == Status.DONE) & (reached.time < least)
     return reached._replace(status=jnp.where(short, Status.EXHAUSTED, reached.status))

@@ -41,7 +41,7 @@ class DenseRungeKutta(AbstractStepper):
     ) -> Taken:
         method = tableau(self.solver)
         zeros = jax.tree.map(jnp.zeros_like, weights)
-        first = _velocity(right_hand_side, t, weights) if method.first_is_last else zeros
+        first = right_hand_side.flow(t, weights) if method.first_is_last else zeros
         others = [zeros] * (len(method.nodes) - 1)
         return Taken((first, *others), jnp.zeros_like(t), jnp.asarray(False))
 
@@ -65,10 +65,10 @@ class DenseRungeKutta(AbstractStepper):
             first, *_, last = state.velocities
             velocities = [jax.tree.map(lambda a, b: jnp.where(state.kept, b, a), first, last)]
         else:
-            velocities = [_velocity(right_hand_side, t, weights)]
+            velocities = [right_hand_side.flow(t, weights)]
         for row, node in zip(method.matrix[1:], method.nodes[1:], strict=True):
             after = _moved(weights, h, row, velocities)
-            velocities.append(_velocity(right_hand_side, t + float(node) * h, after))
+            velocities.append(right_hand_side.flow(t + float(node) * h, after))
         if not method.first_is_last:
             after = _moved(weights, h, method.solution, velocities)
         nothing = jax.tree.map(jnp.zeros_like, weights)
@@ -98,13 +98,6 @@ class DenseRungeKutta(AbstractStepper):
             scale = coefficient * state.length
             weights = jax.tree.map(lambda w, k, a=scale: w + a * k, weights, velocity)
         return weights
-
-
-def _velocity(
-    right_hand_side: RightHandSide, t: Array, weights: dynamics.Kernels
-) -> dynamics.Weights:
-    changes = right_hand_side(t, weights)
-    return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
 
 
 def _moved(

@@ -24,6 +24,7 @@ from ...losses import Loss
 from ...network import Network
 from ...problem import mean_loss
 from ...sharding import within
+from ..driver import State
 from .stepper import AbstractStepper
 
 POINTS = 8
@@ -37,8 +38,8 @@ class StepPath:
 
     Attributes:
         since, until: MF times of the step's ends.
-        network: at its end.
-        state: the stepper's.
+        network: at its end; `phase`: all that moves, there; `names`: of what that holds besides weights.
+        stepper, stepper_state: that took the step, and its state.
         data: the samples of $E_Z$.
         tolerance: of the prediction between its points, of its size and absolute.
         over: the devices, if there are several.
@@ -47,17 +48,20 @@ class StepPath:
     since: float
     until: float
     network: Network
+    phase: Kernels
+    names: tuple[str, ...]
     stepper: AbstractStepper
-    state: Any
+    stepper_state: Any
     loss: Loss
     data: Samples
     tolerance: tuple[float, float]
     over: Mesh | None
 
-    def weights(self, t: float) -> Kernels:
-        """The weights at MF time t."""
+    def state(self, t: float) -> State:
+        """The state at MF time t."""
         with within(self.over):
-            return _between(self.network.weights, self.stepper, self.state, self._share(t))
+            phase = _between(self.phase, self.stepper, self.stepper_state, self._share(t))
+        return State.of_phase(phase, self.names)
 
     def losses(self, times: Sequence[float]) -> list[float]:
         """The risks at these times."""
@@ -73,7 +77,8 @@ class StepPath:
         return jnp.asarray((t - self.since) / (self.until - self.since), dtype)
 
     def _risk(self, share: Float[Array, ""]) -> Float[Array, ""]:
-        return _risk(self.network, self.stepper, self.state, self.loss, self.data, share)
+        step = self.network, self.phase, self.names, self.stepper, self.stepper_state
+        return _risk(*step, self.loss, self.data, share)
 
     def _predictions(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T m k"] | None:
         """By interpolation in time; None where that is not accurate enough."""
@@ -81,7 +86,8 @@ class StepPath:
         points = -np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
         shares = jnp.asarray((points + 1) / 2, dtype)
         with within(self.over):
-            known = _predictions(self.network, self.stepper, self.state, self.data.x, shares)
+            step = self.network, self.phase, self.names, self.stepper, self.stepper_state
+            known = _predictions(*step, self.data.x, shares)
         known = np.asarray(known, float)
         to_coefficients = np.linalg.inv(series.chebvander(points, POINTS - 1))
         coefficients = np.tensordot(to_coefficients, known, 1)
@@ -104,34 +110,38 @@ class StepPath:
 
 @eqx.filter_jit
 def _between(
-    weights: Kernels, stepper: AbstractStepper, state: Any, share: Float[Array, ""]
+    phase: Kernels, stepper: AbstractStepper, state: Any, share: Float[Array, ""]
 ) -> Kernels:
-    return stepper.between(weights, state, share)
+    return stepper.between(phase, state, share)
 
 
 @eqx.filter_jit
 def _risk(
     network: Network,
+    phase: Kernels,
+    names: tuple[str, ...],
     stepper: AbstractStepper,
     state: Any,
     loss: Loss,
     data: Samples,
     share: Float[Array, ""],
 ) -> Float[Array, ""]:
-    there = network.with_weights(stepper.between(network.weights, state, share))
+    there = State.of_phase(stepper.between(phase, state, share), names).network(network)
     return mean_loss(there, loss, *data)
 
 
 @eqx.filter_jit
 def _predictions(
     network: Network,
+    phase: Kernels,
+    names: tuple[str, ...],
     stepper: AbstractStepper,
     state: Any,
     x: Float[Array, "m d"],
     shares: Float[Array, "p"],
 ) -> Float[Array, "p m k"]:
     def predict(share: Float[Array, ""]) -> Float[Array, "m k"]:
-        there = network.with_weights(stepper.between(network.weights, state, share))
+        there = State.of_phase(stepper.between(phase, state, share), names).network(network)
         return there.forward(x)[1][-1]
 
     return jax.lax.map(predict, shares)

@@ -9,6 +9,7 @@ entries falls as $1/n$.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -21,16 +22,26 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from ...checks import is_whole, key_of, positive, require, shown, whole
 from ...distributions import Samples
 from ...embeddings import AbstractEmbedding
+from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
-from ..driver import Driver, Report, Risk
+from ..driver import Driver, Report, Risk, added_to_risk
 from ..recording import OnRecord, Prepared, record_times
-from ..storage import choose_kernel, network_as_factors, ode_copies
+from ..sgd.train import SGD, whole_steps
+from ..storage import choose_kernel, network_as_factors, network_with_room, ode_copies
 from ..trajectory import Trajectory
 from .accuracy import refined
-from .choice import Automatic, Solver, check_solver, solver_named, stepper_for
+from .choice import (
+    Automatic,
+    Solver,
+    check_solver,
+    has_steps_alone,
+    solver_named,
+    solver_of_motion,
+    stepper_for,
+)
 from .integrate import Control, Integrator
 from .stepper import AbstractStepper
 
@@ -39,8 +50,8 @@ def solve(
     problem: Problem,
     start: AbstractEmbedding | Network,
     until: float,
-    nodes: int = 1024,
-    rule: str = "sobol",
+    nodes: int | Sequence[int] = 1024,
+    rule: Rules = "sobol",
     rtol: float = 1e-4,
     atol: float = 1e-6,
     kernel: str = "auto",
@@ -62,7 +73,9 @@ def solve(
         problem: what is learned.
         start: an embedding, for its limit, or a network, for its own gradient flow.
         until: MF time at which to stop.
-        nodes, rule, key: the quadrature of neurons, if `start` is an embedding.
+        nodes, rule, key: the quadrature of neurons, if `start` is an embedding: one number and rule, or
+            one per hidden layer (`AbstractEmbedding.quadrature`); `key` is that of a temperature's
+            noise, too.
         rtol, atol: tolerances of a step's error in the weights, in $L^2(P)$.
         kernel: how weights between layers are kept: ``dense``; ``factored``, at a cost linear in
             the nodes, to the rank that a tenth of the tolerances needs; or ``auto``: whichever
@@ -70,15 +83,16 @@ def solve(
         accuracy: if given, nodes (from the number given on) and tolerances are chosen so that
             the prediction is within it of the limit's, root mean square over the inputs and
             worst over the recorded times; `report.error` says what was reached. It takes
-            four runs with other randomisations of the rule, and some smaller ones.
+            two runs on the nodes chosen and four or more on fewer.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
             steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
         solver: ``tsit5``; ``rkc`` (`neuronal.RKC`), for stiff runs, such as those of deep networks; or
             ``auto``: the first, until stability holds its steps back, and the second from
             there on, `report.solver` says when and why. Or a Diffrax solver, or a stepper of
             your own (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
-        step: a constant step in MF time instead of the tolerances (``Euler()`` with a
-            step is full-batch gradient descent).
+        step: a constant step in MF time instead of the tolerances (``euler`` with a step is
+            full-batch gradient descent; with temperature, penalty or momentum it takes the steps of
+            `train` on the whole law, and times are rounded to whole ones).
         since: MF time of `start`, which the schedules see.
         data_nodes: quadrature nodes of $E_Z$; a finite law is taken whole and exactly.
         max_steps: from one record to the next, after which the run is given up.
@@ -123,10 +137,10 @@ def solve(
         trajectory = prepare(problem, start, ensemble, finer, interval).run(progress, watch)
         return trajectory, jnp.stack(predictions)
 
-    return refined(run, accuracy, nodes, rule, key_of(key), weights)
+    return refined(run, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 
 
-Neurons = tuple[int, str, PRNGKeyArray | int]
+Neurons = tuple[int | Sequence[int], Rules, PRNGKeyArray | int]
 """Nodes, rule and key of an embedding's quadrature."""
 
 
@@ -206,16 +220,18 @@ def start_of(
     is_embedding = isinstance(start, AbstractEmbedding)
     require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
     problem.check(start)
-    kernel, why = choose_kernel(start, nodes, settings.kernel)
+    kernel, why = choose_kernel(start, nodes, settings.kernel, problem)
     over = mesh_for(settings.devices, start)
     if isinstance(start, AbstractEmbedding):
         if kernel == "dense" and over is None:
             instead = " of them, or kernel='factored'" if start.factored else " of them"
             sizes = start.sizes(nodes, rule, key)
-            require_memory("nodes", sizes, ode_copies(settings.method), instead=instead)
+            copies = ode_copies(settings.method) * (1 if problem.momentum is None else 2)
+            require_memory("nodes", sizes, copies, instead=instead)
         sample = lambda kernel: start.quadrature(nodes, rule, key, kernel=kernel)
+        named = rule if isinstance(rule, str) else ", ".join(rule)
         network = sampled_over(start, sample, kernel, over)
-        ensemble = f"{rule} nodes {network.widths}"
+        ensemble = f"{named} nodes {network.widths}"
     else:
         network = spread_over(network_as_factors(start) if kernel == "factored" else start, over)
         ensemble = f"the {network_widths(start)} neurons of a network"
@@ -225,11 +241,12 @@ def start_of(
 
 
 class ODERecipe(NamedTuple):
-    """What the driver of an ODE is made of."""
+    """What the driver of an ODE is made of, or, with a key, that of gradient descent."""
 
     problem: Problem
     start: Start
     settings: ODESettings
+    key: PRNGKeyArray | int | None = None
 
     def samples(self) -> Samples:
         """See `neuronal.drivers.driver.Recipe`."""
@@ -239,12 +256,14 @@ class ODERecipe(NamedTuple):
 
     def driver(self) -> Driver:
         """See `neuronal.drivers.driver.Recipe`."""
-        return ode_driver(*self)[0]
+        if self.key is None:
+            return ode_driver(self.problem, self.start, self.settings)[0]
+        return descent(self.problem, self.start, self.settings, self.key)[0]
 
     def alone(self) -> ODERecipe:
         """See `neuronal.drivers.driver.Recipe`."""
         settings = replace(self.settings, devices=None)
-        return ODERecipe(self.problem, self.start._replace(over=None), settings)
+        return self._replace(start=self.start._replace(over=None), settings=settings)
 
 
 def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[Driver, Network]:
@@ -260,9 +279,32 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
     driver = Driver(
         run_within(over, Integrator(network, problem, data, control, stepper, over)),
         run_within(over, Risk(network, problem.loss, data)),
+        added_to_risk(problem, over),
         problem=problem,
         law=data,
         recipe=recipe,
+    )
+    return driver, network
+
+
+def descent(
+    problem: Problem, start: Start, settings: ODESettings, key: PRNGKeyArray | int
+) -> tuple[Driver, Network]:
+    """Full-batch gradient descent with constant steps: those of SGD, each of which sees the whole law."""
+    over, step = start.over, settings.step
+    assert step is not None
+    with within(over):
+        network = network_with_room(start.network)
+    law = problem.quadrature(settings.data_nodes, network.weights[0].dtype)
+    steps = SGD.of(network, problem, law, key_of(key), step, len(law.x))
+    driver = Driver(
+        run_within(over, steps),
+        run_within(over, Risk(network, problem.loss, law)),
+        added_to_risk(problem, over),
+        steps.snap,
+        problem,
+        law,
+        ODERecipe(problem, start, settings, key),
     )
     return driver, network
 
@@ -280,9 +322,17 @@ def prepare(
         neurons: nodes, rule and key of an embedding's quadrature.
         interval: what to record, since when and until when, as `solve` takes them.
     """
+    constant = settings.step is not None
+    method = solver_of_motion(problem, settings.method, constant)
+    settings = replace(settings, solver=method)
     begin = start_of(problem, start, neurons, settings)
     times = record_times(*interval)
-    driver, network = ode_driver(problem, begin, settings)
+    if has_steps_alone(problem, method, constant):
+        assert settings.step is not None
+        times = whole_steps(times, settings.step, "step")
+        driver, network = descent(problem, begin, settings, neurons[2])
+    else:
+        driver, network = ode_driver(problem, begin, settings)
     report = Report(
         f"MF ODE, {settings}, {begin.kernel} kernels",
         begin.ensemble,

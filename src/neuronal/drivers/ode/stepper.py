@@ -37,6 +37,11 @@ class RightHandSide(eqx.Module):
         now = (self.since + t).astype(weights[0].dtype)
         return self.motion.changes(now, weights, self.data)[0]
 
+    def flow(self, t: Float[Array, ""], phase: dynamics.Kernels) -> dynamics.Kernels:
+        """The time derivative of all that moves: of weights, and behind them what momentum carries."""
+        now = (self.since + t).astype(phase[0].dtype)
+        return self.motion.flow(now, phase, self.data)
+
 
 class Step(NamedTuple):
     """A step tried.
@@ -57,6 +62,9 @@ class Step(NamedTuple):
 
 class AbstractStepper(eqx.Module):
     """A method that takes steps of the MF ODE on weights kept in some way.
+
+    Weights are all that moves, but with momentum: then velocities follow them in the same tuple, and
+    methods on matrices alone take it.
 
     Attributes:
         solver: the Diffrax solver whose method it is.
@@ -194,8 +202,7 @@ class Dense(AbstractStepper):
 def ode_term(right_hand_side: RightHandSide) -> diffrax.ODETerm:
     """The velocity of matrices, as Diffrax takes it."""
 
-    def velocity(t: Array, weights: dynamics.Weights, args: Any) -> dynamics.Weights:
-        changes = right_hand_side(t, weights)
-        return tuple(change.velocity(w) for change, w in zip(changes, weights, strict=True))
+    def velocity(t: Array, phase: dynamics.Kernels, args: Any) -> dynamics.Kernels:
+        return right_hand_side.flow(t, phase)
 
     return diffrax.ODETerm(velocity)  # pyright: ignore[reportArgumentType]

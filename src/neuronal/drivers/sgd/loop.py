@@ -1,9 +1,12 @@
-"""SGD's compiled loop: samples, steps, and the windows between two writings of the weights."""
+"""SGD's compiled loop: samples, steps, and the windows between two writings of the weights.
+
+With the whole law in the place of samples it is Euler's method with a constant step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -13,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ... import dynamics
 from ...distributions import Samples
 from ...kernels import grows, updates, with_room_for
+from ...motion.steps import stepped
 from ...network import Network
 from ...problem import Problem
 
@@ -28,15 +32,16 @@ class Steps(NamedTuple):
     """What `steps` returns.
 
     Attributes:
-        weights: after step k - 1.
+        weights: after step k - 1; velocities: of momentum, or None.
         k: the next step's number; less than asked for if a prediction was not finite, or if
             factored weights had no room.
         finite, fits: whether neither happened.
-        needed: the ranks that the last compression asked for, per factored layer.
+        needed: the ranks that the last compression asked for, per factored layer that moves.
         discarded: norms of what compressions cut off, summed.
     """
 
     weights: dynamics.Kernels
+    velocities: dynamics.Kernels | None
     k: Int[Array, ""]
     finite: Bool[Array, ""]
     fits: Bool[Array, ""]
@@ -65,7 +70,7 @@ class _Window(NamedTuple):
         k: the step's number.
         j: its samples' place in the block.
         place: the first row of updates that is free.
-        weights: open for updates (`kernels.updates`).
+        weights: open for updates (`kernels.updates`); velocities: of momentum, or None.
         finite: whether the last prediction was.
     """
 
@@ -74,14 +79,16 @@ class _Window(NamedTuple):
     place: Int[Array, ""]
     samples: tuple[Array, Array]
     weights: dynamics.Kernels
+    velocities: dynamics.Kernels | None
     finite: Bool[Array, ""]
 
 
 @eqx.filter_jit
 def steps(
     network: Network,
+    velocities: dynamics.Kernels | None,
     problem: Problem,
-    stream: Stream | None,
+    stream: Stream | Samples | None,
     key: PRNGKeyArray,
     eps: Float[Array, ""],
     first: Int[Array, ""],
@@ -89,14 +96,29 @@ def steps(
     batch: int,
     block: int,
 ) -> Steps:
-    """Steps `first` to `last - 1`; fewer if a prediction is not finite or a rank has no room."""
+    """Steps `first` to `last - 1`; fewer if a prediction is not finite or a rank has no room.
+
+    Args:
+        velocities: of momentum, else None.
+        stream: of samples; or the law, all of which every step sees; None if samples are drawn.
+    """
     dtype = network.weights[0].dtype
     draw = _draw(problem, stream, key, batch, block)
-    sample_weights = jnp.full(batch, 1 / batch, dtype)
+    if isinstance(stream, Samples):
+        sample_weights = stream.weights.astype(dtype)
+    else:
+        sample_weights = jnp.full(batch, 1 / batch, dtype)
     motion = problem.motion(network)
     window = updates.window(network.weights, batch, block)
     rows = window * batch
-    count = sum(map(grows, network.weights))
+    count = sum(grows(w) for w in moving(network.weights, motion.frozen))
+
+    def opened(w: Any, frozen: bool) -> Any:
+        # Velocities are matrices of full rank, and copies of neurons take whole columns: then nothing
+        # can be held back.
+        if frozen or velocities is not None or motion.birth_death is not None:
+            return w
+        return updates.opened(w, rows, batch, motion.decays)
 
     def step(carry: _Window) -> _Window:
         kernels = tuple(updates.written(w, carry.place - batch, rows) for w in carry.weights)
@@ -105,33 +127,36 @@ def steps(
             for s in carry.samples
         )
         t = carry.k.astype(dtype) * eps
-        changes, prediction = motion.changes(t, kernels, Samples(x, y, sample_weights), eps)
-        weights = tuple(
-            updates.taking(before, w, change.f, change.g, change.kept)
-            for before, w, change in zip(carry.weights, kernels, changes, strict=True)
+        samples = Samples(x, y, sample_weights)
+        changes, prediction = motion.changes(t, kernels, samples, eps)
+        weights, speeds = stepped(
+            motion, carry.weights, kernels, carry.velocities, changes, t, eps, key, carry.k
         )
+        if motion.birth_death is not None:
+            potentials = motion.potentials(t, kernels, samples)
+            weights = motion.birth_death.renewed(key, carry.k, t, eps, weights, potentials)
         return _Window(
             carry.k + 1,
             carry.j + 1,
             carry.place + batch,
             carry.samples,
             weights,
+            speeds,
             jnp.all(jnp.isfinite(prediction)),
         )
 
     def run_window(carry: _Block) -> _Block:
         now, j, samples = carry
         first_layer, *middle, last_layer = now.weights
-        opened = (updates.opened(w, rows, batch, motion.decays) for w in middle)
+        middle = map(opened, middle, motion.frozen[1:-1])
+        weights = (first_layer, *middle, last_layer)
         done = jax.lax.while_loop(
             lambda c: (c.j < jnp.minimum(j + window, block)) & (c.k < last) & c.finite,
             step,
-            _Window(
-                now.k, j, jnp.int32(0), samples, (first_layer, *opened, last_layer), now.finite
-            ),
+            _Window(now.k, j, jnp.int32(0), samples, weights, now.velocities, now.finite),
         )
         kernels = tuple(updates.written(w, done.place - batch, rows) for w in done.weights)
-        after = _closed(now, kernels, done.k, done.finite, network.measures)
+        after = _closed(now, kernels, done, network.measures, motion.frozen)
         return _Block(after, j + done.k - now.k, samples)
 
     def going(now: Steps) -> Array:
@@ -146,49 +171,76 @@ def steps(
 
     yes = jnp.asarray(True)
     start = Steps(
-        network.weights, first, yes, yes, jnp.zeros(count, jnp.int32), jnp.zeros(count, dtype)
+        network.weights,
+        velocities,
+        first,
+        yes,
+        yes,
+        jnp.zeros(count, jnp.int32),
+        jnp.zeros(count, dtype),
     )
     return jax.lax.while_loop(going, run_block, start)
 
 
-def with_room(weights: dynamics.Kernels, needed: Int[Array, "layers"]) -> dynamics.Kernels:
-    """Factored weights with rows for the ranks needed."""
+def moving(weights: dynamics.Kernels, frozen: Sequence[bool]) -> list[Any]:
+    """The weights of layers that move."""
+    return [w for w, still in zip(weights, frozen, strict=True) if not still]
+
+
+def with_room(
+    weights: dynamics.Kernels, needed: Int[Array, "layers"], frozen: Sequence[bool]
+) -> dynamics.Kernels:
+    """Factored weights with rows for the ranks needed, of layers that move."""
     ranks = iter(needed)
-    return tuple(with_room_for(w, int(next(ranks))) if grows(w) else w for w in weights)
+    return tuple(
+        with_room_for(w, int(next(ranks))) if grows(w) and not still else w
+        for w, still in zip(weights, frozen, strict=True)
+    )
 
 
 def _closed(
     before: Steps,
     kernels: dynamics.Kernels,
-    k: Int[Array, ""],
-    finite: Bool[Array, ""],
+    window: _Window,
     measures: dynamics.Measures,
+    frozen: Sequence[bool],
 ) -> Steps:
     """The window's updates in the weights; the weights before it if a rank has no room."""
     first, *middle, last = kernels
+    given = zip(middle, before.weights[1:-1], measures, measures[1:], frozen[1:-1], strict=False)
     done = [
-        updates.closed(w, old, p, q)
-        for w, old, p, q in zip(middle, before.weights[1:-1], measures, measures[1:], strict=False)
+        updates.Closed(w) if still else updates.closed(w, old, p, q)
+        for w, old, p, q, still in given
     ]
     weights = (first, *(d.weight for d in done), last)
+    after = before._replace(
+        weights=weights, velocities=window.velocities, k=window.k, finite=window.finite
+    )
     grown = [d for d in done if d.needed is not None]
     if not grown:
-        return before._replace(weights=weights, k=k, finite=finite)
+        return after
     fits = jnp.asarray(True)
     for d in grown:
         fits &= d.fits
-    fits |= ~finite  # a diverged window is not repeated with more room
+    fits |= ~window.finite  # a diverged window is not repeated with more room
     needed, lost = (jnp.stack([getattr(d, name) for d in grown]) for name in ("needed", "lost"))
-    after = Steps(weights, k, finite, fits, needed, before.discarded + lost)
+    after = after._replace(fits=fits, needed=needed, discarded=before.discarded + lost)
     # A discarded window reports its needs only.
     undone = before._replace(fits=fits, needed=needed)
     return jax.tree.map(lambda a, b: jnp.where(fits, a, b), after, undone)
 
 
 def _draw(
-    problem: Problem, stream: Stream | None, key: PRNGKeyArray, batch: int, block: int
+    problem: Problem,
+    stream: Stream | Samples | None,
+    key: PRNGKeyArray,
+    batch: int,
+    block: int,
 ) -> Callable[[Array], tuple[Array, Array]]:
     """The samples of steps k to k + block - 1, `(block, batch, ...)`."""
+    if isinstance(stream, Samples):
+        x, y = (jnp.broadcast_to(a, (block, *a.shape)) for a in (stream.x, stream.y))
+        return lambda k: (x, y)
     if stream is not None:
         index = jnp.arange(block)
         return lambda k: (

@@ -3,7 +3,8 @@ r"""SGD, section 2.1 of the paper: equation (1) driven by one fresh sample a ste
 $w_i(k+1) = w_i(k) - \epsilon\,\xi_i(k\epsilon)\,\Delta^w_i(z(k); W(k))$, MF time $t =
 k\epsilon$. The gradient carries no $1/n$ (`neuronal.dynamics`), so one learning rate serves
 every width. Samples are drawn inside the compiled loop, by a key that is a function of the
-step's number alone: a run can be taken up at any step and continues the same stream.
+step's number alone: a run can be taken up at any step and continues the same stream. With
+momentum, temperature or penalty a step is as their modules in `neuronal.motion` say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ...checks import (
     columns,
@@ -38,9 +39,9 @@ from ...sharding import (
     within,
 )
 from ...vocabulary import MOST_STEPS
-from ..driver import Driver, Pace, Report, Risk, Segment, State
+from ..driver import Driver, Pace, Report, Risk, Segment, State, added_to_risk
 from ..recording import OnRecord, Prepared, record_times
-from ..storage import network_with_room
+from ..storage import check_kernels, network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
 
@@ -71,7 +72,7 @@ def train(
             told from a lower one: no array of width times width is formed.
         learning_rate: $\epsilon$, the MF time of a step.
         until: MF time at which to stop; `round(until / learning_rate)` steps in all.
-        key: of the samples.
+        key: of the samples, and of a temperature's noise.
         batch_size: samples per step, whose gradients are averaged.
         data: instead of fresh samples, a stream `x (steps, batch, d)` and `y (steps, batch)`
             or `(steps, batch, k)`.
@@ -124,10 +125,15 @@ def prepare(
         isinstance(network, Network), "network: takes a Network; an embedding makes one by .sample"
     )
     problem.check(network)
+    check_kernels(problem, network)
+    require(
+        problem.birth_death is None or all(_even(p) for p in network.measures),
+        "measures: births and deaths of train are those of neurons of equal measures; solve takes others",
+    )
     eps = positive("learning_rate", learning_rate)
     require(is_whole(batch_size, 1), f"batch_size: takes an integer >= 1, got {shown(batch_size)}")
     batch_size = int(batch_size)
-    times = _whole_steps(record_times(*interval), eps)
+    times = whole_steps(record_times(*interval), eps)
     stream = None if data is None else _stream(data, network)
     if stream is not None:
         batch_size = stream.x.shape[1]
@@ -141,8 +147,7 @@ def prepare(
     with within(over):
         network = network_with_room(spread_over(network, over))
     key = key_of(key)
-    block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
-    sgd = SGD(network, problem, stream, key, eps, batch_size, block)
+    sgd = SGD.of(network, problem, stream, key, eps, batch_size)
     driver = SGDRecipe(sgd, data_nodes, over).driver()
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
@@ -159,46 +164,63 @@ class SGD:
 
     Attributes:
         network: whose neurons learn, with room for factored weights to grow.
-        stream: of samples, if they are not drawn.
+        stream: of samples, if they are not drawn; or the whole law, for each step.
         eps: MF time of a step.
         block: steps whose samples are drawn at once.
     """
 
     network: Network
     problem: Problem
-    stream: Stream | None
+    stream: Stream | Samples | None
     key: PRNGKeyArray
     eps: float
     batch_size: int
     block: int
+
+    @staticmethod
+    def of(
+        network: Network,
+        problem: Problem,
+        stream: Stream | Samples | None,
+        key: PRNGKeyArray,
+        eps: float,
+        batch_size: int,
+    ) -> SGD:
+        """With as many samples drawn at once as pays."""
+        block = max(1, min(256, _BLOCK_SAMPLES // batch_size))
+        return SGD(network, problem, stream, key, eps, batch_size, block)
 
     def __call__(
         self, state: State, pace: Pace | None, t0: float, t1: float, end: float | None = None
     ) -> Segment:
         """See `Driver`."""
         first, last = round(t0 / self.eps), round(t1 / self.eps)
-        weights, segment = state.weights, Segment(state, None, t0, True)
-        k = first
+        segment = Segment(state, None, t0, True)
+        motion = self.problem.motion(self.network)
+        carried = () if motion.momentum is None else motion.memory
+        velocities = state.phase(motion)[self.network.depth :] if carried else None
+        at, k = state.network(self.network), first
         while True:
             with one_lapack_thread():
                 done = steps(
-                    self.network.with_weights(weights),
+                    at,
+                    velocities,
                     self.problem,
                     self.stream,
                     self.key,
-                    on_device(np.asarray(self.eps, weights[0].dtype)),
+                    on_device(np.asarray(self.eps, at.weights[0].dtype)),
                     on_device(np.asarray(k, np.int32)),
                     on_device(np.asarray(last, np.int32)),
                     self.batch_size,
                     self.block,
                 )
                 k = int(done.k)
-            weights = done.weights
             segment.discarded = segment.discarded + np.asarray(done.discarded)
             if bool(done.fits):
                 break
-            weights = with_room(done.weights, done.needed)
-        segment.state = State(weights)
+            at = at.with_weights(with_room(done.weights, done.needed, motion.frozen))
+            velocities = done.velocities
+        segment.state = State.of_phase((*done.weights, *(done.velocities or ())), carried)
         segment.time, segment.steps = k * self.eps, k - first
         segment.finite = bool(done.finite)
         return segment
@@ -228,12 +250,21 @@ class SGDRecipe(NamedTuple):
         """See `neuronal.drivers.driver.Recipe`."""
         sgd = self.sgd
         risk = Risk(sgd.network, sgd.problem.loss, self.samples())
-        advance, loss = run_within(self.over, sgd), run_within(self.over, risk)
-        return Driver(advance, loss, snap=sgd.snap, recipe=self)
+        return Driver(
+            run_within(self.over, sgd),
+            run_within(self.over, risk),
+            added_to_risk(sgd.problem, self.over),
+            sgd.snap,
+            recipe=self,
+        )
 
     def alone(self) -> SGDRecipe:
         """See `neuronal.drivers.driver.Recipe`."""
         return self._replace(over=None)
+
+
+def _even(measure: Float[Array, "n"]) -> bool:
+    return bool(np.allclose(np.asarray(measure) * len(measure), 1, rtol=0, atol=1e-5))
 
 
 def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
@@ -253,10 +284,15 @@ def _stream(data: tuple[ArrayLike, ArrayLike], network: Network) -> Stream:
     return Stream(flat, targets.reshape(*x.shape[:2], -1))
 
 
-def _whole_steps(times: Float[np.ndarray, "T"], eps: float) -> Float[np.ndarray, "T"]:
-    require(
-        times[-1] / eps < MOST_STEPS, f"learning_rate: takes fewer than 2^31 steps, got {eps:g}"
-    )
+def whole_steps(
+    times: Float[np.ndarray, "T"], eps: float, name: str = "learning_rate"
+) -> Float[np.ndarray, "T"]:
+    """Times rounded to whole steps of a length that `name` names.
+
+    Raises:
+        InvalidInput: no step, or too many.
+    """
+    require(times[-1] / eps < MOST_STEPS, f"{name}: takes fewer than 2^31 steps, got {eps:g}")
     steps = np.unique(np.round(times / eps).astype(int))
-    require(len(steps) > 1, f"until: less than one step of learning_rate {eps:g}")
+    require(len(steps) > 1, f"until: less than one step of {name} {eps:g}")
     return steps * eps

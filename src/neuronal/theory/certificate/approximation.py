@@ -25,6 +25,7 @@ from ...bounds.forms import ActivationForm
 from ...distributions import Distribution
 from ...distributions.conditional import Conditional
 from ...network import Network
+from ...units.linear import LINEAR
 from .diversity import MOST, distance_to_span
 from .rows import Row, groups, layered, span
 
@@ -41,7 +42,10 @@ def approximation_rows(
 ) -> list[Row]:
     """Density, non-obstructiveness, and the projection residual at each time of `networks`."""
     name, says = "1.4 phi_1 dense", "span of phi_1(<u, .>) is dense in L2(P_X)"
-    rows = [Row(name, says, *dense(activations[0], law))]
+    unit = next(iter(networks.values())).unit
+    how = f"no argument for {unit}; the residual below is what is known"
+    found = dense(activations[0], law) if unit == LINEAR else Finding(UNKNOWN, "", how)
+    rows = [Row(name, says, *found)]
     for activation, layers in groups(activations[1:-1], first=2):
         says = "span of phi_{} o f, f in L2(P_X), is dense"
         finding = _non_obstructive(activation)

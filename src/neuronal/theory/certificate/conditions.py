@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from ...bounds.finding import UNKNOWN
 from ...checks import require, shown
@@ -21,6 +21,7 @@ from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
 from .rows import Row
 from .schedules import last_rate_row, schedule_rows
+from .units import unit_rows
 
 _RECORDS = 9
 _HORIZON = 100.0
@@ -76,8 +77,11 @@ def certify(
         *schedule_rows(schedules, horizon),
         *moment_rows(embedding),
         *diversity_rows(embedding, ends, data.x, targets),
-        *convergence_rows(networks, problem, law, depth),
+        *convergence_rows(
+            networks, problem, law, depth, _last_velocities(problem, trajectory, times)
+        ),
         *approximation_rows(activations, problem.distribution, ends, data),
+        *unit_rows(ends, data.x),
         last_rate_row(schedules, horizon),
         *_motion_rows(problem, depth),
         *conclusion_rows(problem, networks, recorded, data),
@@ -87,11 +91,21 @@ def certify(
 
 def _motion_rows(problem: Problem, depth: int) -> list[Row]:
     """A row where the motion has terms that the paper's system does not."""
-    terms = problem.terms(depth)
-    if not terms:
+    outside = problem.outside(depth)
+    if not outside:
         return []
     says = "weights move by equation (2) alone"
-    return [Row("2 motion", says, UNKNOWN, "", "; ".join(term.outside for term in terms))]
+    return [Row("2 motion", says, UNKNOWN, "", "; ".join(outside))]
+
+
+def _last_velocities(
+    problem: Problem, trajectory: Trajectory | None, times: list[float]
+) -> dict[float, Array] | None:
+    """Of the last layer, where momentum carries them; None elsewhere."""
+    if trajectory is None or problem.momentum is None:
+        return None
+    motion = problem.motion(trajectory.network)
+    return {t: trajectory.state_at(t).phase(motion)[-1] for t in times}
 
 
 def _networks(
@@ -104,8 +118,9 @@ def _networks(
     same = (network.depth, network.input_dim, network.output_dim)
     require(
         same == (embedding.depth, embedding.input_dim, embedding.output_dim)
-        and network.activations == embedding.activations,
-        "trajectory: is not one of this embedding (depth, dimensions or activations differ)",
+        and network.activations == embedding.activations
+        and network.unit == embedding.unit,
+        "trajectory: is not one of this embedding (depth, dimensions, activations or unit differ)",
     )
     last = len(trajectory.times) - 1
     chosen = sorted({round(last * i / (_RECORDS - 1)) for i in range(_RECORDS)})

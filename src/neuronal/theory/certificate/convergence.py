@@ -48,8 +48,12 @@ def weighted_distances(network: Network, final: Network) -> Float[np.ndarray, "L
 
 def last_speed(network: Network, problem: Problem, law: Samples, t: float) -> float:
     r"""$\max_{c} |\partial_t w_L(t, c, \cdot)|$ over the nodes of positive mass."""
-    speeds = np.asarray(_last_velocity(network, problem, law, jnp.asarray(t)))
-    return float(np.max(np.abs(speeds[np.asarray(network.measures[-1]) > 0])))
+    return _largest(_last_velocity(network, problem, law, jnp.asarray(t)), network)
+
+
+def _largest(velocity: Float[Array, "n k"], network: Network) -> float:
+    """Of the last layer, over the nodes of positive mass."""
+    return float(np.max(np.abs(np.asarray(velocity)[np.asarray(network.measures[-1]) > 0])))
 
 
 @eqx.filter_jit
@@ -59,9 +63,17 @@ def _last_velocity(network: Network, problem: Problem, law: Samples, t: Array) -
 
 
 def convergence_rows(
-    networks: Mapping[float, Network], problem: Problem, law: Samples, depth: int
+    networks: Mapping[float, Network],
+    problem: Problem,
+    law: Samples,
+    depth: int,
+    last_velocities: Mapping[float, Float[Array, "n k"]] | None = None,
 ) -> list[Row]:
-    """Three rows; `unknown` with fewer than three times, or where nothing has begun to fall."""
+    """Three rows; `unknown` with fewer than three times, or where nothing has begun to fall.
+
+    Args:
+        last_velocities: of $w_L$, where weights alone do not tell them.
+    """
     names = {
         "first": "1.3 distance of w_1",
         "later": f"1.3 distance of w_{span(range(2, depth + 1))}",
@@ -73,7 +85,10 @@ def convergence_rows(
     times = np.array(list(networks))
     final = list(networks.values())[-1]
     distances = np.array([weighted_distances(w, final) for w in networks.values()])
-    speeds = np.array([last_speed(w, problem, law, t) for t, w in networks.items()])
+    if last_velocities is None:
+        speeds = [last_speed(w, problem, law, t) for t, w in networks.items()]
+    else:
+        speeds = [_largest(last_velocities[t], w) for t, w in networks.items()]
     rows = []
     for kind, columns in (("first", [0]), ("later", list(range(1, depth)))):
         detail = {"time": times.tolist()}
@@ -81,7 +96,7 @@ def convergence_rows(
         rows.append(
             _distance_row(names[kind], _STATEMENTS[kind], times, distances[:, columns], detail)
         )
-    rows.append(_speed_row(names["speed"], times, speeds))
+    rows.append(_speed_row(names["speed"], times, np.array(speeds)))
     return rows
 
 

@@ -208,7 +208,7 @@ def _neurons(network: Network, layer: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _measures(network: Network, layer: int) -> tuple[np.ndarray, np.ndarray]:
-    before = network.measures[layer - 2] if layer > 1 else np.ones(network.input_dim)
+    before = network.measures[layer - 2] if layer > 1 else np.ones(network.weights[0].shape[1])
     last = layer == network.depth - 1
     after = np.ones(network.output_dim) if last else network.measures[layer]
     return np.asarray(before, float), np.asarray(after, float)

@@ -18,6 +18,7 @@ course, as its largest value does, is read from draws of it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -151,7 +152,8 @@ def square_draws(
     r"""$E_X[f_s \cdot f_r]$ of pairs of sources, f drawn as $\sum_j z_j f'_j$ with independent normal z."""
     roots = np.sqrt(weights)[:, None]
     by_time = [np.moveaxis(s.first * roots, 1, 0) for s in sources]
-    rows = [f.reshape(*f.shape[:2], -1) for f in by_time]
+    # The size in words: a layer whose neurons are all alike has no directions.
+    rows = [f.reshape(*f.shape[:2], math.prod(f.shape[2:])) for f in by_time]
     normal = [rng.standard_normal((count, len(s.first))) * np.sqrt(_shares(s)) for s in sources]
     found = np.zeros((len(rows[0]), count, len(sources), len(sources)))
     for a, b in itertools.combinations_with_replacement(range(len(sources)), 2):

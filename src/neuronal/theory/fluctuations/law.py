@@ -18,9 +18,6 @@ from ...errors import InaccuracyWarning
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SAMPLES = "samples"
-"""The source that the samples of SGD are; the others are hidden layers, 1 to L - 1."""
-
 
 @dataclass(frozen=True, repr=False)
 class Fluctuations:
@@ -36,8 +33,9 @@ class Fluctuations:
             `prediction_bias` of each source, `risk_quadratic` of pairs of them; `risk_step_bias` and
             `prediction_step_bias`; and a standard error of each as `..._error`. `square_draws` are products,
             averaged over inputs, of the sources' parts of the prediction's fluctuation, drawn 512 times
-            along `draw`; they take the root of each source's scale. Coordinates `x` and
-            `mass` are the inputs and their law.
+            along `draw`; they take the root of each source's scale. `sharpness` is the largest
+            eigenvalue of the tangent kernel times the loss's curvature, `sharpness_sum` their sum.
+            Coordinates `x` and `mass` are the inputs and their law.
         complete: whether means have all of their terms of order 1/n.
     """
 
@@ -215,6 +213,64 @@ class Fluctuations:
         coords = {"pair": list(pairs), "learning_rate": learning_rates, "width": widths}
         return xr.DataArray(values, coords, ("pair", "learning_rate", "width"))
 
+    def term_ratio(
+        self, width: int | Sequence[int], learning_rate: float = 0.0, batch_size: int = 1
+    ) -> Float[np.ndarray, "T"]:
+        """The expansion's second term over its first: the prediction's bias over its deviation.
+
+        Of root mean squares over inputs. Terms fall from one to the next by about that much; from
+        1/2 on, the first order is not to be trusted.
+
+        Args:
+            width, learning_rate, batch_size: as for `risk_mean`.
+
+        Raises:
+            InvalidInput: as `risk_mean`.
+        """
+        self._require_complete("term_ratio")
+        scales, mass = self._scales(width, learning_rate, batch_size), self.data.mass.values
+        bias = np.einsum("r,rtmk->rtmk", scales, self.data.prediction_bias.values)
+        variance = np.tensordot(scales, self.data.prediction_variance.values, 1)
+        of_bias, of_variance = (
+            np.sqrt(np.einsum("m,tmk->t", mass, values))
+            for values in (np.sum(bias**2, axis=0), variance)
+        )
+        return np.divide(of_bias, of_variance, out=np.zeros_like(of_bias), where=of_variance > 0)
+
+    def risk_mean_remainder(
+        self, width: int | Sequence[int], learning_rate: float = 0.0, batch_size: int = 1
+    ) -> Float[np.ndarray, "T"]:
+        """About how much the orders beyond the first move the mean risk.
+
+        The sum of its first-order shifts' sizes times the square of `term_ratio`, for the next
+        term of the mean is two terms on.
+
+        Args:
+            width, learning_rate, batch_size: as for `risk_mean`.
+
+        Raises:
+            InvalidInput: as `risk_mean`.
+        """
+        ratio = self.term_ratio(width, learning_rate, batch_size)
+        scales = self._scales(width, learning_rate, batch_size)
+        return ratio**2 * (scales @ np.abs(self.data.risk_shift.values))
+
+    def stable_rate(self, batch_size: int = 1) -> Float[np.ndarray, "T"]:
+        r"""The learning rate from which SGD departs from the limit, up to each time.
+
+        A perturbation of the prediction is forgotten at rates that are the eigenvalues of the tangent kernel
+        times the loss's curvature. Their largest $\lambda$ and their sum $\Lambda$ bound the step by
+        $2 / (\lambda (1 - 1/B) + \Lambda / B)$: the mean square of the perturbation grows above it, if
+        inputs are seen one at a time in directions of their own, and batches bring this nearer to
+        gradient descent's own bound.
+
+        Args:
+            batch_size: B.
+        """
+        share = 1 / whole("batch_size", batch_size, 1)
+        total = self.data.sharpness.values * (1 - share) + self.data.sharpness_sum.values * share
+        return 2 / np.maximum.accumulate(np.maximum(total, np.finfo(float).tiny))
+
     def width_for(
         self,
         excess: float,
@@ -280,29 +336,6 @@ class Fluctuations:
             "enters means at order 1/n for L >= 3; take embedding.sample(n, key) in its place, whose "
             "neurons have it",
         )
-
-
-def dataset(
-    times: Float[np.ndarray, "T"],
-    of_sources: Sequence[dict[str, tuple[np.ndarray, np.ndarray]]],
-    quadratic: Float[np.ndarray, "sources sources T"],
-    of_time: dict[str, tuple[tuple[str, ...], np.ndarray]],
-    law: tuple[Float[np.ndarray, "m d"], Float[np.ndarray, "m"]],
-) -> xr.Dataset:
-    """Everything under names."""
-    layers = [f"layer {i}" for i in range(1, len(of_sources))]
-    arrays = dict(of_time)
-    for name in of_sources[0]:
-        dims = ("source", "time", "input", "output")[: 2 if name.startswith("risk") else 4]
-        for suffix, part in (("", 0), ("_error", 1)):
-            arrays[name + suffix] = (dims, np.stack([of[name][part] for of in of_sources]))
-    arrays["risk_quadratic"] = (("source", "other", "time"), quadratic)
-    names = [*layers, SAMPLES]
-    coords = {"time": times, "source": names, "other": names}
-    data = xr.Dataset(arrays, coords)
-    data = data.assign_coords(x=(("input", "coordinate"), law[0]), mass=("input", law[1]))
-    data["time"].attrs["units"] = "MF time"
-    return data
 
 
 def _rms(values: Float[np.ndarray, "T"]) -> float:

@@ -15,6 +15,7 @@ from ...distributions import Samples
 from ...drivers.ode.accuracy import ORDERS
 from ...drivers.ode.solve import solve
 from ...embeddings import AbstractEmbedding
+from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
@@ -39,7 +40,9 @@ class Limit(NamedTuple):
         looks: a few times; there
         influences: of each hidden layer, `(m k, n_i)`, with the law of x in their scale, and
         kernels: the tangent kernel, None where it is large, and
-        rates: the largest rate at which the prediction forgets a perturbation, by the kernel of some inputs.
+        sharpness: the largest rate at which the prediction forgets a perturbation, by the kernel of some
+            inputs: the largest eigenvalue of the kernel times the loss's curvature, and
+        traces: the sum of them all.
         risk, risk_error: `(T,)`.
         predictions: `(T, m, k)`.
     """
@@ -50,7 +53,8 @@ class Limit(NamedTuple):
     looks: Float[np.ndarray, "a"]
     influences: list[list[Float[np.ndarray, "_ n"]]]
     kernels: Float[np.ndarray, "a mk mk"] | None
-    rates: Float[np.ndarray, "a"]
+    sharpness: Float[np.ndarray, "a"]
+    traces: Float[np.ndarray, "a"]
     risk: Float[np.ndarray, "T"]
     risk_error: Float[np.ndarray, "T"]
     predictions: Float[np.ndarray, "T m k"]
@@ -61,7 +65,7 @@ def recorded_limit(
     start: AbstractEmbedding | Network,
     until: float,
     nodes: int,
-    rule: str,
+    rule: Rules,
     key: PRNGKeyArray,
     save_at: int | ArrayLike | None,
     data_nodes: int,
@@ -89,7 +93,7 @@ def recorded_limit(
         error = float(fine.report.error or 0.0) * np.sqrt(
             np.einsum("m,Tmk->T", data.weights, slope**2)
         )
-    elif isinstance(start, AbstractEmbedding) and rule in ORDERS:
+    elif isinstance(start, AbstractEmbedding) and isinstance(rule, str) and rule in ORDERS:
         other = solved(key=second)
         gap = np.abs(other.loss - run.loss) / 2
         risk, error = (run.loss + other.loss) / 2, np.maximum(gap, np.sqrt(np.mean(gap**2)))
@@ -107,10 +111,8 @@ def recorded_limit(
     )
     bends = loss_along(problem.loss, data, jnp.stack([at(data.x) for at in seen])).curvature[:, few]
     shares = np.asarray(data.weights, np.float64)[few]
-    rates = [
-        _largest_rate(kernel, bend * (shares / shares.sum())[:, None, None])
-        for kernel, bend in zip(kernels, bends, strict=True)
-    ]
+    bends *= (shares / shares.sum())[:, None, None]
+    own = np.einsum("amkml->amkl", kernels.reshape(LOOKS, len(few), size // len(few), len(few), -1))
     roots = np.sqrt(np.asarray(data.weights, np.float64))[:, None, None]
     looks = [influences(at, data.x) for at in seen]
     scaled = [
@@ -124,14 +126,15 @@ def recorded_limit(
         times,
         scaled,
         kernels if len(few) == len(data.x) else None,
-        np.asarray(rates),
+        np.array([_largest(*pair) for pair in zip(kernels, bends, strict=True)]),
+        np.einsum("amkl,amlk->a", own, bends),
         risk,
         error,
         predictions,
     )
 
 
-def _largest_rate(kernel: Float[np.ndarray, "mk mk"], bend: Float[np.ndarray, "m k k"]) -> float:
+def _largest(kernel: Float[np.ndarray, "mk mk"], bend: Float[np.ndarray, "m k k"]) -> float:
     """The largest eigenvalue of the kernel times the loss's curvature, by power iteration."""
     m, k, _ = bend.shape
     found = np.random.default_rng(0).standard_normal(m * k)

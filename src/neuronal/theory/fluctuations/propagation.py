@@ -67,7 +67,7 @@ def _adaptive(
         None,
         network.weights,
         saveat=diffrax.SaveAt(t0=True, steps=True, fn=lambda t, weights, args: t),
-        stepsize_controller=control.controller(network.measures),
+        stepsize_controller=control.controller(motion),
         max_steps=most,
         throw=False,
     )

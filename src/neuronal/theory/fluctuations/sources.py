@@ -17,7 +17,7 @@ from ...problem import Problem
 from . import propagation
 from .directions import Drawn
 from .estimates import Source
-from .law import SAMPLES
+from .records import SAMPLES
 
 _CHUNK = 8
 """Directions of one call, at most; between calls progress is told."""

@@ -93,7 +93,7 @@ def prediction(
     r"""$\hat y(x)$ and its first and second derivative along the direction."""
 
     def predict(weights: dynamics.Weights, measures: dynamics.Measures) -> Float[Array, "m k"]:
-        return dynamics.forward(weights, measures, motion.activations, x)[1][-1]
+        return dynamics.forward(weights, measures, motion.activations, x, motion.unit)[1][-1]
 
     return second_order(predict, motion.measures, at, direction)
 

@@ -1,0 +1,178 @@
+"""Plans against what networks do: coverage of the interval, and regret against a grid that was trained.
+
+A row is one problem and one budget of floating-point operations, which pays for 500 steps of a network of
+width 64 and depth 3. *risk* and *interval* are the plan's, *measured* the mean of networks trained as planned
+and *inside* how many lie in the interval. *regret*: the planned networks' mean risk over the least mean
+risk of a grid of widths, depths and rates, each trained on the same budget, less 1; *on test rows* the same
+for the risk on rows held out, where the grid's best is the one of least risk there. *cost*: seconds of the
+plan over those of the grid, compilation included in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+import neuronal as nr
+from neuronal.datasets.splits import split
+from neuronal.theory.planning.candidates import Shape
+
+from .common import RESULTS, problem_1d, report
+
+SEEDS, BATCH, STEPS, LEVEL = 10, 8, 500, 0.9
+DEPTHS, WIDTHS, RATES = (2, 3), (16, 64, 256), (0.05, 0.2, 0.8)
+PLANNED = (16, 32, 64, 128, 256)
+GRID_SEEDS = 2
+
+
+def product() -> nr.Problem:
+    """A product of two coordinates, with noise."""
+    inputs = nr.distributions.Biased(nr.distributions.Gaussian(2))
+    law = nr.distributions.Regression(lambda x: x[:, 0] * x[:, 1], inputs, noise=0.1)
+    return nr.Problem(law, nr.losses.PseudoHuber())
+
+
+class Case(NamedTuple):
+    """A problem, and its law on rows held out."""
+
+    problem: nr.Problem
+    test: nr.Problem | None = None
+
+
+def of_data(load: Callable[[], nr.datasets.Split]) -> Callable[[], Case]:
+    """A data set's training part, and its test part."""
+
+    def case() -> Case:
+        split = load()
+        classes = split.task == "classification"
+        loss = nr.losses.CrossEntropy() if classes else nr.losses.PseudoHuber()
+        return Case(nr.Problem(split.train, loss), nr.Problem(split.test, loss))
+
+    return case
+
+
+def of_scikit(name: str, **options) -> Callable[[], Case]:
+    """A set that scikit-learn bundles (`load_...`) or generates (`make_...`)."""
+
+    def load() -> nr.datasets.Split:
+        from sklearn import datasets
+
+        if name.startswith("load_"):
+            options["return_X_y"] = True
+        else:
+            options["random_state"] = 0
+        x, y = getattr(datasets, name)(**options)
+        features = [f"x{j}" for j in range(x.shape[1])]
+        classes = np.issubdtype(np.asarray(y).dtype, np.integer)
+        task = "classification" if classes else "regression"
+        return split(name, x, y, features, task, 0.25, 0)
+
+    return of_data(load)
+
+
+PROBLEMS: dict[str, Callable[[], Case]] = {
+    "1-D": lambda: Case(problem_1d()),
+    "product": lambda: Case(product()),
+    "diabetes": of_data(nr.datasets.diabetes),
+    "wine": of_data(nr.datasets.wine),
+    "iris": of_scikit("load_iris"),
+    "moons": of_scikit("make_moons", n_samples=200, noise=0.2),
+    "circles": of_scikit("make_circles", n_samples=200, noise=0.1, factor=0.5),
+    "friedman1": of_scikit("make_friedman1", n_samples=200, noise=0.5),
+    "friedman2": of_scikit("make_friedman2", n_samples=200),
+    "friedman3": of_scikit("make_friedman3", n_samples=200),
+    "breast_cancer": of_data(nr.datasets.breast_cancer),
+    "blobs": of_scikit("make_blobs", n_samples=200, cluster_std=3.0),
+}
+
+
+def row_of(name: str, grid: bool) -> dict:
+    problem, test = PROBLEMS[name]()
+    _, y, _ = problem.quadrature(64)
+    shape = Shape(3, problem.distribution.input_dim, problem.loss.outputs(y))
+    budget = 6.0 * BATCH * STEPS * shape.weights(64)
+    began = time.perf_counter()
+    plan = nr.plan(problem, budget, depths=DEPTHS, widths=PLANNED, batch_size=BATCH, level=LEVEL)
+    planned = time.perf_counter() - began
+    runs = [plan.train(seed) for seed in range(SEEDS)]
+    risks = np.asarray([run.loss[-1] for run in runs])
+    low, high = plan.interval
+    row = {"problem": name, "budget": budget, "L": plan.depth, "n": plan.width}
+    row |= {"rate": plan.learning_rate, "steps": plan.steps, "risk": plan.risk}
+    row |= {"low": low, "high": high, "measured": risks.mean()}
+    row |= {"its s.e.": risks.std(ddof=1) / np.sqrt(SEEDS)}
+    row |= {"inside": f"{np.sum((low < risks) & (risks < high))} of {SEEDS}", "plan, s": planned}
+    if not grid:
+        return row
+    began = time.perf_counter()
+    found = list(trained(problem, test, budget))
+    taken = time.perf_counter() - began
+    best = min(found, key=lambda one: one[0])
+    row |= {"grid's best": best[0], "its L, n, rate": best[2], "regret": risks.mean() / best[0] - 1}
+    row |= {"on test rows": ""}
+    if test is not None:
+        held_out = np.mean([test.risk(run.network) for run in runs])
+        row |= {"on test rows": held_out / min(one[1] for one in found) - 1}
+    return row | {"cost": planned / taken}
+
+
+def trained(
+    problem: nr.Problem, test: nr.Problem | None, budget: float
+) -> Iterator[tuple[float, float, str]]:
+    """Of networks of the grid at the end of the budget, mean risk and that on test rows; their place."""
+    of_depth = nr.transfer.bidirectional_for(problem)
+    for depth, n, rate in itertools.product(DEPTHS, WIDTHS, RATES):
+        embedding = of_depth(depth)
+        steps = Shape(depth, embedding.input_dim, embedding.output_dim).steps(n, BATCH, budget)
+        if steps < 1:
+            continue
+        risks = []
+        for seed in range(GRID_SEEDS):
+            start = embedding.sample(n, 100 + seed)
+            try:
+                run = nr.train(problem, start, rate, rate * steps, seed, BATCH, save_at=1)
+                held_out = np.nan if test is None else test.risk(run.network)
+                risks.append((float(run.loss[-1]), held_out))
+            except nr.DivergenceError:
+                risks.append((np.inf, np.inf))
+        own, other = np.mean(risks, axis=0)
+        yield float(own), float(other), f"{depth}, {n}, {rate:g}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--problems", nargs="*", default=list(PROBLEMS), choices=list(PROBLEMS))
+    parser.add_argument("--no-grid", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="measure anew what the file has")
+    given = parser.parse_args(arguments if arguments is not None else [])
+    file = RESULTS / "plan.json"
+    known = json.loads(file.read_text())["rows"] if file.is_file() else []
+    rows = {row["problem"]: row for row in known}
+    for name in given.problems:
+        if name in rows and not given.fresh and (given.no_grid or "regret" in rows[name]):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", nr.InaccuracyWarning)
+            rows[name] = row_of(name, not given.no_grid)
+        ordered = [rows[key] for key in PROBLEMS if key in rows]
+        inside = [int(row["inside"].split()[0]) for row in ordered]
+        report(
+            "plan",
+            f"{sum(inside)} of {SEEDS * len(inside)} networks lie in the plan's {LEVEL:.0%} interval, on "
+            f"{len(inside)} problems",
+            ordered,
+            f"batches of {BATCH}; a problem that the file has is kept: --fresh measures it anew",
+        )
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1:])

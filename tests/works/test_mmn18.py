@@ -1,0 +1,7 @@
+"""The claims of mmn18, in a run of seconds."""
+
+from work_runs import holds
+
+
+def test_no_claim_is_violated():
+    holds("mmn18")
