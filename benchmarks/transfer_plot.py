@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from neuronal.report.style import Theme, shade
+from neuronal.pictures.style import Theme, shade
 
 TITLES = {"ours": "mean-field", "standard": "standard parametrisation", "mup": "µP"}
 

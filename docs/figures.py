@@ -14,8 +14,9 @@ import matplotlib as mpl
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronal.report import plots, style
-from neuronal.report.style import Theme
+from neuronal.pictures import style
+from neuronal.pictures.style import Theme
+from neuronal.report import plots
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "docs" / "assets"

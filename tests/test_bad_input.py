@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import neuronal as nr
 from neuronal.drivers.ode.choice import check_solver
@@ -233,7 +234,7 @@ LAWS = [
     ("weights", lambda: D.Empirical(X, Y, [0.0, 0.0, 0.0])),
     ("weights", lambda: D.Empirical(X, Y, [NAN, 1.0, 1.0])),
     ("target", lambda: line(target=3.0)),
-    ("target", lambda: line(target=lambda x: x.sum())),
+    ("target", lambda: line(target=lambda x: x.sum() > 0 if x.ndim == 2 else x[None, :])),
     ("inputs", lambda: line(inputs=X)),
     ("noise", lambda: line(noise=-0.1)),
     ("noise", lambda: line(noise=INF)),
@@ -374,6 +375,13 @@ DRIVERS = [
     ("nodes", lambda: nr.plan(problem(), 1e6, nodes=0)),
 ]
 
+FILES = [
+    ("path: no file", lambda: nr.load("nowhere.npz")),
+    ("path", lambda: nr.load(3)),
+    ("path", lambda: nr.save(3, net())),
+    ("thing.*int", lambda: nr.save("nowhere.npz", 5)),
+    ("thing.*ndarray", lambda: nr.save("nowhere.npz", X)),
+]
 
 SOLVERS = [
     (diffrax.Kvaerno5(), True),
@@ -433,11 +441,7 @@ def cosine(h):
     return jnp.cos(h), -jnp.sin(h)
 
 
-OF_ONE_SAMPLE = [
-    lambda x: x[0],
-    lambda x: x[0] * x[1],
-    lambda x: jnp.sin(x).sum(),
-    lambda x: 1.0,
+NO_TARGETS = [
     lambda x: float(x[0]),
     lambda x: math.sin(x[0]),
     lambda x: np.where(x > 0, 1.0, 0.0),
@@ -452,7 +456,7 @@ OF_ONE_SAMPLE = [
     5,
     None,
 ]
-"""Written for one sample, or giving something else than a row per sample."""
+"""Giving something else than a row per sample, or a number of one."""
 
 FUNCTIONS = [
     (r"samplers\[0\]", lambda: own([lambda: 1.0], lambda c: c, lambda c: c)),
@@ -473,6 +477,22 @@ FUNCTIONS = [
     ("activation 'mine'", lambda: net(activations=activation(lambda h: (math.tanh(h), h)))),
     ("activation 'mine'", lambda: E.IID(2, 3, activation=activation(lambda h: h if h > 0 else 0))),
     ("activation 'mine'", lambda: net(activations=activation("tanh"))),
+    ("function", lambda: A.of("tanh")),
+    ("function", lambda: A.of(5)),
+    ("function.*element by element", lambda: A.of(jnp.sum)),
+    ("function.*mixes the elements", lambda: A.of(lambda h: h - jnp.mean(h))),
+    ("function", lambda: A.of(math.tanh)),
+    ("function", lambda: L.of("squared")),
+    ("function", lambda: L.of(lambda a, b, c: a)),
+    ("function", lambda: L.of(lambda: 1.0)),
+    ("function.*element by element", lambda: L.of(lambda y, p: jnp.sum(y - p))),
+    ("inputs.*poisson.*continuous", lambda: line(inputs=stats.poisson(3))),
+    ("inputs", lambda: line(inputs=[stats.norm(), 3])),
+    ("inputs", lambda: line(inputs=stats.norm)),
+    ("inputs", lambda: line(inputs=stats.multivariate_normal([0, 0]))),
+    ("inputs", lambda: line(inputs=lambda key: jnp.ones((2, 2)))),
+    ("inputs", lambda: line(inputs=lambda: 1.0)),
+    ("inputs", lambda: line(inputs=[])),
     ("activation: ", lambda: net(activations=[jnp.tanh] * 3)),
     ("activation: ", lambda: E.IID(2, 3, activation=["tanh"])),
     ("loss 'of_one_sample': its value", lambda: train(given=problem(loss=OfOneSample()))),
@@ -493,14 +513,9 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("target", OF_ONE_SAMPLE)
-def test_targets_of_one_sample(target, dim):
+@pytest.mark.parametrize("target", NO_TARGETS)
+def test_no_targets(target, dim):
     refused("^target: takes a batch", lambda: line(target=target, inputs=D.Uniform(dim=dim)))
-
-
-def test_a_target_of_one_sample_is_mapped():
-    law = line(target=jax.vmap(lambda x: jnp.sin(x[0]) * x[1]))
-    assert law.sample(jax.random.key(0), 5)[1].shape == (5, 1)
 
 
 @pytest.mark.parametrize(("names", "call"), FUNCTIONS)
@@ -649,7 +664,7 @@ def test_problems_losses_and_schedules(names, call):
     refused(names, call)
 
 
-@pytest.mark.parametrize(("names", "call"), DRIVERS)
+@pytest.mark.parametrize(("names", "call"), DRIVERS + FILES)
 def test_drivers(names, call):
     refused(names, call)
 

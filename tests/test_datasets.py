@@ -354,3 +354,22 @@ def test_the_digest_tells_edited_data(frame, tmp_path):
         frame.assign(**change).to_csv(path, index=False)
         found.add(datasets.table(path, "price", ["height"]).digest)
     assert len(found) == 3  # a column that is not used may change
+
+
+def test_a_frame_is_the_table_that_pandas_writes(frame, tmp_path):
+    path = tmp_path / "animals.parquet"
+    frame.to_parquet(path)
+    for target in ("kind", "price"):
+        columns = ["height", "weight"]
+        ours, file = datasets.table(frame, target, columns), datasets.table(path, target, columns)
+        for a, b in ((ours.train, file.train), (ours.test, file.test)):
+            np.testing.assert_array_equal(a.x, b.x)
+            np.testing.assert_array_equal(a.y, b.y)
+        assert (ours.task, ours.classes, ours.digest) == (file.task, file.classes, file.digest)
+    assert ours.name == "frame"
+    named = frame.set_index("height")
+    assert "height" in datasets.table(named, "price", ["height"]).features
+    assert list(named.columns) == [c for c in frame.columns if c != "height"]
+    for message, given in (("path: takes", 3), ("no rows", frame[:0]), ("target", frame[["kind"]])):
+        with pytest.raises(nr.InvalidInput, match=message):
+            datasets.table(given, "price")

@@ -7,7 +7,7 @@ import pytest
 
 import neuronal as nr
 from benchmarks.transfer_plot import risks_by_rate
-from neuronal.report import style
+from neuronal.pictures import style
 from neuronal.transfer import Recipe, Tuned, ascend, final_risk, scan, tune
 
 LAWS = nr.distributions

@@ -5,6 +5,7 @@ from . import (
     distributions,
     embeddings,
     losses,
+    pictures,
     schedules,
     sharding,
     transfer,
@@ -21,6 +22,8 @@ from .errors import DivergenceError, InaccuracyWarning, InvalidInput
 from .estimators.sklearn import MeanFieldClassifier, MeanFieldRegressor
 from .network import Network
 from .problem import Problem
+from .runs.experiment import Experiment
+from .saving.file import load, save
 from .theory.certificate import Certificate, certify
 from .theory.corollary3 import TripleLimit, triple_limit
 from .theory.coupling import Coupling, couple
@@ -39,6 +42,7 @@ __all__ = [
     "Certificate",
     "Coupling",
     "DivergenceError",
+    "Experiment",
     "Fluctuations",
     "InaccuracyWarning",
     "InvalidInput",
@@ -65,13 +69,16 @@ __all__ = [
     "grow",
     "influences",
     "kernel_flow",
+    "load",
     "losses",
     "picard",
+    "pictures",
     "plan",
     "resample",
     "resampling_error",
     "residual",
     "reverse_flow",
+    "save",
     "schedules",
     "sharding",
     "solve",

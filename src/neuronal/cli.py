@@ -38,6 +38,9 @@ Out = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Set a field.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where a run is.")]
 
 
@@ -62,6 +65,7 @@ def _root(
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
+    settings: Set = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -74,7 +78,10 @@ def run(
     """
     from .experiments import load
 
-    _run(load(file), out, resume, overwrite, quiet)
+    experiment = load(file)
+    from .experiments.sweep.combinations import changed_by
+
+    _run(changed_by(experiment, settings or [], file.parent), out, resume, overwrite, quiet)
 
 
 @app.command()
@@ -97,8 +104,7 @@ def certify(
     experiment = load(source / CONFIG if source.is_dir() else source)
     from .experiments import certify as certificates
 
-    home = source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate"
-    folder = out or home
+    folder = out or (source if source.is_dir() else Path("runs") / f"{experiment.name}-certificate")
     with _out.status("certifying") as status:
         found = certificates.certify_systems(
             experiment, lambda label: status.update(f"certifying {escape(label)}"), folder
@@ -137,10 +143,9 @@ def couple(
     ):
         data = couple_systems(experiment, folder, overwrite, shown.done)
     path = page.write(data, folder)
-    if quiet:
-        return
-    _out.print(terminal.coupled(data))
-    _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
+    if not quiet:
+        _out.print(terminal.coupled(data))
+        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
 @app.command()
@@ -225,8 +230,7 @@ def report(
     """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
     from .report import anew
 
-    path = anew.write(folder)
-    _out.print(f"wrote {escape(str(path))}", soft_wrap=True)
+    _out.print(f"wrote {escape(str(anew.write(folder)))}", soft_wrap=True)
 
 
 @app.command()
@@ -289,20 +293,16 @@ app.command()(works)
 def _run(
     experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
 ) -> None:
-    from . import experiments
-    from .experiments import certify as certificates
-    from .experiments import predict as predictions
     from .experiments.jobs import jobs
-    from .report import page, progress, terminal
+    from .report import progress, terminal
+    from .runs.whole import run_whole
 
     folder = out or Path("runs") / experiment.name
-    with progress.Jobs(_out, list(jobs(experiment)), quiet) as shown:
-        with going_on(f"--resume goes on from the checkpoints in {folder}"):
-            data = experiments.run(experiment, folder, resume, overwrite, shown.record)
-            foretold = predictions.predict_run(experiment, folder, data, shown.say)
-        shown.say("certifying")
-        found = certificates.certify_run(experiment, folder)
-        path = page.write(data, folder, found, foretold)
+    with (
+        progress.Jobs(_out, list(jobs(experiment)), quiet) as shown,
+        going_on(f"--resume goes on from the checkpoints in {folder}"),
+    ):
+        data, path = run_whole(experiment, folder, resume, overwrite, shown.record, shown.say)
     if not quiet:
         _out.print(terminal.summary(data))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
@@ -320,7 +320,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(f"neuronal: {message}", file=sys.stderr)
+    _warn(message)
     raise SystemExit(code)
 
 

@@ -116,6 +116,16 @@ class Network(eqx.Module):
             f"{first}{activations_.in_words(self.activations)}, {self.weights[0].dtype}, {kept})"
         )
 
+    def _repr_html_(self) -> str:
+        from .pictures import tables
+
+        kept = ["dense" if r is None else f"rank {r}" for r in map(rank, self.weights)]
+        layers = zip(self.weights, self.activations, kept, strict=True)
+        rows = [(i, f"{w.shape}", phi, how) for i, (w, phi, how) in enumerate(layers, start=1)]
+        return tables.facts(
+            repr(self), {}, tables.table(["layer", "weights", "activation", "kept"], rows)
+        )
+
     @property
     def depth(self) -> int:
         """L, the number of layers of weights."""

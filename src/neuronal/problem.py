@@ -137,6 +137,16 @@ class Problem(eqx.Module):
             words.append(f"terms={in_words(type(term).__name__ for term in self.more_terms)}")
         return f"Problem({', '.join(words)})"
 
+    def _repr_html_(self) -> str:
+        from .pictures import tables
+
+        facts = {"law": repr(self.distribution), "loss": repr(self.loss)}
+        for name, given in (("schedules", self.schedules), ("decay", self.decay)):
+            if given is not None:
+                facts[name] = in_words(given if isinstance(given, tuple) else (given,))
+        facts["terms"] = in_words(type(term).__name__ for term in self.more_terms)
+        return tables.facts("Problem", facts)
+
     def rates(self, t: Float[Array, ""], depth: int) -> list[Float[Array, ""]]:
         r"""$\xi_1(t), \dots, \xi_L(t)$."""
         return at(self.layer_schedules(depth), t)

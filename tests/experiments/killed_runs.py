@@ -95,7 +95,7 @@ def numbers(folder: Path) -> dict[str, bytes]:
     for file in sorted((folder / "checkpoints").glob("*.npz")):
         if ".previous" not in file.name:
             with np.load(file) as data:
-                found |= {f"{file.name} {n}": data[n].tobytes() for n in data if n != "meta"}
+                found |= {f"{file.name} {n}": data[n].tobytes() for n in data if n != "header"}
     return found
 
 

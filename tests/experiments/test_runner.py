@@ -17,7 +17,7 @@ from neuronal.experiments.build import build
 from neuronal.experiments.certify import certify_systems
 from neuronal.experiments.couple import couple_systems
 from neuronal.experiments.jobs import jobs, start, times
-from neuronal.experiments.writing import atomically
+from neuronal.files.writing import atomically
 from neuronal.kernels import Factored
 
 CONTENT = {

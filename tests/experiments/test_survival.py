@@ -109,7 +109,7 @@ def emptied(path):
 def made_infinite(path):
     with np.load(path) as data:
         arrays = dict(data)
-    arrays["weight_1"][0, 0] = np.inf
+    arrays["state.weights.1"][0, 0] = np.inf
     np.savez(path, **arrays)
 
 

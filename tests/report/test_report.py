@@ -11,7 +11,8 @@ import xarray as xr
 from rich.console import Console
 
 from neuronal.experiments import parse
-from neuronal.report import document, page, plots, predictions, style, terminal
+from neuronal.pictures import style
+from neuronal.report import document, page, plots, predictions, terminal
 
 CONFIGURATION = {
     "name": "made",

@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from neuronal.experiments import parse
-from neuronal.report import comparisons, style
+from neuronal.pictures import style
+from neuronal.report import comparisons
 from neuronal.report import sweep as page
 
 CONFIGURATION = {

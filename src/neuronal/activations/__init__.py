@@ -15,6 +15,7 @@ from .named import (
     square,
     tanh,
 )
+from .own import of
 from .pieces import piecewise_linear
 from .scale import scaled
 from .sphere import radial
@@ -26,6 +27,7 @@ __all__ = [
     "get",
     "identity",
     "in_words",
+    "of",
     "per_layer",
     "piecewise_linear",
     "radial",

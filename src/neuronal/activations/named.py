@@ -1,7 +1,7 @@
 r"""The activations that have a name, and how one is found by it.
 
-Your own activation is one more `Activation`: see `tanh` below. Its constants are measured, or
-proved if it brings its `form`: the same functions on intervals.
+`activations.of` makes one of a function of your own; or make an `Activation`, as `tanh` below. Its constants
+are measured, or proved if it brings its `form`: the same functions on intervals.
 """
 
 from __future__ import annotations

@@ -24,10 +24,11 @@ class ActivationForm:
 
     Attributes:
         of: the function that computes $(\varphi, \varphi')$: the form proves nothing of another.
-        value, first, second: None where no finite bound exists. A Lipschitz constant of
+        value, first, second: None where no finite bound exists, for the reason `why_not`, or, if that
+            is empty, where none is proved. A Lipschitz constant of
             $\varphi'$ is $\sup|\varphi''|$: $\varphi'$ is absolutely continuous wherever
             `second` is given. A bounded $\varphi$ is continuous and not constant.
-        nonzero: why $\varphi'$ vanishes nowhere, or None.
+        nonzero: why $\varphi'$ vanishes nowhere, or None, likewise.
         misses: which functions the span of $\varphi(\langle u, \cdot\rangle)$ lacks where x and
             -x both occur, such as the even ones for an odd $\varphi$; empty if that is not known.
         taylor: $\varphi$ is analytic at 0 and all odd Taylor coefficients are nonzero.
@@ -49,6 +50,10 @@ class ActivationForm:
     dense: str = ""
     spans: str = ""
     why_not: str = ""
+
+    def decides(self, part: str) -> bool:
+        """Whether it says of `value`, `first`, `second` or `nonzero` how it is."""
+        return getattr(self, part) is not None or self.why_not != ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-_LIBRARY_ULPS = 8
+LIBRARY_ULPS = 8
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
 
     def __add__(self, other: Interval | float) -> Interval:
         other = interval(other)
-        return _outward(self.low + other.low, self.high + other.high)
+        return outward(self.low + other.low, self.high + other.high)
 
     __radd__ = __add__
 
@@ -47,7 +47,7 @@ class Interval:
             ends = np.stack([a * b for a in (self.low, self.high) for b in (other.low, other.high)])
         # 0 * inf: an infinite end stands for arbitrarily large numbers, and 0 times those is 0.
         ends = np.where(np.isnan(ends), 0.0, ends)
-        return _outward(ends.min(axis=0), ends.max(axis=0))
+        return outward(ends.min(axis=0), ends.max(axis=0))
 
     __rmul__ = __mul__
 
@@ -56,13 +56,13 @@ class Interval:
         with np.errstate(divide="ignore"):
             low, high = 1 / self.high, 1 / self.low
         positive = self.low > 0
-        result = _outward(np.where(positive, low, -np.inf), np.where(positive, high, np.inf))
+        result = outward(np.where(positive, low, -np.inf), np.where(positive, high, np.inf))
         return Interval(np.where(positive, np.maximum(result.low, 0), result.low), result.high)
 
     def square(self) -> Interval:
         a, b = self.low**2, self.high**2
         low = np.where((self.low <= 0) & (self.high >= 0), 0.0, np.minimum(a, b))
-        result = _outward(low, np.maximum(a, b))
+        result = outward(low, np.maximum(a, b))
         return Interval(np.maximum(result.low, 0), result.high)
 
     def __abs__(self) -> Interval:
@@ -82,34 +82,36 @@ def interval(value: Interval | float) -> Interval:
     return Interval(np.asarray(value, float), np.asarray(value, float))
 
 
-def _outward(low: np.ndarray, high: np.ndarray, ulps: int = 1) -> Interval:
+def outward(low: np.ndarray, high: np.ndarray, ulps: int = 1) -> Interval:
+    """The interval with both ends moved outward by that many floats."""
     for _ in range(ulps):
         low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
     return Interval(low, high)
 
 
-def _increasing(function: Callable, x: Interval, low: float, high: float) -> Interval:
-    return _outward(function(x.low), function(x.high), _LIBRARY_ULPS).within(low, high)
+def increasing(function: Callable, x: Interval, low: float, high: float) -> Interval:
+    """An increasing function of a library, with values known to be in [low, high]."""
+    return outward(function(x.low), function(x.high), LIBRARY_ULPS).within(low, high)
 
 
 def exp(x: Interval) -> Interval:
-    return _increasing(np.exp, x, 0.0, np.inf)
+    return increasing(np.exp, x, 0.0, np.inf)
 
 
 def tanh(x: Interval) -> Interval:
-    return _increasing(np.tanh, x, -1.0, 1.0)
+    return increasing(np.tanh, x, -1.0, 1.0)
 
 
 def erf(x: Interval) -> Interval:
-    return _increasing(special.erf, x, -1.0, 1.0)
+    return increasing(special.erf, x, -1.0, 1.0)
 
 
 def sigmoid(x: Interval) -> Interval:
-    return _increasing(special.expit, x, 0.0, 1.0)
+    return increasing(special.expit, x, 0.0, 1.0)
 
 
 def sqrt(x: Interval) -> Interval:
-    return _increasing(np.sqrt, x, 0.0, np.inf)
+    return increasing(np.sqrt, x, 0.0, np.inf)
 
 
 def sin(x: Interval) -> Interval:
@@ -121,11 +123,11 @@ def sin(x: Interval) -> Interval:
         usable = np.isfinite(middle) & np.isfinite(radius)
         low = np.where(usable, value - radius, -1.0)
         high = np.where(usable, value + radius, 1.0)
-    return _outward(low, high, _LIBRARY_ULPS).within(-1.0, 1.0)
+    return outward(low, high, LIBRARY_ULPS).within(-1.0, 1.0)
 
 
 def cos(x: Interval) -> Interval:
-    half_pi = _outward(np.asarray(np.pi / 2), np.asarray(np.pi / 2))
+    half_pi = outward(np.asarray(np.pi / 2), np.asarray(np.pi / 2))
     return sin(x + half_pi)
 
 

@@ -1,7 +1,8 @@
-"""CSV and Parquet files of the user's own."""
+"""CSV and Parquet files, and data frames, of the user's own."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,17 @@ _MOST_CLASSES = 20
 
 
 def table(
-    path: str | Path,
+    path: str | Path | pd.DataFrame,
     target: str,
     features: list[str] | None = None,
     task: str = "auto",
     test_size: float = 0.25,
     seed: int = 0,
 ) -> Split:
-    """A CSV (``.csv``, ``.tsv``, ``.txt``) or Parquet (``.parquet``, ``.pq``) file.
+    """A CSV (``.csv``, ``.tsv``, ``.txt``) or Parquet (``.parquet``, ``.pq``) file, or a pandas frame.
 
     Args:
-        path: the file, one sample a row, with a header.
+        path: the file, one sample a row, with a header; or a `pandas.DataFrame`.
         target: the column to predict. Words such as ``None`` and ``NA`` are labels where it is
             text; an empty cell is none.
         features: the columns to predict from; all others if left out.
@@ -41,7 +42,12 @@ def table(
             fit the task; the message names the column.
     """
     require(task in TASKS, f"task: takes {', '.join(TASKS)}, got {shown(task)}")
-    frame, doubled = read(Path(path))
+    require(
+        isinstance(path, str | os.PathLike | pd.DataFrame),
+        f"path: takes the name of a file or a pandas.DataFrame, got {shown(path)}",
+    )
+    name = "frame" if isinstance(path, pd.DataFrame) else Path(path).stem
+    frame, doubled = read(path if isinstance(path, pd.DataFrame) else Path(path))
     names = list(frame.columns)
     require(
         target in names or target in doubled,
@@ -53,19 +59,19 @@ def table(
     )
     chosen = [c for c in names if c != target] if features is None else list(features)
     _check_features(chosen, target, names)
-    for name in doubled:
+    for column in doubled:
         require(
-            features is not None and name not in (*chosen, target),
-            f"column {name!r}: the file has several of that name; rename them",
+            features is not None and column not in (*chosen, target),
+            f"column {column!r}: the file has several of that name; rename them",
         )
-    cells = {name: pd.Series(frame[name]) for name in (*chosen, target)}
-    for name, column in cells.items():
-        no_gaps(name, column)
-    x = np.stack([as_numbers(name, cells[name]) for name in chosen], axis=1)
+    cells = {column: pd.Series(frame[column]) for column in (*chosen, target)}
+    for column, content in cells.items():
+        no_gaps(column, content)
+    x = np.stack([as_numbers(column, cells[column]) for column in chosen], axis=1)
     y = cells[target]
     kind: Any = _task_of(y) if task == "auto" else task
     values = as_labels(y) if kind == "classification" else as_numbers(target, y)
-    return split(Path(path).stem, x, values, chosen, kind, test_size, seed)
+    return split(name, x, values, chosen, kind, test_size, seed)
 
 
 def _check_features(chosen: list[str], target: str, names: list[str]) -> None:

@@ -27,8 +27,8 @@ _NOTHING = type(pd.NA)
 _UNREADABLE = (ValueError, OSError, TypeError, KeyError, NotImplementedError, OverflowError)
 
 
-def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The columns of a file, each of its own name, and the names that it gives to several.
+def read(path: Path | pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of a file or a frame, each of its own name, and the names that it gives to several.
 
     Columns of these last cannot be told apart; the frame has them under names of its own, if at
     all.
@@ -36,6 +36,10 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         InvalidInput: no such file or kind of file, no rows, rows longer than the header.
     """
+    if isinstance(path, pd.DataFrame):
+        frame, names = _columns(path)
+        require(len(frame) > 0, "path: the frame has no rows")
+        return frame, _doubled(names)
     require(path.is_file(), f"path: no file {str(path)!r}")
     kind = path.suffix.lower()
     if kind in _SEPARATORS:
@@ -47,8 +51,12 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
             f"path: takes a .csv, .tsv, .txt, .parquet or .pq file, got {path.name!r}"
         )
     require(len(frame) > 0, f"path: {path} has a header and no rows")
+    return frame, _doubled(names)
+
+
+def _doubled(names: list[str]) -> list[str]:
     counts = Counter(name for name in names if name)
-    return frame, [name for name, count in counts.items() if count > 1]
+    return [name for name, count in counts.items() if count > 1]
 
 
 def no_gaps(name: str, column: pd.Series) -> None:
@@ -139,8 +147,12 @@ def _text(path: Path, separator: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Named levels of an index are columns of the file, as pandas wrote them."""
-    frame = pd.read_parquet(path)
+    return _columns(pd.read_parquet(path))
+
+
+def _columns(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Named levels of an index are columns too, as pandas writes them into files."""
+    frame = frame.copy(deep=False)
     named = [
         name
         for name in frame.index.names

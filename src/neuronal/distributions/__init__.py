@@ -4,6 +4,7 @@ from .base import Distribution, Samples
 from .empirical import Empirical
 from .inputs import Biased, Gaussian, Inputs, Sphere, Uniform, with_bias
 from .mixture import GaussianMixture
+from .own import inputs_of
 from .radial import Radial
 from .regression import Regression
 
@@ -19,5 +20,6 @@ __all__ = [
     "Samples",
     "Sphere",
     "Uniform",
+    "inputs_of",
     "with_bias",
 ]

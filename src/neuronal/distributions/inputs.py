@@ -173,6 +173,9 @@ class Biased(Inputs):
 
     inputs: Inputs
 
+    def __repr__(self) -> str:
+        return f"Biased({self.inputs!r})"
+
     @property
     def dim(self) -> int:
         return self.inputs.dim + 1

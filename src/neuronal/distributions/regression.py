@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,11 +16,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import quadrature
 from ..bounds.finding import VIOLATED, Finding
 from ..bounds.proofs import proof
-from ..checks import columns, non_negative, of_shape, require, result_shape
+from ..checks import columns, non_negative, of_shape, result_shape
+from ..errors import InvalidInput
 from ..losses import Loss
 from .base import Distribution
 from .conditional import Conditional
 from .inputs import Inputs
+from .own import inputs_of
 
 _NOISE_NODES = 9
 _CONDITIONAL_NODES = 64
@@ -29,8 +33,10 @@ class Regression(Distribution):
     r"""$Y = f(X) + \sigma \zeta$, $\zeta$ standard normal in every output.
 
     Args:
-        target: f, a JAX-traceable map of `x (m, d)` to `(m,)` or `(m, k)`.
-        inputs: the law of X (`neuronal.distributions.Uniform`, ...).
+        target: f, a JAX-traceable map of `x (m, d)` to `(m,)` or `(m, k)`; or of one sample `(d,)` to a
+            number or `(k,)`, which is recognised and mapped.
+        inputs: the law of X: `neuronal.distributions.Uniform`, ...; a continuous law of `scipy.stats`, or
+            several for independent coordinates; or a sampler, a random key to one input `(d,)`.
         noise: $\sigma$.
 
     Raises:
@@ -41,19 +47,13 @@ class Regression(Distribution):
     inputs: Inputs
     noise: float = eqx.field(static=True)
 
-    def __init__(self, target: Callable[[Array], Array], inputs: Inputs, noise: float = 0.0):
-        require(isinstance(inputs, Inputs), "inputs: takes a law of neuronal.distributions")
-        self.target, self.inputs, self.noise = target, inputs, non_negative("noise", noise)
-        m = inputs.dim + 2  # another number, so that rows and coordinates are told apart
-        takes = (
-            f"takes a batch x (m, {inputs.dim}) to (m,) or (m, k), a row per sample (jax.vmap makes "
-            "that of a function of one sample)"
-        )
-        shape = result_shape("target", takes, target, of_shape(m, inputs.dim))
-        require(
-            len(shape) in (1, 2) and shape[0] == m and shape[-1] > 0,
-            f"target: {takes}, got shape {shape} for m = {m}",
-        )
+    def __init__(self, target: Callable[[Array], Array], inputs: Any, noise: float = 0.0):
+        self.inputs, self.noise = inputs_of(inputs), non_negative("noise", noise)
+        self.target = batched(target, self.inputs.dim)
+
+    def __repr__(self) -> str:
+        name = getattr(self.target, "__name__", type(self.target).__name__)
+        return f"Regression({name}, {self.inputs!r}, noise={self.noise:g})"
 
     @property
     def input_dim(self) -> int:
@@ -148,3 +148,46 @@ class Regression(Distribution):
             return None
         values, x = found
         return values, x, np.asarray(self.mean(jnp.asarray(x, dtype=float)))[:, 0]
+
+
+@dataclass(frozen=True, repr=False)
+class OfOneSample:
+    """A function of one sample `(d,)`, mapped over a batch."""
+
+    function: Callable[[Array], Array]
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__} of one sample>"
+
+    def __call__(self, x: Float[Array, "m d"]) -> Array:
+        return jax.vmap(self.function)(x)
+
+    @property
+    def __name__(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+
+def batched(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
+    """The target as a function of a batch, whether it is one or is one of a sample.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    m = dim + 2  # another number, so that rows and coordinates are told apart
+    takes = (
+        f"takes a batch x (m, {dim}) to (m,) or (m, k), a row per sample, or one sample ({dim},) to a "
+        "number or (k,)"
+    )
+    fits = lambda shape: len(shape) in (1, 2) and shape[0] == m and shape[-1] > 0
+    failed: InvalidInput | None = None
+    for candidate in (target, OfOneSample(target)):
+        try:
+            shape = result_shape("target", takes, candidate, of_shape(m, dim))
+        except InvalidInput as error:
+            failed = failed or error
+            continue
+        if fits(shape):
+            return candidate
+        failed = failed or InvalidInput(f"target: {takes}, got shape {shape} for m = {m}")
+    assert failed is not None
+    raise failed

@@ -222,6 +222,7 @@ class Driver:
             nothing.
         snap: the latest time up to the one given at which the driver has a state.
         problem, law: what an ODE solves, and the samples of its $E_Z$; None of SGD.
+        recipe: what makes the same driver again, where that is known: `neuronal.saving` keeps it.
     """
 
     advance: Callable[[State, Pace | None, float, float, float | None], Segment]
@@ -230,8 +231,30 @@ class Driver:
     snap: Callable[[float], float] = _anywhere
     problem: Problem | None = None
     law: Samples | None = None
+    recipe: Recipe | None = None
 
     @property
     def continuous(self) -> bool:
         """Whether it has a state at any time, not at the ends of steps alone."""
         return self.snap is _anywhere
+
+
+class Recipe(Protocol):
+    """All that a driver is made of; a file holds it in a driver's place."""
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved or learned."""
+        ...
+
+    def samples(self) -> Samples:
+        """Those of $E_Z$ in the recorded risk."""
+        ...
+
+    def driver(self) -> Driver:
+        """A driver that does the same, to the bit."""
+        ...
+
+    def alone(self) -> Recipe:
+        """The same on one device."""
+        ...

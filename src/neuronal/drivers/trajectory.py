@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..checks import require, shown
+from ..checks import choice, columns, require, shown, whole
 from ..distributions.base import Samples
 from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Problem
-from .driver import Driver, Pace, Report, State
+from .driver import Driver, Pace, Recipe, Report, State
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
 
 
 class Kept(NamedTuple):
@@ -68,6 +72,15 @@ class Trajectory:
         """The last state."""
         return self._states[-1].state
 
+    @property
+    def recipe(self) -> Recipe | None:
+        """What makes the driver of the run again, where that is known."""
+        return self._driver.recipe
+
+    def risk_at_start(self) -> float:
+        """The risk of the first state kept, computed anew."""
+        return self._driver.loss(self._states[0].state)
+
     def solved(self, what: str) -> tuple[Problem, Samples]:
         """The problem that was solved and the samples of its $E_Z$.
 
@@ -109,4 +122,135 @@ class Trajectory:
 
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
         r"""$\hat y(x; W(t))$ at every recorded time."""
-        return jax.numpy.stack([self.at(t)(x) for t in self.times])
+        return jnp.stack([self.at(t)(x) for t in self.times])
+
+    def to_xarray(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        weights: bool = False,
+        preactivations: bool = False,
+        sensitivities: bool = False,
+        latents: Sequence[PyTree] | None = None,
+    ) -> xr.Dataset:
+        r"""The run as an `xarray.Dataset` along `time`: `risk`, `prediction`, and what else is asked for.
+
+        States between those kept are run anew, as by `at`.
+
+        Args:
+            x, y: samples `(m, d)`, and `(m,)` or `(m, k)`; those of the run's $E_Z$ if left out.
+            weights: `w_1`, ..., `w_L` too, along `neuron_1`, ..., `input` and `output`; factored ones
+                multiplied out.
+            preactivations: `H_1`, ..., `H_L` at x too, along `sample` and neurons.
+            sensitivities: `Delta_1`, ..., `Delta_L`, $\Delta^H_i$ at x and y, too.
+            latents: of the neurons of each hidden layer, which become coordinates `c_1`, ...: such as
+                `[embedding.latents(i, width, key) for i in ...]`, or `embedding.node_latents(...)`.
+
+        Raises:
+            InvalidInput: arrays that do not fit; sensitivities at x without y.
+
+        !!! example
+            ```python
+            >>> import neuronal as nr, numpy as np
+            >>> x = np.linspace(-1, 1, 8)[:, None]
+            >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+            >>> embedding = nr.embeddings.Bidirectional(1, depth=3, rank=4)
+            >>> run = nr.solve(problem, embedding, until=1.0, nodes=16, save_at=2)
+            >>> data = run.to_xarray(preactivations=True, latents=embedding.node_latents(16))
+            >>> dict(data.H_2.sizes)
+            {'time': 3, 'sample': 8, 'neuron_2': 16}
+
+            ```
+        """
+        from .labelled import Asked, labelled
+
+        recipe = self.recipe
+        require(recipe is not None, "trajectory: its driver does not tell what it solves")
+        assert recipe is not None
+        samples = recipe.samples()
+        require(x is not None or y is None, "x: is missing; y are the targets there")
+        if x is not None:
+            require(y is not None or not sensitivities, "y: is missing; sensitivities take targets")
+            inputs = self.network.inputs(x)
+            m = len(inputs)
+            targets = jnp.zeros((m, 0)) if y is None else columns("y", y)
+            require(len(targets) == m, f"y: {len(targets)} targets for {m} inputs")
+            samples = Samples(inputs, targets, jnp.full(m, 1 / m))
+        return labelled(
+            self.times,
+            self.loss,
+            (self.at(t) for t in self.times),
+            samples,
+            recipe.problem.loss,
+            Asked(weights, preactivations, sensitivities),
+            latents,
+        )
+
+    def plot(
+        self,
+        what: str = "risk",
+        ax: Axes | None = None,
+        *,
+        x: ArrayLike | None = None,
+        coordinate: int = 0,
+        **line: Any,
+    ) -> Axes:
+        r"""Draw the run on Matplotlib's axes.
+
+        Args:
+            what: ``risk`` over time; ``prediction`` at the end over one coordinate of the inputs; or the law
+                over time of ``w_1``, ``w_2``, ..., all numbers of that layer, neurons by their measures.
+            ax: to draw on; new ones if left out.
+            x: inputs `(m, d)` of ``prediction``; those of the run's $E_Z$ if left out.
+            coordinate: of the inputs, to draw over.
+            line: options of Matplotlib's lines, such as `label` and `color`; of a law, `color` alone.
+
+        Raises:
+            InvalidInput: another `what`.
+
+        !!! example
+            ```python
+            >>> import neuronal as nr, numpy as np
+            >>> x = np.linspace(-1, 1, 8)[:, None]
+            >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+            >>> run = nr.solve(problem, nr.embeddings.Bidirectional(1, 2), 1.0, nodes=16, save_at=4)
+            >>> run.plot(label="limit").get_ylabel()
+            'risk'
+
+            ```
+        """
+        from ..pictures import drawings
+
+        layers = [f"w_{i}" for i in range(1, self.network.depth + 1)]
+        choice("what", what, ["risk", "prediction", *layers])
+        ax = drawings.on(ax)
+        if what == "risk":
+            return drawings.risk(ax, self.times, self.loss, **line)
+        if what == "prediction":
+            recipe = self.recipe
+            require(x is not None or recipe is not None, "x: is missing")
+            inputs = np.asarray(recipe.samples().x if x is None and recipe else x)
+            at = inputs[:, whole("coordinate", coordinate, 0, inputs.shape[1] - 1)]
+            return drawings.curve(ax, at, np.asarray(self.network(inputs)), **line)
+        place = layers.index(what)
+        measures = [np.asarray(p) for p in self.network.measures]
+        given = [np.ones(self.network.input_dim), *measures, np.ones(self.network.output_dim)]
+        before, after = given[place], given[place + 1]
+        mass = np.outer(after, before) if place == 0 else np.outer(before, after)
+        states = np.stack([np.asarray(self.at(t).matrices[place]).ravel() for t in self.times])
+        name = f"$w_{{{place + 1}}}$"
+        return drawings.laws(
+            ax, self.times, states, mass.ravel() / mass.sum(), line.get("color"), name
+        )
+
+    def _repr_html_(self) -> str:
+        from ..pictures import tables
+
+        facts = {
+            "MF time": f"{self.times[0]:g} to {self.times[-1]:g}, {len(self.times)} records",
+            "risk": f"{self.loss[0]:.4g} to {self.loss[-1]:.4g}",
+            "network": repr(self.network),
+            "report": str(self.report),
+        }
+        return tables.facts("Trajectory", facts)

@@ -198,6 +198,12 @@ class AbstractEmbedding(eqx.Module):
             measures = [append_zeros(p, n) for p, n in zip(measures, sizes, strict=True)]
         return self._network(latents, kernel, measures)
 
+    def node_latents(
+        self, nodes: int | Sequence[int], rule: str = "sobol", key: PRNGKeyArray | int = 0
+    ) -> list[Latents]:
+        """The latents of the nodes that `quadrature` has, a set per hidden layer."""
+        return [c for c, _ in self._all_nodes(nodes, rule, key)]
+
     def sizes(
         self, nodes: int | Sequence[int], rule: Rules = "sobol", key: PRNGKeyArray | int = 0
     ) -> tuple[int, ...]:

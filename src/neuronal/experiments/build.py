@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import datasets, losses, schedules
+from .. import activations, datasets, losses, schedules
+from ..activations import Activation
 from ..datasets import Split
 from ..distributions import (
     Biased,
@@ -22,16 +23,20 @@ from ..distributions import (
     Sphere,
     Uniform,
 )
+from ..distributions.regression import batched
 from ..embeddings import IID, AbstractEmbedding, Bidirectional
 from ..errors import InvalidInput
 from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
+from . import code
 from .config import BidirectionalSystem, Experiment
+from .given import Given, GivenProblem, GivenSystem
 from .sections import (
     BundledProblem,
     InputsSection,
     MixtureProblem,
+    OwnSystem,
     RegressionProblem,
     ScheduleSection,
     TableProblem,
@@ -72,6 +77,7 @@ class Built:
             it is not known.
         constant_risk: the least risk of a constant prediction (the variance, where the loss
             is a square).
+        code: digest of the modules that the experiment names.
     """
 
     systems: list[System]
@@ -79,11 +85,12 @@ class Built:
     grid: Grid | None
     infimum: float | None
     constant_risk: float
+    code: str = ""
 
     @property
     def digest(self) -> str:
-        """Of real data; empty where samples are drawn from a law."""
-        return self.split.digest if self.split else ""
+        """Of real data and of the user's own code; empty where there is neither."""
+        return (self.split.digest if self.split else "") + self.code
 
 
 def build(experiment: Experiment) -> Built:
@@ -92,34 +99,40 @@ def build(experiment: Experiment) -> Built:
     Raises:
         InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
     """
+    if isinstance(experiment.problem, GivenProblem):
+        return _of_given(experiment, experiment.given)
     law, split = _law(experiment)
     loss = _loss(experiment, split)
-    _, y, weights = law.quadrature(1024)
+    _, y, _ = law.quadrature(1024)
     outputs = loss.outputs(jnp.asarray(y))
     systems = []
     for section in experiment.systems:
-        if isinstance(section, BidirectionalSystem):
-            embedding: AbstractEmbedding = Bidirectional(
+        if isinstance(section, GivenSystem):
+            raise InvalidInput(f"systems: {section.label!r} takes a problem made in Python")
+        if isinstance(section, OwnSystem):
+            embedding: AbstractEmbedding = _made(section, law.input_dim, outputs)
+        elif isinstance(section, BidirectionalSystem):
+            embedding = Bidirectional(
                 law.input_dim,
                 section.depth,
                 outputs,
-                activation=section.activation,
+                activation=_activation(section.activation, "activation"),
                 rank=section.rank,
                 gain=section.gain,
                 input_scale=section.input_scale,
                 spread=section.spread,
                 inputs=law.quadrature(256)[0] if section.gain == "critical" else None,
-                last_activation=section.last_activation,
+                last_activation=_activation(section.last_activation, "last_activation"),
             )
         else:
             embedding = IID(
                 law.input_dim,
                 section.depth,
                 outputs,
-                activation=section.activation,
+                activation=_activation(section.activation, "activation"),
                 mean=section.mean,
                 std=section.std,
-                last_activation=section.last_activation,
+                last_activation=_activation(section.last_activation, "last_activation"),
             )
         rates = _schedules(experiment.schedule, section.depth)
         motion = experiment.motion
@@ -134,8 +147,47 @@ def build(experiment: Experiment) -> Built:
         )
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
+    return replace(_built(systems, split), code=_code(experiment))
+
+
+def _code(experiment: Experiment) -> str:
+    return code.digest(experiment.model_dump())
+
+
+def _made(section: OwnSystem, input_dim: int, outputs: int) -> AbstractEmbedding:
+    """What the user's own function makes."""
+    found = code.own(section.make, "systems.make")(input_dim, outputs)
+    if not isinstance(found, AbstractEmbedding) or found.depth != section.depth:
+        raise InvalidInput(
+            "systems.make: takes a function of (input_dim, output_dim) to an embedding of depth "
+            f"{section.depth}, got {found!r}"
+        )
+    return found
+
+
+def _built(systems: list[System], split: Split | None) -> Built:
+    """All that follows from the systems, which learn one problem."""
+    law, loss = systems[0].problem.distribution, systems[0].problem.loss
+    _, y, weights = law.quadrature(1024)
     constant = float(loss.infimum(jnp.asarray(y)[None], jnp.asarray(weights)[None])[0])
     return Built(systems, split, _grid(law), law.bayes_risk(loss), constant)
+
+
+def _of_given(experiment: Experiment, given: Given | None) -> Built:
+    """Those of an experiment whose problem and embeddings were made in Python."""
+    if given is None:
+        raise InvalidInput(
+            "problem: was made in Python, and a file has its words alone; go on from there, with the "
+            "nr.Experiment that made it"
+        )
+    systems = []
+    for section in experiment.systems:
+        if not isinstance(section, GivenSystem):
+            raise InvalidInput(f"systems: {section.label!r} takes an embedding made in Python")
+        embedding = given.embedding(section)
+        given.problem.check(embedding)
+        systems.append(System(section.label, embedding, given.problem))
+    return _built(systems, given.split)
 
 
 def data_digest(experiment: Experiment) -> str:
@@ -144,9 +196,11 @@ def data_digest(experiment: Experiment) -> str:
     Raises:
         InvalidInput: a data file that cannot be read, a loss that does not fit the targets.
     """
+    if isinstance(experiment.problem, GivenProblem):
+        return ""  # the problem's own is in the configuration
     split = _law(experiment)[1] if experiment.on_real_data else None
     _loss(experiment, split)
-    return split.digest if split else ""
+    return (split.digest if split else "") + _code(experiment)
 
 
 def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
@@ -154,8 +208,9 @@ def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
     if isinstance(section, RegressionProblem):
         inputs = _inputs(section.inputs)
         if not section.bias:
-            return Regression(TARGETS[section.target].function, inputs, section.noise), None
-        return Regression(_biased(section.target), Biased(inputs), section.noise), None
+            return Regression(_target(section.target), inputs, section.noise), None
+        target = _biased(_target(section.target), inputs.dim)
+        return Regression(target, Biased(inputs), section.noise), None
     if isinstance(section, MixtureProblem):
         law = GaussianMixture(
             jnp.asarray(section.means),
@@ -180,11 +235,24 @@ def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
     return split.train, split
 
 
-@functools.cache  # one object a name: what is compiled for it is compiled once
-def _biased(name: str) -> Callable[[Array], Array]:
+@functools.cache  # one object a target: what is compiled for it is compiled once
+def _biased(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
     """The target as a function of inputs whose last coordinate is the constant one."""
-    function = TARGETS[name].function
+    function = batched(target, dim)
     return lambda x: function(x[:, :-1])
+
+
+def _target(name: str) -> Callable[[Array], Array]:
+    """The target of that name, or the user's own."""
+    return TARGETS[name].function if name in TARGETS else code.own(name, "problem.target")
+
+
+def _activation(name: str, field: str) -> str | Activation:
+    """The activation of that name, or the user's own, which may be a function."""
+    if name in activations.ACTIVATIONS:
+        return name
+    found = code.own(name, f"systems.{field}")
+    return found if isinstance(found, Activation) else activations.of(found)
 
 
 def _inputs(section: InputsSection) -> Inputs:
@@ -197,8 +265,12 @@ def _inputs(section: InputsSection) -> Inputs:
 
 def _loss(experiment: Experiment, split: Split | None) -> Loss:
     section = experiment.loss
-    loss = losses.get(section.name, **section.parameters)
     name = section.name
+    if name in losses.LOSSES:
+        loss = losses.get(name, **section.parameters)
+    else:
+        found = code.own(name, "loss.name")
+        loss = found if isinstance(found, Loss) else losses.of(found)
     if split is None:
         if loss.takes_classes and isinstance(experiment.problem, RegressionProblem):
             raise InvalidInput(

@@ -12,12 +12,12 @@ import jax
 from ..drivers.ode.solve import solve
 from ..drivers.trajectory import Trajectory
 from ..errors import DivergenceError, InvalidInput
+from ..files.writing import write_text
 from ..theory.certificate.conditions import certify
 from ..theory.certificate.document import Certificate
 from .build import System, build
 from .config import Experiment
 from .folder import CERTIFICATE, CERTIFICATE_MD, CONFIG, check_data
-from .writing import write_text
 
 _NODES = 128
 _RECORDS = 16

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-import zipfile
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,21 +14,18 @@ from jaxtyping import Float
 from ..drivers.driver import State
 from ..dynamics import Kernels
 from ..errors import InvalidInput
+from ..files import archive
 from ..kernels import Factored
-from .writing import atomically
+from ..saving.coder import Decoder, Encoder
+from ..saving.own import Given
 
 _META = (
     "records", "steps", "rejected", "seconds", "driver", "ensemble", "time",
     "diverged_at",
 )  # fmt: skip
+_STATE = ("weights", "memory", "pace", "series")
 PREVIOUS = ".previous.npz"
 """The end of the name of the checkpoint before the last."""
-_PARTS = ("f", "g", "s")
-UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What NumPy and zipfile raise for files that were cut short or overwritten."""
 
 
 @dataclass
@@ -83,17 +75,11 @@ class RecoveryWarning(UserWarning):
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint and keep the one before; a crash leaves one of them whole."""
-    arrays: dict[str, np.ndarray] = {}
-    for i, w in enumerate(checkpoint.weights):
-        arrays |= _arrays(f"weight_{i}", w)
-    for name, value in (checkpoint.memory or {}).items():
-        arrays |= _arrays(f"memory_{name}", value)
-    arrays |= {f"series_{name}": values for name, values in checkpoint.series.items()}
+    encoder = Encoder()
     meta = {name: getattr(checkpoint, name) for name in _META}
-    arrays |= {f"pace_{name}": value for name, value in (checkpoint.pace or {}).items()}
-    meta["memory"] = list(checkpoint.memory) if checkpoint.memory is not None else None
-    words: Any = {"meta": np.asarray(json.dumps(meta)), **arrays}
-    atomically(path, lambda file: np.savez(file, **words), path.with_suffix(PREVIOUS))
+    state = {name: getattr(checkpoint, name) for name in _STATE}
+    header = {**meta, "state": encoder.tree(state, "state")}
+    archive.write(path, header, encoder.arrays, path.with_suffix(PREVIOUS))
 
 
 def latest(path: Path) -> Checkpoint | None:
@@ -136,34 +122,12 @@ def load(path: Path) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as data:
-            pace = {n.removeprefix("pace_"): data[n] for n in data if n.startswith("pace_")}
-            meta = json.loads(str(data["meta"]))
-            series = {n.removeprefix("series_"): data[n] for n in data if n.startswith("series_")}
-            count = len({n.split("_")[1] for n in data if n.startswith("weight_")})
-            weights = [_kernel(data, f"weight_{i}") for i in range(count)]
-            names = meta.pop("memory", None)
-            memory = {name: _kernel(data, f"memory_{name}") for name in names or ()}
-        checkpoint = Checkpoint(
-            weights=weights, series=series, memory=memory or None, pace=pace or None, **meta
-        )
-    except UNREADABLE as error:
+        header, arrays = archive.read(path)
+        state = Decoder(arrays, Given(())).thing(header.pop("state"))
+        checkpoint = Checkpoint(**state, **header)
+        numbers = jax.tree.leaves((checkpoint.weights, checkpoint.memory, checkpoint.pace))
+    except archive.UNREADABLE as error:
         raise InvalidInput(f"checkpoint {path.name!r} cannot be read") from error
-    numbers = jax.tree.leaves((weights, memory, pace))
     if not all(np.isfinite(a).all() for a in numbers):
         raise InvalidInput(f"checkpoint {path.name!r} holds numbers that are not finite")
     return checkpoint
-
-
-def _arrays(name: str, kernel: np.ndarray | Factored) -> dict[str, np.ndarray]:
-    """The arrays of a kernel, as the file names them."""
-    if isinstance(kernel, Factored):
-        return {f"{name}_{part}": getattr(kernel, part) for part in _PARTS}
-    return {name: np.asarray(kernel)}
-
-
-def _kernel(data: Mapping[str, np.ndarray], name: str) -> np.ndarray | Factored:
-    if name in data:
-        return data[name]
-    parts: list[Any] = [data[f"{name}_{part}"] for part in _PARTS]
-    return Factored(*parts)

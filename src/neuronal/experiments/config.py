@@ -17,14 +17,16 @@ from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..errors import InvalidInput, require
 from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
-from . import messages
+from . import code, messages
+from .given import GivenProblem, GivenSystem, Holding
 from .sections import (
     MOST,
     BundledProblem,
     Count,
+    CouplingSection,
     MotionSection,
     NonNegative,
-    NonNegativeInt,
+    OwnSystem,
     Positive,
     ProblemSection,
     ScheduleSection,
@@ -32,13 +34,14 @@ from .sections import (
     Seed,
     TableProblem,
     one_of,
+    one_of_or_own,
 )
 
 
 class _NamedLoss(Section):
     """The loss by its name, and its parameters by theirs: positive numbers."""
 
-    name: one_of(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
+    name: one_of_or_own(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -65,6 +68,8 @@ def _loss_parameters() -> dict[str, list[str]]:
     return takers
 
 
+OF_PROBLEM = ("loss", "schedule", "motion")
+"""Tables that belong to what is learned."""
 LOSS_PARAMETERS = _loss_parameters()
 
 if TYPE_CHECKING:
@@ -81,8 +86,8 @@ else:
 class _System(Section):
     label: Annotated[str, Field(min_length=1)]
     depth: Annotated[int, Field(ge=2, le=MOST)]
-    activation: one_of(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
-    last_activation: one_of(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
+    activation: one_of_or_own(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
+    last_activation: one_of_or_own(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
 
 
 class BidirectionalSystem(_System):
@@ -117,7 +122,10 @@ class IIDSystem(_System):
         return self
 
 
-SystemSection = Annotated[BidirectionalSystem | IIDSystem, Field(discriminator="embedding")]
+SystemSection = Annotated[
+    BidirectionalSystem | IIDSystem | OwnSystem | GivenSystem, Field(discriminator="embedding")
+]
+Learned = Annotated[ProblemSection | GivenProblem, Field(discriminator="kind")]
 
 
 class LimitSection(Section):
@@ -161,23 +169,6 @@ class NetworksSection(Section):
         return self
 
 
-class CouplingSection(Section):
-    """What `neuronal couple` couples: SGD, the flow of its own neurons, and the limit."""
-
-    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
-    learning_rates: Annotated[list[Positive], Field(min_length=1)] = [0.1]
-    seeds: Count = 5
-    batch_size: Count = 1
-    nodes: Count = 1024
-    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
-    carried: NonNegativeInt = 64
-    rtol: Positive = 1e-4
-    atol: Positive = 1e-6
-    until: Positive | None = None
-    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
-    predicted: bool = False
-
-
 class FluctuationsSection(Section):
     """What is predicted of networks, from their limit alone; where left out, of the experiment's own."""
 
@@ -206,13 +197,13 @@ class RunSection(Section):
     precision: Literal["float32", "float64"] = "float32"
 
 
-class Experiment(Section):
+class Experiment(Holding):
     """A whole experiment: one problem, several systems, the same time and rate for all."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     title: str = ""
     description: str = ""
-    problem: ProblemSection
+    problem: Learned
     loss: LossSection = LossSection()
     schedule: ScheduleSection = ScheduleSection()
     motion: MotionSection = MotionSection()
@@ -304,6 +295,10 @@ class Experiment(Section):
                 told, if left out.
         """
         content = self.model_dump(exclude_none=True)
+        if isinstance(self.problem, GivenProblem):  # which has its own
+            for table in OF_PROBLEM:
+                del content[table]
+        code.told_from(content, folder)
         if isinstance(self.problem, TableProblem):
             path = Path(self.problem.path).resolve()
             told = Path(os.path.relpath(path, folder.resolve())) if folder else Path(path.name)
@@ -329,7 +324,8 @@ def load(path: str | Path) -> Experiment:
 
 
 def locate(content: dict[str, Any], folder: Path) -> None:
-    """Take a relative path of data from `folder`, in place."""
+    """Take relative paths of data, and modules beside the file, from `folder`, in place."""
+    code.located(content, folder)
     problem = content.get("problem")
     if isinstance(problem, dict) and isinstance(problem.get("path"), str):
         require("\0" not in problem["path"], "problem.path: holds a character that no path has")

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import xarray as xr
 
+from ..files import archive
 from ..theory.coupling import coupled
 from ..theory.systems import Run
 from . import results
 from .build import Built, build
-from .checkpoints import UNREADABLE, RecoveryWarning
+from .checkpoints import RecoveryWarning
 from .config import Experiment
 from .folder import (
     CONFIG,
@@ -31,7 +31,6 @@ from .folder import (
     prepare_coupling,
     write_config,
 )
-from .writing import atomically
 
 
 def couple_systems(
@@ -130,16 +129,14 @@ def _kept(folder: Path, system: str, name: str, make: Callable[[], Run]) -> Run:
     path = folder / f"{system}-{name}.npz"
     if path.is_file():
         try:
-            with np.load(path, allow_pickle=False) as data:
-                layers = [data[f"weights_{i}"] for i in range(int(data["layers"]))]
-                return Run(data["loss"], data["predictions"], layers)
-        except UNREADABLE:
+            _, arrays = archive.read(path)
+            layers = [arrays[f"weights_{i}"] for i in range(len(arrays) - 2)]
+            return Run(arrays["loss"], arrays["predictions"], layers)
+        except archive.UNREADABLE:
             warnings.warn(
                 f"{path.name} cannot be read; its run is made anew", RecoveryWarning, stacklevel=2
             )
     run = make()
     arrays = {f"weights_{i}": layer for i, layer in enumerate(run.weights)}
-    arrays |= {"loss": run.loss, "predictions": run.predictions}
-    words: Any = {"layers": np.asarray(len(run.weights)), **arrays}
-    atomically(path, lambda file: np.savez(file, **words))
+    archive.write(path, {}, arrays | {"loss": run.loss, "predictions": run.predictions})
     return run

@@ -12,9 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import InvalidInput, require
+from ..files.writing import PARTIAL, atomically, write_text
+from . import code
 from .config import Experiment
 from .sections import Section, TableProblem
-from .writing import PARTIAL, atomically, write_text
 
 CONFIG = "config.toml"
 """The experiment as run."""
@@ -108,12 +109,15 @@ def differing_tables(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The tables in which two configurations differ, as far as the numbers of a run go."""
     # Where data lie changes nothing; `check_data` sees whether they are the same.
     for content in (before, now):
+        for table, field in code.places(content):
+            table[field] = Path(table[field]).name
         if isinstance(content.get("problem"), dict):
             content["problem"].pop("path", None)
-    # A table that an older file does not have stood at its defaults.
+    # A table that a file does not have stands at its defaults.
     for key, field in Experiment.model_fields.items():
-        if key not in before and isinstance(field.default, Section):
-            before[key] = field.default.model_dump(exclude_none=True)
+        for content in (before, now):
+            if key not in content and isinstance(field.default, Section):
+                content[key] = field.default.model_dump(exclude_none=True)
     # Words change no number, and couplings and predictions stand in files of their own.
     words = ("title", "description", "coupling", "fluctuations")
     return [
@@ -142,8 +146,8 @@ def check_data(experiment: Experiment, digest: str, folder: Path) -> None:
     name = repr(problem.path) if isinstance(problem, TableProblem) else f"of {problem.kind!r}"
     require(
         file.read_text(encoding="utf-8").strip() == digest,
-        f"problem: the data {name} are not those of the run in {str(folder)!r}: they were edited "
-        "since; take another --out, or --overwrite",
+        f"problem: the data {name}, or the functions of your own, are not those of the run in "
+        f"{str(folder)!r}: they were edited since; take another --out, or --overwrite",
     )
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InvalidInput
+from ..files.writing import replaced
 from .build import Built
 from .checkpoints import Checkpoint
 from .config import Experiment
 from .folder import RESULTS, SWEEP
 from .jobs import Job, final, times
-from .writing import replaced
 
 _SERIES = {
     "risk": "risk E_Z[L(Y, prediction)]",

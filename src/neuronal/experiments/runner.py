@@ -47,9 +47,9 @@ def run(
     """
     folder = Path(folder)
     with locked(folder), jax.enable_x64(experiment.run.precision == "float64"):
-        prepare_run(experiment, folder, resume, overwrite)
         todo = list(jobs(experiment))
-        built = build(experiment)
+        built = build(experiment)  # what cannot be used clears no folder
+        prepare_run(experiment, folder, resume, overwrite)
         check_data(experiment, built.digest, folder)
         check_memory(experiment, built, todo)
         write_config(experiment, folder)

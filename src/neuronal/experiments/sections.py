@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from ..vocabulary import TARGETS
+from ..vocabulary import MOST_RECORDS, RULES, TARGETS
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -30,6 +32,23 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 def one_of(*names: str) -> Any:
     """A string that is one of `names`, kept in the registries of the mathematics."""
     return Literal[names]  # pyright: ignore[reportInvalidTypeForm]
+
+
+OWN = re.compile(r"[^:\s][^:]*(?::[\\/][^:]*)?:[A-Za-z_]\w*")
+"""`module:function`, or `file.py:function`: the user's own (`neuronal.experiments.code`)."""
+
+
+def one_of_or_own(*names: str) -> Any:
+    """A string that is one of `names`, or names a function of the user's own."""
+
+    def check(value: str) -> str:
+        if value not in names and not OWN.fullmatch(value):
+            listed = ", ".join(map(repr, names))
+            expected = {"expected": f"{listed} or a function of your own, 'module:name'"}
+            raise PydanticCustomError("literal_error", "takes {expected}", expected)
+        return value
+
+    return Annotated[str, AfterValidator(check)]
 
 
 class Section(BaseModel):
@@ -62,14 +81,14 @@ class RegressionProblem(Section):
     """Synthetic: y = target(x) + noise."""
 
     kind: Literal["regression"]
-    target: one_of(*TARGETS)  # pyright: ignore[reportInvalidTypeForm]
+    target: one_of_or_own(*TARGETS)  # pyright: ignore[reportInvalidTypeForm]
     inputs: InputsSection = InputsSection()
     noise: NonNegative = 0.0
     bias: bool = True
 
     @model_validator(mode="after")
     def _dimension(self) -> RegressionProblem:
-        takes = TARGETS[self.target]
+        takes = TARGETS.get(self.target)
         if takes is not None and takes != self.inputs.dim:
             raise ValueError(
                 f"inputs.dim: target {self.target!r} takes {takes} coordinates, got {self.inputs.dim}"
@@ -116,6 +135,15 @@ class TableProblem(Section):
     task: Literal["auto", "classification", "regression"] = "auto"
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Seed = 0
+
+
+class OwnSystem(Section):
+    """What a function of the user's own makes: `make(input_dim, output_dim)` gives an embedding."""
+
+    label: Annotated[str, Field(min_length=1)]
+    embedding: Literal["own"]
+    depth: Annotated[int, Field(ge=2, le=MOST)]
+    make: one_of_or_own()  # pyright: ignore[reportInvalidTypeForm]
 
 
 ProblemSection = Annotated[
@@ -177,3 +205,20 @@ class MotionSection(Section):
                 "motion.temperature: takes one number per layer, 0 between hidden layers, where noise "
                 f"averages out; {label!r} has {depth} layers"
             )
+
+
+class CouplingSection(Section):
+    """What `neuronal couple` couples: SGD, the flow of its own neurons, and the limit."""
+
+    widths: Annotated[list[Count], Field(min_length=1)] = [64, 128, 256, 512]
+    learning_rates: Annotated[list[Positive], Field(min_length=1)] = [0.1]
+    seeds: Count = 5
+    batch_size: Count = 1
+    nodes: Count = 1024
+    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
+    carried: NonNegativeInt = 64
+    rtol: Positive = 1e-4
+    atol: Positive = 1e-6
+    until: Positive | None = None
+    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
+    predicted: bool = False

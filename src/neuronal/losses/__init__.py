@@ -12,6 +12,7 @@ from ..checks import choice
 from ..errors import InvalidInput
 from .base import Loss
 from .classes import CrossEntropy, Logistic
+from .own import of
 from .residual import Cauchy, Huber, LogCosh, PseudoHuber, ResidualLoss, Squared
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ResidualLoss",
     "Squared",
     "get",
+    "of",
 ]
 
 LOSSES: dict[str, type[Loss]] = {

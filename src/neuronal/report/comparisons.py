@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..pictures.style import Theme, shade
 from . import plots
-from .style import Theme, shade
 
 Curve = tuple[dict[str, int], xr.Dataset]
 """Where a point stands among the fields, and its results."""

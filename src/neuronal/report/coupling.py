@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..experiments.folder import COUPLING, COUPLING_PAGE
-from ..experiments.writing import write_text
+from ..files.writing import write_text
+from ..pictures.style import Theme, plain, shade
 from ..theory.fits import PAIRS, PARTED, POWERS, fitted, fitted_prefactor
 from ..theory.rates import Prefactor, Rate, rms
 from . import document, plots
-from .style import Theme, plain, shade
 
 _NAMES = {
     "sgd-flow": "SGD to its flow",

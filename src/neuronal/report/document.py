@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from .style import DARK, LIGHT, Theme, svg
+from ..pictures.style import DARK, LIGHT, Theme, svg
 
 
 def document(

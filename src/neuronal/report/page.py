@@ -13,11 +13,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..experiments.folder import PAGE, RESULTS
-from ..experiments.writing import write_text
+from ..files.writing import write_text
+from ..pictures.style import Theme
 from ..theory.certificate.document import Certificate
 from . import document, plots, predictions
 from .document import number
-from .style import Theme
 
 Drawing = Callable[[xr.Dataset, Theme], Figure]
 

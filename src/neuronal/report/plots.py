@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from .style import Theme, plain, shade
+from ..pictures.style import Theme, plain, shade
 
 _COLUMNS = 3
 _WIDTHS = {1: 5.6, 2: 7.6, 3: 9.4}

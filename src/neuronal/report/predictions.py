@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..pictures.style import Theme, plain
 from . import document, plots
-from .style import Theme, plain
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.35, 2.2

@@ -16,7 +16,7 @@ import xarray as xr
 from ..errors import InvalidInput
 from ..experiments import results
 from ..experiments.folder import PAGE, SWEEP, SWEEP_PAGE
-from ..experiments.writing import write_text
+from ..files.writing import write_text
 from . import comparisons, document
 from .document import number
 

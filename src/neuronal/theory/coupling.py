@@ -13,21 +13,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ..checks import key_of, one_or_several, require, shown, whole
 from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..problem import Problem
-from .fits import PAIRS, fitted, fitted_prefactor
+from .fits import PAIRS, PARTED, POWERS, chosen, fitted, fitted_prefactor
 from .prediction import predict_distances
 from .rates import Prefactor, Rate, rms
-from .systems import Run, Systems, distances
+from .systems import Run, Systems, common_times, distances, empty_dataset
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +87,45 @@ class Coupling:
             InvalidInput: another `along`.
         """
         return fitted_prefactor(self.data, along)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        along: str = "width",
+        pair: str | None = None,
+        of: str = "prediction",
+        layer: int | None = None,
+        **line: Any,
+    ) -> Axes:
+        """Draw distances against the width or the learning rate, with the power that theory has for them.
+
+        Args:
+            ax: Matplotlib's axes; new ones if left out.
+            along, pair, of, layer: as for `rate`; the pair that falls with it if left out.
+            line: `label` and `color`.
+
+        Raises:
+            InvalidInput: as `rate`.
+        """
+        from ..pictures import drawings
+
+        require(along in POWERS, f"along: width or learning_rate, got {shown(along)}")
+        at, table = chosen(self.data, along, pair or PARTED[along], of, layer)
+        ax = drawings.powers(drawings.on(ax), at, table, POWERS[along], **line)
+        names = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
+        ax.set(xlabel=names[along], ylabel=f"distance: {of.replace('_', ' ')}")
+        return ax
+
+    def _repr_html_(self) -> str:
+        from ..pictures import tables
+
+        facts = {"sizes": ", ".join(f"{name} {size}" for name, size in self.data.sizes.items())}
+        for along, power in POWERS.items():
+            if self.data.sizes[along] > 1:
+                words = f"{self.rate(along, PARTED[along])}, in theory {power:g}"
+                facts[f"exponent in {along.replace('_', ' ')}"] = words
+        return tables.facts("Coupling", facts, f"<pre>{escape(str(self))}</pre>")
 
     def __str__(self) -> str:
         asked = "predicted" in self.data
@@ -218,7 +261,7 @@ def coupled(
         len(rates) > 0 and bool(np.all(np.isfinite(rates) & (rates > 0))),
         f"learning_rate: takes positive numbers, got {shown(learning_rate)}",
     )
-    times = _common_times(record_times(save_at, 0.0, until), rates)
+    times = common_times(record_times(save_at, 0.0, until), rates)
     law = problem.quadrature(data_nodes)
     systems = Systems(
         problem,
@@ -233,7 +276,7 @@ def coupled(
         data_nodes=data_nodes,
         tolerances={"rtol": rtol, "atol": atol},
     )
-    data = _empty(rates, widths, seeds, times, embedding.depth, carried)
+    data = empty_dataset(rates, widths, seeds, times, embedding.depth, carried)
     say = print if progress is True else progress or None
     limit = kept_runs("limit-seed0", lambda: systems.limit(0))
     done, total = 0, seeds * len(widths) * len(rates)
@@ -281,53 +324,3 @@ def _words(data: xr.Dataset, place: dict[str, float]) -> str:
     return (
         f"seed {place['seed']}, width {place['width']}, rate {place['learning_rate']:g}: {figures}"
     )
-
-
-def _common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) -> np.ndarray:
-    """Times that are whole steps of every learning rate."""
-    largest = rates.max()
-    whole = np.round(largest / rates)
-    require(
-        bool(np.allclose(whole * rates, largest, rtol=1e-6)),
-        "learning_rate: several must divide the largest, so that they share times",
-    )
-    steps = np.unique(np.round(times / largest))
-    require(len(steps) > 1, f"until: less than one step of learning_rate {largest:g}")
-    return steps * largest
-
-
-def _empty(
-    rates: np.ndarray,
-    widths: Sequence[int],
-    seeds: int,
-    times: np.ndarray,
-    depth: int,
-    carried: int,
-) -> xr.Dataset:
-    coords = {
-        "pair": list(PAIRS),
-        "learning_rate": rates,
-        "width": list(widths),
-        "seed": np.arange(seeds),
-        "time": times,
-        "layer": np.arange(1, depth + 1),
-    }
-    runs = ("learning_rate", "width", "seed")
-    shapes = {
-        "prediction": ("pair", *runs),
-        "risk": ("pair", *runs),
-        "risk_sgd": (*runs, "time"),
-        "risk_flow": ("width", "seed", "time"),
-        "risk_limit": ("time",),
-    }
-    if carried:
-        shapes |= dict.fromkeys(("weight_rms", "weight_max"), ("pair", *runs, "layer"))
-    else:
-        del coords["layer"]
-    arrays = {
-        name: (dims, np.full([len(coords[d]) for d in dims], np.nan))
-        for name, dims in shapes.items()
-    }
-    data = xr.Dataset(arrays, coords)
-    data["time"].attrs["units"] = "MF time"
-    return data

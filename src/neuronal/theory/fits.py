@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from ..checks import require, shown
 from .rates import Prefactor, Rate, exponent, prefactor
@@ -24,22 +25,29 @@ def fitted(
     data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
 ) -> Rate:
     """`Coupling.rate` from the dataset alone."""
+    at, table = chosen(data, along, pair, of, layer)
+    require(len(at) > 1, f"{along}: a rate takes at least two values")
+    return exponent(at, table)
+
+
+def chosen(
+    data: xr.Dataset, along: str, pair: str, of: str = "prediction", layer: int | None = None
+) -> tuple[Float[np.ndarray, "V"], Float[np.ndarray, "V S"]]:
+    """The widths or rates of a fit, and the distances of all seeds there."""
     require(
         along in ("width", "learning_rate"), f"along: width or learning_rate, got {shown(along)}"
     )
     require(pair in PAIRS, f"pair: {pair!r} is none of {', '.join(PAIRS)}")
     require(of in QUANTITIES, f"of: {of!r} is none of {', '.join(QUANTITIES)}")
-    chosen = data[of].sel(pair=pair)
+    found = data[of].sel(pair=pair)
     if of.startswith("weight"):
         require(layer is not None, f"layer: {of} takes a layer, 1..{data.sizes['layer']}")
-        chosen = chosen.sel(layer=layer)
+        found = found.sel(layer=layer)
     if along == "width":
-        chosen = chosen.sel(learning_rate=float(data.learning_rate.min()))
+        found = found.sel(learning_rate=float(data.learning_rate.min()))
     else:
-        chosen = chosen.sel(width=int(data.width.max()))
-    require(chosen.sizes[along] > 1, f"{along}: a rate takes at least two values")
-    table = np.asarray(chosen.transpose(along, "seed"))
-    return exponent(np.asarray(chosen[along]), table)
+        found = found.sel(width=int(data.width.max()))
+    return np.asarray(found[along]), np.asarray(found.transpose(along, "seed"))
 
 
 def fitted_prefactor(data: xr.Dataset, along: str) -> Prefactor:
@@ -49,9 +57,11 @@ def fitted_prefactor(data: xr.Dataset, along: str) -> Prefactor:
         place = {"learning_rate": float(data.learning_rate.min())}
     else:
         place = {"width": int(data.width.max())}
-    chosen = data[["prediction", *(["predicted"] if "predicted" in data else [])]]
-    chosen = chosen.sel({"pair": PARTED[along]} | place)
-    at, power = chosen[along].values, POWERS[along]
-    predicted = float(chosen.predicted[0]) / at[0] ** power if "predicted" in chosen else np.nan
-    table = chosen.prediction.transpose(along, "seed").values
+    distances = data[["prediction", *(["predicted"] if "predicted" in data else [])]]
+    distances = distances.sel({"pair": PARTED[along]} | place)
+    at, power = distances[along].values, POWERS[along]
+    predicted = (
+        float(distances.predicted[0]) / at[0] ** power if "predicted" in distances else np.nan
+    )
+    table = distances.prediction.transpose(along, "seed").values
     return prefactor(at, table, power, float(predicted))

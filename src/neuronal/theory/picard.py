@@ -10,6 +10,7 @@ until it alone is left.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -25,6 +26,9 @@ from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..network import Network
 from ..problem import Problem
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +53,12 @@ class Picard:
             f"Picard(distances {first:.3g} to {last:.3g} in {len(self.distances) - 1} iterations, "
             f"floor {self.floor:.3g})"
         )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the distances, and the factorial fall that Theorem 1 has for them."""
+        from ..pictures import drawings
+
+        return drawings.iterates(drawings.on(ax), self.distances, self.floor)
 
     @property
     def ratios(self) -> Float[np.ndarray, "M"]:

@@ -6,7 +6,7 @@ each layer, the weights. The limit carries these neurons behind its own nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..checks import require
 from ..distributions import Samples
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
@@ -23,6 +25,7 @@ from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
 from ..network import Network
 from ..problem import Problem
+from .fits import PAIRS
 from .rates import rms
 
 
@@ -156,3 +159,54 @@ def _watched(run: Callable[..., Trajectory], x: Array, kept: slice | None) -> Ru
     trajectory = run(progress=watch)
     layers = [np.stack(layer) for layer in zip(*weights, strict=True)]
     return Run(trajectory.loss, np.stack(predictions), layers, trajectory)
+
+
+def common_times(times: Float[np.ndarray, "T"], rates: Float[np.ndarray, "E"]) -> np.ndarray:
+    """Times that are whole steps of every learning rate."""
+    largest = rates.max()
+    whole = np.round(largest / rates)
+    require(
+        bool(np.allclose(whole * rates, largest, rtol=1e-6)),
+        "learning_rate: several must divide the largest, so that they share times",
+    )
+    steps = np.unique(np.round(times / largest))
+    require(len(steps) > 1, f"until: less than one step of learning_rate {largest:g}")
+    return steps * largest
+
+
+def empty_dataset(
+    rates: np.ndarray,
+    widths: Sequence[int],
+    seeds: int,
+    times: np.ndarray,
+    depth: int,
+    carried: int,
+) -> xr.Dataset:
+    """A coupling's dataset, all NaN."""
+    coords = {
+        "pair": list(PAIRS),
+        "learning_rate": rates,
+        "width": list(widths),
+        "seed": np.arange(seeds),
+        "time": times,
+        "layer": np.arange(1, depth + 1),
+    }
+    runs = ("learning_rate", "width", "seed")
+    shapes = {
+        "prediction": ("pair", *runs),
+        "risk": ("pair", *runs),
+        "risk_sgd": (*runs, "time"),
+        "risk_flow": ("width", "seed", "time"),
+        "risk_limit": ("time",),
+    }
+    if carried:
+        shapes |= dict.fromkeys(("weight_rms", "weight_max"), ("pair", *runs, "layer"))
+    else:
+        del coords["layer"]
+    arrays = {
+        name: (dims, np.full([len(coords[d]) for d in dims], np.nan))
+        for name, dims in shapes.items()
+    }
+    data = xr.Dataset(arrays, coords)
+    data["time"].attrs["units"] = "MF time"
+    return data

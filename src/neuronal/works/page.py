@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..experiments.writing import write_text
+from ..files.writing import write_text
 from ..report import document
 from .catalogue import work
 from .rows import VIOLATED, Row

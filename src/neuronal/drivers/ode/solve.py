@@ -20,6 +20,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require, shown, whole
+from ...distributions import Samples
 from ...embeddings import AbstractEmbedding
 from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
@@ -239,11 +240,38 @@ def start_of(
     return Start(network, ensemble, kernel, why, over)
 
 
+class ODERecipe(NamedTuple):
+    """What the driver of an ODE is made of, or, with a key, that of gradient descent."""
+
+    problem: Problem
+    start: Start
+    settings: ODESettings
+    key: PRNGKeyArray | int | None = None
+
+    def samples(self) -> Samples:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.problem.quadrature(
+            self.settings.data_nodes, self.start.network.weights[0].dtype
+        )
+
+    def driver(self) -> Driver:
+        """See `neuronal.drivers.driver.Recipe`."""
+        if self.key is None:
+            return ode_driver(self.problem, self.start, self.settings)[0]
+        return descent(self.problem, self.start, self.settings, self.key)[0]
+
+    def alone(self) -> ODERecipe:
+        """See `neuronal.drivers.driver.Recipe`."""
+        settings = replace(self.settings, devices=None)
+        return self._replace(start=self.start._replace(over=None), settings=settings)
+
+
 def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[Driver, Network]:
     """The ODE as a driver, and the network to start from, with room for its rank to grow."""
     network, over = start.network, start.over
     dtype = network.weights[0].dtype
-    data = problem.quadrature(settings.data_nodes, dtype)
+    recipe = ODERecipe(problem, start, settings)
+    data = recipe.samples()
     control = settings.control(dtype)
     tolerances = control.rtol, control.atol
     with within(over):
@@ -254,6 +282,7 @@ def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[D
         added_to_risk(problem, over),
         problem=problem,
         law=data,
+        recipe=recipe,
     )
     return driver, network
 
@@ -275,6 +304,7 @@ def descent(
         steps.snap,
         problem,
         law,
+        ODERecipe(problem, start, settings, key),
     )
     return driver, network
 

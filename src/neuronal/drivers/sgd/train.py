@@ -10,8 +10,10 @@ momentum, temperature or penalty a step is as their modules in `neuronal.motion`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ...checks import (
@@ -144,15 +146,9 @@ def prepare(
     over = mesh_for(devices, network)
     with within(over):
         network = network_with_room(spread_over(network, over))
-    law = problem.quadrature(data_nodes, network.weights[0].dtype)
     key = key_of(key)
     sgd = SGD.of(network, problem, stream, key, eps, batch_size)
-    driver = Driver(
-        run_within(over, sgd),
-        run_within(over, Risk(network, problem.loss, law)),
-        added_to_risk(problem, over),
-        sgd.snap,
-    )
+    driver = SGDRecipe(sgd, data_nodes, over).driver()
     report = Report(
         f"SGD, learning rate {eps:g}, batch {batch_size}",
         f"a network of widths {network.widths}"
@@ -232,6 +228,39 @@ class SGD:
     def snap(self, t: float) -> float:
         """The time of the last step up to t."""
         return float(np.floor(t / self.eps * (1 + 1e-9)) * self.eps)
+
+
+class SGDRecipe(NamedTuple):
+    """What the driver of SGD is made of."""
+
+    sgd: SGD
+    data_nodes: int
+    over: Mesh | None
+
+    @property
+    def problem(self) -> Problem:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.sgd.problem
+
+    def samples(self) -> Samples:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self.problem.quadrature(self.data_nodes, self.sgd.network.weights[0].dtype)
+
+    def driver(self) -> Driver:
+        """See `neuronal.drivers.driver.Recipe`."""
+        sgd = self.sgd
+        risk = Risk(sgd.network, sgd.problem.loss, self.samples())
+        return Driver(
+            run_within(self.over, sgd),
+            run_within(self.over, risk),
+            added_to_risk(sgd.problem, self.over),
+            sgd.snap,
+            recipe=self,
+        )
+
+    def alone(self) -> SGDRecipe:
+        """See `neuronal.drivers.driver.Recipe`."""
+        return self._replace(over=None)
 
 
 def _even(measure: Float[Array, "n"]) -> bool:

@@ -36,6 +36,9 @@ class Point(NamedTuple):
 def setting(text: str) -> tuple[str, list[Any]]:
     """`FIELD=VALUE,VALUE,...` as a field and its values, which are written as in TOML.
 
+    `FIRST:LAST:log5` among them is five values of equal ratios, `FIRST:LAST:lin5` five at equal distances:
+    whole numbers, rounded, where both ends are.
+
     Raises:
         InvalidInput: no such form.
     """
@@ -45,13 +48,55 @@ def setting(text: str) -> tuple[str, list[Any]]:
         f"--set: takes FIELD=VALUE,VALUE such as networks.learning_rate=0.1,0.2, got {text!r}",
     )
     try:
-        found = tomllib.loads(f"values = [{values}]")["values"]
+        written = _RANGE.sub(_spelled, values)
+        found = tomllib.loads(f"values = [{written}]")["values"]
     except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"--set: {field}: takes values as in TOML (a text in quotes), got {values!r} ({error})"
         ) from None
     require(len(found) > 0, f"--set: {field}: takes at least one value")
     return field.strip(), found
+
+
+_NUMBER = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
+_RANGE = re.compile(rf"(?<![^\s,])({_NUMBER}):({_NUMBER}):(log|lin)([0-9]{{1,6}})(?![^\s,])")
+
+
+def _spelled(found: re.Match[str]) -> str:
+    """The values of a range, with commas."""
+    first, last, spacing, count = found.groups()
+    whole = first.lstrip("+-").isdecimal() and last.lstrip("+-").isdecimal()
+    low, high, many = float(first), float(last), int(count)
+    require(
+        many >= 2 and (spacing == "lin" or low * high > 0),
+        f"--set: a range takes two values or more, and with log numbers of one sign, got {found[0]!r}",
+    )
+    values = (np.geomspace if spacing == "log" else np.linspace)(low, high, many)
+    if whole:
+        return ", ".join(str(round(v)) for v in values)
+    return ", ".join(repr(float(f"{v:.12g}")) for v in values)
+
+
+def changed_by(
+    experiment: Experiment, texts: Sequence[str], home: Path | None = None
+) -> Experiment:
+    """The experiment with some fields set, each to one value; as it is if there are none.
+
+    Args:
+        texts: as `setting` takes them.
+        home: as for `points`.
+
+    Raises:
+        InvalidInput: an unknown field, a value that it does not take, or several.
+    """
+    if not texts:
+        return experiment
+    swept = settings_of(texts)
+    for field, values in swept.items():
+        require(
+            len(values) == 1, f"--set: {field}: takes one value; `neuronal sweep` takes several"
+        )
+    return points(experiment, swept, home)[0].experiment
 
 
 def settings_of(texts: Sequence[str]) -> Settings:
@@ -86,7 +131,7 @@ def points(experiment: Experiment, settings: Settings, home: Path | None = None)
             _put(content, field.split("."), value, field)
         locate(content, home or Path())
         name = ",".join(f"{field}={_word(value)}" for field, value in chosen.items())
-        found.append(Point(name, chosen, parse(content, name)))
+        found.append(Point(name, chosen, parse(content, name).with_given(experiment.given)))
     count = Counter(point.name for point in found)
     return [
         point

@@ -13,10 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from ...errors import InvalidInput
+from ...files.writing import atomically
 from .. import checkpoints
 from ..config import Experiment
 from ..jobs import Job
-from ..writing import atomically
 
 LIMITS = "limits"
 """The folder of limits in that of a sweep."""

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -16,6 +17,9 @@ from ...errors import InvalidInput
 from .notation import escaped_markdown, in_markdown, in_unicode
 from .rendering import as_html, as_table, as_text
 from .rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SECTIONS = {
     "1.1": "Regularity",
@@ -91,6 +95,18 @@ class Certificate:
 
     def __str__(self) -> str:
         return as_text(self)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the conditions with their statuses and figures."""
+        from ...pictures import drawings
+
+        rows = [(in_unicode(row.condition), row.status, row.figure_text) for row in self.rows]
+        ax = drawings.on(ax, (7.2, 0.26 * len(rows) + 0.5))
+        ax.set_title(f"{self.title}: {self.summary}")
+        return drawings.statuses(ax, rows)
+
+    def _repr_html_(self) -> str:
+        return self.html()
 
     def html(self) -> str:
         """A table for a page: class ``certificate``, cells of class ``status`` and the status."""

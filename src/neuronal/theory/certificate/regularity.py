@@ -50,7 +50,7 @@ def _activation(activation: Activation, layers: list[int], part: str) -> Row:
     name, statement, attribute = _CONDITIONS[part]
     declared = getattr(activation, attribute)
     form = activation.proven_form
-    if form is not None:
+    if form is not None and form.decides(part):
         extension = getattr(form, part)
         finding = certified(extension, declared, str(activation), form.why_not)
     else:
@@ -97,7 +97,7 @@ def _measured_activation(activation: Activation, part: str, declared: float) -> 
 def _nonzero(activation: Activation, depth: int) -> Row:
     name, statement = f"1.1 phi'_{depth} nonzero", f"phi'_{depth} is nonzero everywhere"
     form = activation.proven_form
-    if form is not None:
+    if form is not None and form.decides("nonzero"):
         if form.nonzero is None:
             return Row(name, statement, VIOLATED, 0.0, f"{activation}: {form.why_not}")
         return Row(name, statement, PROVED, "", f"{activation}: {form.nonzero}")
@@ -141,7 +141,7 @@ def _residual_bound(loss: Loss, law: Distribution, last: Activation) -> Finding:
     form = last.proven_form
     if form is None or form.value is None:
         how = f"{loss.name}: d2 L is the residual, and the output {last} is unbounded"
-        if form is not None or math.isinf(last.bound):
+        if (form is not None and form.decides("value")) or math.isinf(last.bound):
             return Finding(VIOLATED, math.inf, how)
         return Finding(UNKNOWN, "", f"{loss.name}: the bound of {last} is only declared")
     targets = law.target_bound()

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -13,6 +14,9 @@ from jaxtyping import Float
 
 from ...checks import hidden_sizes, is_number, non_negative, positive, require, shown, whole
 from ...errors import InaccuracyWarning
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,6 +124,33 @@ class Fluctuations:
         of_variance = np.sqrt(scales**2 @ self.data.risk_variance_error.values**2)
         sd = self.risk_sd(width, learning_rate, batch_size)
         return np.divide(of_variance, 2 * sd, out=np.zeros_like(sd), where=sd > 0)
+
+    def plot(
+        self,
+        widths: Sequence[int] = (64, 256, 1024),
+        ax: Axes | None = None,
+        *,
+        learning_rate: float = 0.0,
+        batch_size: int = 1,
+    ) -> Axes:
+        """Draw the limit's risk, and of each width the mean and two standard deviations about it.
+
+        About the limit's own risk where the limit does not have the networks' means (`complete`).
+
+        Args:
+            widths: of all hidden layers.
+            ax: Matplotlib's axes; new ones if left out.
+            learning_rate, batch_size: as for `risk_mean`.
+
+        Raises:
+            InvalidInput: as `risk_sd`.
+        """
+        from ...pictures import drawings
+
+        how = (learning_rate, batch_size)
+        mean = lambda n: self.risk_mean(n, *how) if self.complete else self.risk
+        of_widths = {n: (mean(n), self.risk_sd(n, *how)) for n in widths}
+        return drawings.bands(drawings.on(ax), self.times, self.risk, of_widths)
 
     def prediction_mean(
         self, width: int | Sequence[int], learning_rate: float = 0.0, batch_size: int = 1

@@ -99,6 +99,11 @@ def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float,
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
+def shades(count: int, theme: Theme = LIGHT) -> list[tuple[float, float, float, float]]:
+    """Colours of that many networks, from the narrowest to the widest."""
+    return [shade(theme, i, count) for i in range(count)]
+
+
 def plain(words: object) -> str:
     """A user's words as Matplotlib prints them: no formula, and no name that a legend leaves out."""
     text = str(words).replace("$", r"\$")

@@ -1,0 +1,9 @@
+"""What pictures share: the look (`style`, `paper.mplstyle`), sizes (`sizes`), and drawings (`drawings`).
+
+`matplotlib.pyplot.style.use("neuronal.pictures.paper")` is the look of the report and the documentation.
+"""
+
+from .sizes import size
+from .style import DARK, LIGHT, Theme, shade, shades
+
+__all__ = ["DARK", "LIGHT", "Theme", "shade", "shades", "size"]
