@@ -25,11 +25,11 @@ own = nr.embeddings.Bidirectional(2, 5, rank=4, activation=ripple, inputs=law.qu
 systems = {"i.i.d.": nr.embeddings.IID(2, 5, activation=ripple), "bidirectional": own}
 
 limit = {"nodes": 64, "data_nodes": 32}
-experiment = nr.Experiment(problem, systems, 4.0, [32, 128], records=8, limit=limit)
+experiment = nr.Experiment(problem, systems, 2.0, [32, 128], records=4, limit=limit)
 experiment.run(folder, overwrite=True)  # report.html, results.nc, certificate.md, checkpoints
 print(nr.certify(problem, own, nodes=32))
 
-coupling = nr.couple(problem, own, [16, 32, 64], 0.1, 1.0, 0, nodes=128, data_nodes=16, save_at=2)
+coupling = nr.couple(problem, own, [16, 64], 0.1, 0.5, 0, nodes=128, data_nodes=16, save_at=1)
 print("exponent in the width:", coupling.rate())  # in theory -1/2
 coupling.plot().figure.savefig(folder / "rate.pdf")
 
