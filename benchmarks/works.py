@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from neuronal.works import names, run
+from neuronal.works.catalogue import full_name
 from neuronal.works.rows import VIOLATED
 
 from .common import RESULTS, report
@@ -25,7 +26,7 @@ def flat(name: str, row: dict) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen = arguments or list(names())
+    chosen = [full_name(name) for name in arguments or names()]
     kept = json.loads(KEPT.read_text(encoding="utf-8"))["works"] if KEPT.exists() else {}
     for name in chosen:
         found = run(name, done=lambda row: print(row.status, row.claim))

@@ -139,7 +139,7 @@ def _names() -> tuple[str, ...]:
 
 def _stated(name: str) -> dict[str, str]:
     """The words of a work's `WORK`."""
-    value = _assigned(ROOT / "src" / "neuronal" / "works" / f"{name}.py", "WORK")
+    value = _assigned(ROOT / "src" / "neuronal" / "works" / f"{name.lower()}.py", "WORK")
     assert isinstance(value, ast.Call)
     return {k.arg: k.value.value for k in value.keywords if isinstance(k.value, ast.Constant)}
 

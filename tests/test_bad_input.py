@@ -612,8 +612,8 @@ def on_grid(**changes):
 
 
 WORKS = [
-    ("name: takes one of mmn18", lambda: nr.works.run("mmn")),
-    ("name: takes one of mmn18", lambda: nr.works.run(18)),
+    ("name: takes one of MMN18", lambda: nr.works.run("mmn")),
+    ("name: takes one of MMN18", lambda: nr.works.run(18)),
     ("grid", lambda: on_grid(grid=GRID[:2])),
     ("grid", lambda: on_grid(grid=GRID**3)),
     ("grid", lambda: on_grid(grid=-GRID)),

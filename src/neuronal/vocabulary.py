@@ -54,6 +54,6 @@ MOST_STEPS = 2**31
 """Steps of a run, which are counted in 32 bits, are fewer."""
 
 WORKS = (
-    "mmn18", "cb18", "rve18", "ss18", "ngu19", "aoy19", "ss19", "np20", "langevin", "lazy",
+    "MMN18", "CB18", "RVE18", "SS18", "Ngu19", "AOY19", "SS19", "NP20", "langevin", "lazy",
 )  # fmt: skip
-"""What `neuronal.works` runs: each the name of a module there."""
+"""What `neuronal.works` runs: each, in small letters, a module there."""

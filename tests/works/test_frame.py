@@ -78,5 +78,9 @@ def test_the_command_prints_rows_and_tells_violated_ones_by_its_code(made, call,
 
 def test_an_unknown_work_is_told(call):
     code, _, err = call("works", "none")
-    assert code == 2 and "name: takes one of mmn18" in err and "got 'none'" in err
+    assert code == 2 and "name: takes one of MMN18" in err and "got 'none'" in err
     assert len(names()) == 10
+
+
+def test_a_name_may_be_in_any_letters():
+    assert {catalogue.full_name(name.upper()) for name in names()} == set(names())

@@ -21,22 +21,32 @@ def names() -> tuple[str, ...]:
     return WORKS
 
 
+def full_name(name: str) -> str:
+    """The name as `names` has it, of one in any letters.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    for known in WORKS:
+        if isinstance(name, str) and name.lower() == known.lower():
+            return known
+    raise InvalidInput(f"name: takes one of {', '.join(WORKS)}, got {name!r}")
+
+
 def work(name: str) -> Work:
     """The work of that name.
 
     Raises:
         InvalidInput: there is none.
     """
-    if name not in WORKS:
-        raise InvalidInput(f"name: takes one of {', '.join(WORKS)}, got {name!r}")
-    return importlib.import_module(f".{name}", __package__).WORK
+    return importlib.import_module(f".{full_name(name).lower()}", __package__).WORK
 
 
 def run(name: str, fast: bool = False, done: Callable[[Row], None] | None = None) -> list[Row]:
     """Run a work, in double precision, and check its claims.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, in large or small letters.
         fast: smaller networks and fewer of them: seconds instead of minutes.
         done: called with every row once it is there.
 
@@ -50,7 +60,7 @@ def run(name: str, fast: bool = False, done: Callable[[Row], None] | None = None
         ```python
         >>> import neuronal as nr
         >>> nr.works.names()[0]
-        'mmn18'
+        'MMN18'
 
         ```
     """

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..vocabulary import WORKS
-from .catalogue import run, work
+from .catalogue import full_name, run, work
 from .rows import MEASURED, UNKNOWN, VIOLATED
 
 if TYPE_CHECKING:
@@ -35,10 +35,8 @@ def works(
     Each claim is measured, violated or unknown. Writes [b]works.json[/b] and [b]works.html[/b]. Exit code
     1 if a claim is violated.
     """
-    chosen = WORKS if name is None else (name,)
+    chosen = WORKS if name is None else (full_name(name),)
     console = Console(highlight=False, quiet=quiet)
-    for each in chosen:
-        work(each)  # a name that is none, before any runs
     found: dict[str, list[Row]] = {}
     with console.status("starting") as status:
         for each in chosen:
