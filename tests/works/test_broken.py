@@ -179,7 +179,7 @@ def other_dimension(monkeypatch):
 
 
 CASES = [
-    ("aoy19", ways.without_slopes, ["the limit is", "their common displacement"]),
+    ("aoy19", ways.without_slopes, ["the limit is"]),
     ("aoy19", ways.faster_if_wider, ["networks are within"]),
     ("aoy19", ways.dependent_edges, ["weights between", "those behind", "those before"]),
     ("aoy19", ways.one_sample, ["SGD leaves"]),

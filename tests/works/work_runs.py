@@ -52,7 +52,7 @@ def without_slopes(monkeypatch):
             weights, measures, [jnp.ones_like(s) for s in slopes], gradient
         )
     )
-    replaced(monkeypatch, dynamics, "backward", change)
+    replaced(monkeypatch, dynamics, "backward_with_averages", change)
 
 
 def of_speeds(monkeypatch, speed):
