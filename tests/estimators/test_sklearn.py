@@ -1,6 +1,5 @@
 """The estimators: scikit-learn's contract, and that what they learn is a law's mean-field run."""
 
-import doctest
 import pickle
 import subprocess
 import sys
@@ -53,12 +52,6 @@ def test_the_contract_of_scikit_learn(estimator, check):
 def test_scikit_learn_is_imported_only_when_asked_for():
     code = "import neuronal, sys; assert 'sklearn' not in sys.modules; neuronal.MeanFieldRegressor"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_examples_of_the_docstrings_run():
-    import neuronal.estimators.sklearn as module
-
-    assert doctest.testmod(module).failed == 0
 
 
 def test_other_rates_lengths_and_nearby_sizes_are_the_same_program():

@@ -1,7 +1,5 @@
 """ONNX: onnxruntime predicts what networks and estimators predict."""
 
-import doctest
-
 import jax
 import numpy as np
 import onnx
@@ -171,7 +169,3 @@ def test_what_no_file_holds_is_said(monkeypatch):
     monkeypatch.setattr(module, "_MOST_BYTES", 100)
     with pytest.raises(nr.InvalidInput, match=r"^model: its weights take .* GiB; an ONNX file"):
         to_onnx(network(5, "f4"))
-
-
-def test_the_examples_of_the_docstrings_run():
-    assert doctest.testmod(module).failed == 0

@@ -1,7 +1,5 @@
 """Optax and Equinox: a loop of one's own takes the steps of `nr.train`."""
 
-import doctest
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,7 +9,6 @@ import pytest
 from streams import EPS, STEPS, far, network, schedules, stream, trained
 
 import neuronal as nr
-import neuronal.interop.equinox as equinox_module
 import neuronal.interop.optax as optax_module
 from neuronal.interop.equinox import to_equinox
 from neuronal.interop.optax import mean_field, scale_by_mean_field, trainable
@@ -165,11 +162,6 @@ BAD = [
 def test_bad_input_is_one_message_that_names_it(message, call):
     with pytest.raises(nr.InvalidInput, match=f"^{message}"):
         call()
-
-
-@pytest.mark.parametrize("module", [optax_module, equinox_module])
-def test_the_examples_of_the_docstrings_run(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("rate", ["a", None, lambda k: 0.1, 0.0, -1.0, float("nan"), 10**400, 1j])

@@ -1,6 +1,5 @@
 """PyTorch: the same predictions, the same steps, the same start, and what is refused."""
 
-import doctest
 from itertools import pairwise
 
 import equinox as eqx
@@ -20,7 +19,6 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn.utils import prune  # noqa: E402
 
-import neuronal.interop.torch as module  # noqa: E402
 from neuronal.interop.sequential import MODULES, Erf, Weighted  # noqa: E402
 from neuronal.interop.torch import (  # noqa: E402
     bidirectional_,
@@ -351,10 +349,6 @@ BAD = [
 def test_bad_input_is_one_message_that_names_it(message, call):
     with pytest.raises(nr.InvalidInput, match=f"^{message}"):
         call()
-
-
-def test_the_examples_of_the_docstrings_run():
-    assert doctest.testmod(module).failed == 0
 
 
 def plain_model():

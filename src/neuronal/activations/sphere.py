@@ -234,7 +234,9 @@ def _piece(
     value, slope = phi.value_and_derivative(jnp.asarray(h[:, None, None] * u))
     mean = lambda f: np.einsum("kpn,kpn->k", weight, f)
     values = np.where(zero, float(phi(jnp.zeros(()))), mean(np.asarray(value)))
-    return values, mean(u * np.asarray(slope))
+    # The average is even: without a kink at 0 its slope there is 0 exactly.
+    level = zero & (0 not in phi.kinks)
+    return values, np.where(level, 0.0, mean(u * np.asarray(slope)))
 
 
 def _edges(

@@ -82,7 +82,7 @@ def plan(
         >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
         >>> plan = nr.plan(problem, 1e7, depths=[2], widths=[32, 64], nodes=128, batch_size=4)
         >>> low, high = plan.interval
-        >>> low < plan.train(0).loss[-1] < high
+        >>> bool(low < plan.train(0).loss[-1] < high)
         True
 
         ```
