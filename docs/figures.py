@@ -24,6 +24,7 @@ DPI = 200
 
 sys.path.insert(0, str(ROOT))
 from benchmarks.transfer_plot import risks_by_rate  # noqa: E402
+from benchmarks.works_plot import deviations  # noqa: E402
 
 
 def record(name: str) -> dict:
@@ -51,10 +52,15 @@ def transfer(theme: Theme) -> Figure:
     return risks_by_rate(points, theme, width)
 
 
+def works(theme: Theme) -> Figure:
+    return deviations(record("works")["works"], theme)
+
+
 FIGURES: dict[str, Callable[[Theme], Figure]] = {
     "regression_1d.png": excess,
     "regression_1d_predictions.png": predictions,
     "transfer.png": transfer,
+    "works.png": works,
 }
 
 
