@@ -349,7 +349,9 @@ def test_a_signal_during_the_imports_ends_the_command_without_a_word(tmp_path, i
     ended = subprocess.run(
         [sys.executable, "-m", "neuronal", "--version"],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN) if ignored else None,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL
+        ),
         capture_output=True,
         text=True,
     )
