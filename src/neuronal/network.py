@@ -63,7 +63,7 @@ class Network(eqx.Module):
     weights: dynamics.Kernels
     measures: dynamics.Measures
     activations: tuple[Activation, ...] = eqx.field(static=True)
-    unit: Unit = eqx.field(static=True)
+    unit: Unit = eqx.field(static=True, default=LINEAR)
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..drivers.driver import Pace, State
 from ..drivers.ode import solve as ode
+from ..drivers.ode.enough import BALANCED, warn_of_few
 from ..drivers.recording import Prepared
 from ..drivers.sgd import train as sgd
 from ..errors import DivergenceError, InvalidInput
@@ -55,6 +56,7 @@ def advance(
 
     Warns:
         RecoveryWarning: the last checkpoint cannot be read, and an earlier state is taken.
+        InaccuracyWarning: the nodes that a limit has by default are too few for its tolerance.
     """
     path = folder / job.file
     system = built.systems[job.system]
@@ -81,6 +83,20 @@ def advance(
                 state = leg.run(begin)
         except InvalidInput as error:
             raise InvalidInput(f"{job.title}: {error}") from None
+    if job.width is None:
+        limit, given = experiment.limit, experiment.limit.model_fields_set
+        balanced = "nodes" not in given and limit.rule in BALANCED
+        few = None if "data_nodes" in given else limit.data_nodes
+        network = state.state.network(network)
+        warn_of_few(
+            system.problem,
+            network,
+            state.series["risk"],
+            limit.rtol,
+            balanced,
+            few,
+            f"{job.title}: ",
+        )
     return state
 
 

@@ -42,6 +42,7 @@ from .choice import (
     solver_of_motion,
     stepper_for,
 )
+from .enough import BALANCED, DATA_NODES, NODES, warn_of_few
 from .integrate import Control, Integrator
 from .stepper import AbstractStepper
 
@@ -50,7 +51,7 @@ def solve(
     problem: Problem,
     start: AbstractEmbedding | Network,
     until: float,
-    nodes: int | Sequence[int] = 1024,
+    nodes: int | Sequence[int] | None = None,
     rule: Rules = "sobol",
     rtol: float = 1e-4,
     atol: float = 1e-6,
@@ -62,7 +63,7 @@ def solve(
     solver: str | diffrax.AbstractSolver | AbstractStepper = "auto",
     step: float | None = None,
     since: float = 0.0,
-    data_nodes: int = 256,
+    data_nodes: int | None = None,
     max_steps: int = 1_000_000,
     devices: Devices | None = None,
     progress: bool | OnRecord = False,
@@ -74,8 +75,8 @@ def solve(
         start: an embedding, for its limit, or a network, for its own gradient flow.
         until: MF time at which to stop.
         nodes, rule, key: the quadrature of neurons, if `start` is an embedding: one number and rule, or
-            one per hidden layer (`AbstractEmbedding.quadrature`); `key` is that of a temperature's
-            noise, too.
+            one per hidden layer (`AbstractEmbedding.quadrature`); 1024 nodes if left out, and whether
+            they are enough is looked at. `key` is that of a temperature's noise, too.
         rtol, atol: tolerances of a step's error in the weights, in $L^2(P)$.
         kernel: how weights between layers are kept: ``dense``; ``factored``, at a cost linear in
             the nodes, to the rank that a tenth of the tolerances needs; or ``auto``: whichever
@@ -94,7 +95,8 @@ def solve(
             full-batch gradient descent; with temperature, penalty or momentum it takes the steps of
             `train` on the whole law, and times are rounded to whole ones).
         since: MF time of `start`, which the schedules see.
-        data_nodes: quadrature nodes of $E_Z$; a finite law is taken whole and exactly.
+        data_nodes: quadrature nodes of $E_Z$, 256 if left out, and looked at likewise; a finite law
+            is taken whole and exactly.
         max_steps: from one record to the next, after which the run is given up.
         devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
             those of `start` if left out and it is a network that is spread.
@@ -107,21 +109,20 @@ def solve(
         DivergenceError: the state left the finite numbers.
 
     Warns:
-        InaccuracyWarning: `accuracy` is not reached with 2^20 nodes per layer.
+        InaccuracyWarning: `accuracy` is not reached with 2^20 nodes per layer; or the numbers of
+            nodes left out are too few for the tolerance, by how much.
     """
-    settings = ODESettings(
-        rtol,
-        atol,
-        kernel,
-        solver,
-        step,
-        data_nodes,
-        max_steps,
-        devices,
-    )
+    asked, asked_of_data = nodes is not None, data_nodes is not None
+    nodes = NODES if nodes is None else nodes
+    data_nodes = DATA_NODES if data_nodes is None else data_nodes
+    settings = ODESettings(rtol, atol, kernel, solver, step, data_nodes, max_steps, devices)
     interval = (save_at, since, until)
     if accuracy is None:
-        return prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
+        run = prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
+        of_nodes = not asked and isinstance(start, AbstractEmbedding) and rule in BALANCED
+        few = None if asked_of_data else data_nodes
+        warn_of_few(problem, run.network, run.loss, rtol, of_nodes, few)
+        return run
     require(isinstance(start, AbstractEmbedding), "accuracy: a network has no nodes to choose")
     require(step is None, "accuracy: takes adaptive steps, not a constant step")
     require(
@@ -129,7 +130,7 @@ def solve(
     )
     x, _, weights = problem.quadrature(data_nodes)
 
-    def run(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
+    def one(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
         predictions: list[Array] = []
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
         watch = lambda t, loss, network: predictions.append(network(x))
@@ -137,7 +138,7 @@ def solve(
         trajectory = prepare(problem, start, ensemble, finer, interval).run(progress, watch)
         return trajectory, jnp.stack(predictions)
 
-    return refined(run, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
+    return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 
 
 Neurons = tuple[int | Sequence[int], Rules, PRNGKeyArray | int]
