@@ -65,9 +65,17 @@ class Holding(Section):
         return self._given
 
     def with_given(self, given: Given | None) -> Self:
-        """The configuration with these things."""
+        """The configuration with these things.
+
+        Raises:
+            InvalidInput: systems that are none of its embeddings.
+        """
         found = self.model_copy()
         found._given = given
+        if given is not None:
+            for section in getattr(self, "systems", ()):
+                if isinstance(section, GivenSystem):
+                    given.embedding(section)
         return found
 
 
