@@ -107,7 +107,7 @@ def test_the_example_begins_as_its_curves_that_are_kept(curves):
         assert np.ptp(before[name].values) > 0.01  # what is compared has moved
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_example_ends_as_its_curves_that_are_kept(curves):
     now = regression_1d.measured(load(example("regression_1d")))
     for name in ("risk", "limit_risk"):

@@ -461,7 +461,7 @@ def test_a_few_inputs(kind):
     assert fuzz(kind, QUICK[kind])["refused"] > QUICK[kind] / 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_inputs(kind):
     found = fuzz(kind, MANY[kind])

@@ -266,7 +266,7 @@ def test_the_first_limit_of_three_layers_starts_from_means_alone(regression):
     np.testing.assert_allclose(inner, np.zeros((4, 6)), atol=0.02)  # odd activation, centred w_1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_finite_layers_leave_the_limit_by_their_own_variances(regression):
     """Of widths (n, 20) the distance from (inf, 20) is that of layer 1; of (inf, n) that of layer 2."""
     x, problem = regression

@@ -53,7 +53,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind):
     assert found["equal"] == 2, found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["train", "dense", "factored", "couple"])
 def test_runs_killed_at_twenty_moments_go_on_to_the_same_bits(kind):
     found = killed(kind, 20)

@@ -96,7 +96,7 @@ def test_a_scheduler_that_is_not_there_or_cannot_be_used_is_told(call, tmp_path,
     assert code == 2 and "pip install 'neuronal[cluster]'" in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hundred_points_of_which_a_worker_is_killed_in_the_middle(client, tmp_path):
     content = CONTENT | {"limit": {"enabled": False}}
     settings = {"networks.batch_size": [1, 2], "networks.seeds": [[n] for n in range(100)]}

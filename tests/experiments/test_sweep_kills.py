@@ -81,12 +81,12 @@ def killed_and_gone_on_with(whole, out, seed):
     return finished
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_killed_and_gone_on_with(whole, tmp_path, seed):
     killed_and_gone_on_with(whole, tmp_path / "killed", seed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_twenty_moments(whole, tmp_path):
     finished = [killed_and_gone_on_with(whole, tmp_path / str(n), 100 + n) for n in range(20)]
     print("points finished at the moment of the kill:", finished)

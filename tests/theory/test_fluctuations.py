@@ -364,7 +364,7 @@ def test_few_nodes_are_told(law):
         law.risk_mean(100_000)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [0.0, 0.01])
 def test_networks_fluctuate_as_predicted(rate):
     problem = problem_of(6)

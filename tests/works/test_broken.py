@@ -13,7 +13,7 @@ from neuronal.theory import fokker_planck
 from neuronal.units import Dirichlet, Gaussian
 from neuronal.works import aoy19, cb18, lazy, mmn18, ngu19, np20, radial_units, rve18, ss19
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def thawed(monkeypatch):
