@@ -554,6 +554,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, float, np.float32, np.array])
 def test_whole_numbers_of_any_kind_are_counts(name, kind):

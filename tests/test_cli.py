@@ -144,6 +144,7 @@ def test_input_that_cannot_be_used_gets_one_message(call, tmp_path, changes, nam
     assert re.search(names, err), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
 def test_what_a_terminal_cannot_show_stops_nothing(tmp_path, encoding):
     """A label and a title outside of it, printed by a real process and written as UTF-8."""

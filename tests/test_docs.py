@@ -29,6 +29,7 @@ def named(path):
     return str(path.relative_to(ROOT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=named)
 def test_the_code_of_a_page_runs(page):
     if any("import torch" in block for block in blocks(page, "python")):

@@ -117,6 +117,7 @@ def test_another_problem_is_not_gone_on_with(made, other):
         other().resume(made[0])
 
 
+@pytest.mark.slow
 def test_certify_couple_predict_and_sweep(tmp_path):
     short = experiment(
         coupling={"widths": [4, 8], "seeds": 2, "nodes": 16, "carried": 2, "records": 2},
@@ -151,6 +152,7 @@ def test_certify_couple_predict_and_sweep(tmp_path):
         short.sweep({"systems.depth": [2]}, tmp_path / "depths")
 
 
+@pytest.mark.slow
 def test_real_data_have_a_part_to_test_on(tmp_path):
     split = nr.datasets.wine()
     given = nr.Problem(split.train, nr.losses.CrossEntropy())

@@ -456,6 +456,7 @@ def fuzz(kind, count):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_inputs(kind):
     assert fuzz(kind, QUICK[kind])["refused"] > QUICK[kind] / 4

@@ -62,6 +62,7 @@ def differences(committed, ran, tolerances):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 def test_a_notebook_runs_from_a_fresh_kernel_to_the_outputs_committed(path):
     """A cell that raises fails; so does one that warns. If outputs are others: docs/notebooks/execute.py."""

@@ -82,6 +82,7 @@ def coupling():
     )
 
 
+@pytest.mark.slow
 def test_a_coupling_draws_what_it_fits():
     found = coupling()
     ax = found.plot()

@@ -36,6 +36,7 @@ def fit(**variables):
     return json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     first, _ = fit(NEURONAL_CACHE=str(tmp_path))
     (place,) = tmp_path.iterdir()
@@ -46,6 +47,7 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     assert second["value"] == first["value"]
 
 
+@pytest.mark.slow
 def test_a_torn_program_is_compiled_again_without_a_word(tmp_path):
     first, _ = fit(NEURONAL_CACHE=str(tmp_path))
     (place,) = tmp_path.iterdir()
@@ -61,6 +63,7 @@ def test_a_torn_program_is_compiled_again_without_a_word(tmp_path):
     assert third["found"] > 0
 
 
+@pytest.mark.slow
 def test_the_owner_may_refuse_or_have_a_cache_of_their_own(tmp_path):
     assert fit(NEURONAL_CACHE="off", XDG_CACHE_HOME=str(tmp_path))[0]["dir"] is None
     own, _ = fit(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"), NEURONAL_CACHE=str(tmp_path))

@@ -21,6 +21,8 @@ import sharded_runs
 import neuronal as nr
 from neuronal import communication, sharding
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("sharded_runs.py")
 SECONDS = 600
 """After which a process is given up: one that waits for another would do so for ever."""

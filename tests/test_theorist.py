@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "theorist.py"
 
 
+@pytest.mark.slow
 def test_the_theorists_job_is_one_short_script(tmp_path):
     assert len(SCRIPT.read_text().splitlines()) <= 40
     environment = os.environ | {"MPLBACKEND": "agg"}

@@ -103,6 +103,7 @@ def test_a_constant_rate_can_be_asked_for(problem):
     )
 
 
+@pytest.mark.slow
 def test_wide_networks_are_factored_and_never_formed(problem):
     recipe = Recipe(problem, embedding, 4, batch_size=4)
     run = recipe.train(3000, 3, 0.5, 0)
@@ -110,6 +111,7 @@ def test_wide_networks_are_factored_and_never_formed(problem):
     assert "dense" in recipe.train(64, 3, 0.5, 0).report.kernel
 
 
+@pytest.mark.slow
 def test_one_rate_serves_widths_and_depths(problem):
     """The best rate of L = 3, width 32 is within a factor 2 of the best elsewhere."""
     recipe = Recipe(problem, lambda d: nr.embeddings.Bidirectional(2, d, input_scale=3.0), 200)

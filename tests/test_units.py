@@ -147,6 +147,7 @@ def smooth_problem():
     return nr.Problem(law, nr.losses.PseudoHuber(1.0), nr.schedules.cosine(9.0, 1.0, 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "gaussian", "cone", "functions"])
 def test_a_neuron_of_the_limit_flows_to_its_own_parameters(name):
     unit = UNITS[name][0]

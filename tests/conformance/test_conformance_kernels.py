@@ -76,6 +76,7 @@ def case(kind, shape, seed):
     return w, np.asarray(kernels.matrix(w)), rng
 
 
+@pytest.mark.slow
 @kinds
 @settings(max_examples=12, deadline=None)
 @cases

@@ -131,6 +131,7 @@ def step(name, h, divisions=1):
         stepper, network = stepper.with_more_room(network, tried.state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPPERS)
 def test_halving_a_step_divides_its_error_as_the_order_says(name):
     fine = step(name, 0.8, 32)[1].matrices
@@ -145,6 +146,7 @@ def test_halving_a_step_divides_its_error_as_the_order_says(name):
         assert np.log2(coarse / finer) > STEPPERS[name][1] - 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPPERS)
 def test_within_a_step_the_weights_are_as_accurate_as_its_end(name):
     if not setting(name)[2].interpolates:  # its steps end at records
@@ -174,6 +176,7 @@ def test_errors_are_told_in_the_form_of_their_scale(name):
     assert np.all(shares < 0.4 ** STEPPERS[name][1])  # of the size of a power of the step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPPERS)
 def test_a_first_step_is_positive_and_a_refused_step_changes_no_state(name):
     problem, data, stepper, network = setting(name)

@@ -120,6 +120,7 @@ def test_a_step_of_sgd_is_one_of_euler_s_method(name, width, kernel):
         np.testing.assert_allclose(ours, theirs, atol=1e-11)
 
 
+@pytest.mark.slow
 @terms
 def test_dense_and_factored_limits_agree_and_carry_their_own_neurons(name):
     problem, network = problem_with(TERMS[name]()), start()

@@ -41,6 +41,7 @@ def slope_of(network):
     return float(network([[1.0]])[0, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [(3,), (2, 4), (3, 2, 4), (2, 3, 2, 3)])
 def test_equal_layers_follow_the_product_s_implicit_solution(widths):
     """All layers a(t): u = a^L with u' = L u^(2 - 2/L) (s - u), so t is an integral over u."""

@@ -11,7 +11,7 @@ from neuronal.drivers.flow import fields
 LAWS = nr.distributions
 DEPTHS = (2, 3, 4, 5)
 
-pytestmark = pytest.mark.usefixtures("float64")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 
 
 @pytest.fixture(scope="module")

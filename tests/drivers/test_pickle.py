@@ -30,6 +30,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_run_is_pickled_whole(kind):
     made = RUNS[kind]()

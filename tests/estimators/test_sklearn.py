@@ -44,6 +44,7 @@ def outputs(model, x=X):
     return model.predict_proba(x) if hasattr(model, "predict_proba") else model.predict(x)
 
 
+@pytest.mark.slow
 @parametrize_with_checks([nr.MeanFieldRegressor(width=32), nr.MeanFieldClassifier(width=32)])
 def test_the_contract_of_scikit_learn(estimator, check):
     check(estimator)

@@ -92,6 +92,7 @@ def test_its_functions_are_those_that_run(home):
     assert again.distribution.target == problem.distribution.target  # compiled once
 
 
+@pytest.mark.slow
 def test_a_run_is_gone_on_with_from_its_own_folder_until_its_code_is_edited(home):
     file, folder = written(home), home / "runs" / "a"
     first = run(load(file), folder)
@@ -107,6 +108,7 @@ def test_a_run_is_gone_on_with_from_its_own_folder_until_its_code_is_edited(home
     assert float(other.limit_risk[0, 0]) != float(first.limit_risk[0, 0])
 
 
+@pytest.mark.slow
 def test_it_is_swept(home):
     data = sweep(load(written(home)), {"limit.nodes": [8, 16]}, home / "sweep", 1, home=home)
     assert (data.status == "finished").all()

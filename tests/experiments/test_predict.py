@@ -24,6 +24,7 @@ CONTENT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::neuronal.InaccuracyWarning")
 def test_the_prediction_is_written_and_printed(call, tmp_path):
     file = tmp_path / "tiny.toml"
@@ -55,6 +56,7 @@ RUN = CONTENT | {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::neuronal.InaccuracyWarning")
 def test_a_run_with_the_table_predicts_its_own_networks(call, tmp_path):
     """Widths, rate, batches and times are those of `[networks]` and `[run]` where they are left out."""
@@ -86,6 +88,7 @@ def test_a_run_with_the_table_predicts_its_own_networks(call, tmp_path):
     assert (folder / "report.html").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::neuronal.InaccuracyWarning")
 def test_a_prediction_of_something_else_is_left_out_of_the_page(call, tmp_path):
     file, folder = tmp_path / "tiny.toml", tmp_path / "out"

@@ -27,6 +27,7 @@ def file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_finds_all_that_a_rehearsal_compiled(file, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     environment[programs.VARIABLE] = str(tmp_path / "programs")

@@ -127,6 +127,7 @@ def test_an_interrupted_and_resumed_run_gives_the_same_numbers(
     np.testing.assert_array_equal(data.steps.values, whole[0].steps.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["networks", "dense", "factored"])
 def test_a_run_goes_on_to_the_same_bits_after_every_record(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(legs, "SAVE_EVERY", 0.0)
@@ -250,6 +251,7 @@ def test_float64_is_float64(tmp_path):
     assert not jax.config.jax_enable_x64
 
 
+@pytest.mark.slow
 def test_limits_on_factored_kernels_are_those_on_dense_ones_and_resume(tmp_path):
     content = copy.deepcopy(CONTENT)
     content["systems"] = [{**CONTENT["systems"][0], "label": "L = 4", "depth": 4, "rank": 4}]
@@ -327,6 +329,7 @@ def test_a_folder_from_before_a_table_was_there_is_gone_on_with(tmp_path, experi
         run(parse(decaying), tmp_path / "a", resume=True)
 
 
+@pytest.mark.slow
 def test_weights_decay_as_the_file_says(tmp_path):
     content = copy.deepcopy(CONTENT)
     plain = run(parse(content), tmp_path / "plain")

@@ -47,6 +47,7 @@ def killed(kind, count, number="KILL"):
     return json.loads(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["train", "factored"])
 def test_a_killed_run_goes_on_to_the_same_bits(kind):
     found = killed(kind, 2)
@@ -60,6 +61,7 @@ def test_runs_killed_at_twenty_moments_go_on_to_the_same_bits(kind):
     assert found["equal"] == 20, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [("INT", 130), ("TERM", 143)])
 def test_a_run_told_to_stop_leaves_a_final_checkpoint(number, code):
     found = killed("dense", 2, number)
@@ -241,6 +243,7 @@ class Interrupted(BaseException):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3])
 def test_an_interrupted_coupling_goes_on_from_its_runs(tmp_path, runs):
     expected = couple_systems(parse(CONTENT), tmp_path / "whole")
@@ -414,6 +417,7 @@ def test_a_recovery_is_said_on_the_command_line(whole, tmp_path, call):
     assert code == 0 and "goes on from the checkpoint before it" in err and "Warning" not in err
 
 
+@pytest.mark.slow
 def test_no_path_of_the_machine_is_in_what_a_run_leaves(tmp_path, call):
     """Neither where it ran nor who ran it, nor where its data lie."""
     home = tmp_path / "secret-home"

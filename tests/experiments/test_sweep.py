@@ -29,6 +29,7 @@ CONTENT = {
 }
 
 
+@pytest.mark.slow
 def test_each_place_holds_its_own_run(tmp_path):
     settings = {"networks.learning_rate": [0.1, 0.2], "systems.1.depth": [3, 4]}
     data = sweep(parse(CONTENT), settings, tmp_path / "all", executor=1)

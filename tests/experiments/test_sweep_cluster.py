@@ -53,6 +53,7 @@ def killing(client, at):
     return on_done
 
 
+@pytest.mark.slow
 def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_numbers(client, tmp_path):
     settings = {"networks.batch_size": [1, 2, 3, 4]}
     data = sweep(parse(CONTENT), settings, tmp_path / "c", client, on_done=killing(client, 1))

@@ -61,6 +61,7 @@ def home(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_a_killed_worker_did_is_done_again(pool, home):
     futures = {n: pool.submit(die, home, f"p{n}", n) for n in (0, 1)}
     assert futures[0].result() == 1 and futures[1].result() == 2
@@ -76,6 +77,7 @@ def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path):
         attempts.begin(tmp_path, "p")
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_where_workers_are_killed(tmp_path):
     """One worker is killed after the first point; another's point kills it each time."""
     settings = {"networks.batch_size": [1, 2, 3, 4]}
@@ -144,6 +146,7 @@ def test_one_process_or_one_point_is_computed_here(tmp_path):
         assert isinstance(found, Processes) and found._max_workers == 3
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

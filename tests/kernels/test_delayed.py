@@ -58,6 +58,7 @@ def test_rows_written_some_at_a_time_are_the_sum(n):
 WIDTHS = (560, 540)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 0.2])
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize(("batch", "window"), [(1, 32), (3, 21), (5, 12), (8, 8), (40, 1)])

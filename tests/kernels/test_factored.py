@@ -83,6 +83,7 @@ def test_compression_is_the_best_of_its_rank(n, n_out, rank, tolerance):
         np.testing.assert_allclose(gram, np.diag(np.arange(rank) < kept), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("enabled", [True, False])
 def test_compression_in_single_precision_costs_its_roundings_only(enabled):
     """Of many products that are alike, with rows of sizes far apart, against the matrix in double.
@@ -198,6 +199,7 @@ def test_one_step_is_that_of_the_dense_solver(decay):
     np.testing.assert_allclose(wide_error, layer_norms(error, start.measures), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_nodes", [12, 40])
 def test_limits_agree_to_the_tolerance(data_nodes):
     how = {"nodes": 100, "rtol": 1e-8, "atol": 1e-10, "data_nodes": data_nodes, "save_at": 2}
@@ -224,6 +226,7 @@ def own(trajectory, index):
     return w[1][:, index], w[2][index]
 
 
+@pytest.mark.slow
 def test_the_rank_and_the_error_follow_the_tolerance():
     reference = nr.solve(
         problem(), embedding(), 3.0, nodes=128, kernel="dense", rtol=1e-11, atol=1e-12,
@@ -244,6 +247,7 @@ def test_the_rank_and_the_error_follow_the_tolerance():
     assert errors[2] < 0.1 * errors[1]
 
 
+@pytest.mark.slow
 def test_a_start_given_dense_is_decomposed():
     network = embedding().sample(40, jax.random.key(0))
     how = {"rtol": 1e-8, "atol": 1e-10, "data_nodes": 12, "save_at": 1}
@@ -256,6 +260,7 @@ def test_a_start_given_dense_is_decomposed():
     assert nr.solve(problem(), wide, 0.1, data_nodes=8, save_at=1).report.kernel.startswith("fact")
 
 
+@pytest.mark.slow
 def test_what_is_chosen_and_why():
     def kernel_of(start, **how):
         return nr.solve(problem(), start, 1e-3, data_nodes=4, save_at=1, **how).report.kernel

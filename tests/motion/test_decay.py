@@ -157,6 +157,7 @@ def nonlinear(decay, kernel="dense", depth=4):
 DECAYS = [0.2, 0.5, 0.3, 0.1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_a_neuron_of_the_limit_is_carried_to_its_own_weights(layer):
     """Equations (3) and (4) with the decay in them: forward is the limit's own, and back again."""
@@ -182,6 +183,7 @@ def test_factored_and_dense_limits_agree_and_solve_the_integrated_equation():
     assert float(np.max(nr.residual(dense))) < 1e-7
 
 
+@pytest.mark.slow
 def test_the_certificate_says_that_the_paper_has_no_decay():
     asked, run = nonlinear(0.1)
     embedding = nr.embeddings.Bidirectional(2, 4, rank=3, inputs=asked.quadrature(16)[0])

@@ -42,6 +42,7 @@ def runs(width, kernel, still, **how):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("still", STILL)
 @pytest.mark.parametrize(
     "how", [{}, {"decay": 0.3}, {"momentum": 0.5}], ids=["plain", "decay", "momentum"]
@@ -57,6 +58,7 @@ def test_they_are_layers_of_rate_zero_and_keep_every_bit(still, how):
                 assert np.abs(a - start.weights[i - 1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "kernel"), [(300, "dense"), (40, "factored")])
 def test_wide_and_factored_layers_freeze_too(width, kernel):
     """At width 300 SGD holds the middle layer's updates back."""

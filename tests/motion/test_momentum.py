@@ -160,6 +160,7 @@ def test_a_wide_layer_s_steps_are_the_same_sums(width):
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [1, 3])
 def test_neurons_are_carried_to_their_own_weights_and_back(layer):
     problem, embedding = nonlinear([0.4, 0.0, lambda t: 0.3 + 0.2 * t, 1.0], 0.2, depth=4)

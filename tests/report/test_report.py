@@ -198,6 +198,7 @@ def test_networks_and_prediction_are_drawn_alike_in_two_colours(data):
     assert np.isnan(predicted.get_ydata()[101:]).all()
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_prediction_and_escapes_it(data, text, tmp_path):
     prediction = foretold(data, 0.31, 0.01)
     shown = page.write(data, tmp_path, (), prediction).read_text(encoding="utf-8")

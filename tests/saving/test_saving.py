@@ -52,6 +52,7 @@ def same(a, b):
         assert a is b or a == b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", things.THINGS)
 def test_what_is_loaded_is_what_was_saved(name, precision, tmp_path):

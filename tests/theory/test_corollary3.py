@@ -30,6 +30,7 @@ def test_the_chain_recovers_a_risk_of_the_assumed_form():
     assert value == pytest.approx(0.2, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_extrapolated_sgd_meets_the_mean_field_limit():
     law = LAWS.Regression(lambda x: x[:, 0], LAWS.Biased(LAWS.Uniform()), noise=0.2)
     problem = nr.Problem(law, nr.losses.PseudoHuber(1.0))

@@ -25,6 +25,7 @@ def embedding(request):
     return request.param()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_carried_neurons_do_not_move_the_limit(embedding):
     carry = [embedding.latents(i, 5, 7) for i in range(1, embedding.depth)]
@@ -50,6 +51,7 @@ def test_carried_neurons_are_those_of_the_network(embedding):
         np.testing.assert_allclose(a[-5:, -5:], b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_carried_neurons_follow_the_flow():
     """The weights of a carried neuron to the nodes solve equation (3)."""

@@ -296,6 +296,7 @@ def test_distances_are_those_that_couple_measures(law):
     np.testing.assert_allclose(*(found.sel(pair="sgd-flow")[:, 0] * [1, 2]))
 
 
+@pytest.mark.slow
 def test_repeats_tell_what_other_nodes_would_give():
     """Few nodes are far from many by their error of repeats, and by far more than that of directions."""
     make = lambda nodes, repeats, key, rule="monte-carlo": nr.fluctuations(
@@ -349,6 +350,7 @@ def test_refusals(law):
         nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, directions=3)
 
 
+@pytest.mark.slow
 def test_independent_weights_at_three_layers_have_a_deviation_and_no_mean():
     found = nr.fluctuations(
         problem_of(4), nr.embeddings.IID(2, 3, mean=1.0), 1.0, 32, save_at=2, directions=6

@@ -138,6 +138,7 @@ def test_the_flow_with_schedules_is_scipy_s(loss):
     np.testing.assert_allclose(flow.predictions[-1].ravel(), expected[10:], atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3])
 def test_networks_of_a_large_scale_follow_the_kernel_flow(depth):
     """Doubled, so that the odd order cancels, the distance falls as alpha^-2."""

@@ -25,6 +25,7 @@ def test_the_integral_is_exact_for_polynomials():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [3, 5])
 def test_iterates_approach_faster_than_geometrically(depth):
     embedding = nr.embeddings.Bidirectional(2, depth, rank=3, input_scale=2.0)

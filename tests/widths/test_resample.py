@@ -89,6 +89,7 @@ SEEDS, WIDTHS = 32, (64, 256, 1024)
 X_1D = np.stack([np.linspace(-0.97, 0.97, 33), np.ones(33)], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [*(functools.partial(limit, depth) for depth in (2, 3, 4, 5)), trained],
                          ids=["L=2", "L=3", "L=4", "L=5", "trained"])  # fmt: skip
 def test_the_predicted_error_is_the_measured_one(make):

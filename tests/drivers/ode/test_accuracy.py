@@ -21,6 +21,7 @@ def embedding(depth):
     return nr.embeddings.Bidirectional(2, depth, rank=2, input_scale=2.0, inputs=x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "rule"), [(2, "sobol"), (2, "antithetic"), (3, "lattice")])
 def test_the_error_told_is_the_error(depth, rule):
     """Against eight times the nodes, another randomisation and a finer tolerance."""

@@ -73,6 +73,7 @@ def test_dense_output_satisfies_the_order_conditions_of_quadrature(name):
     np.testing.assert_allclose(b, method.solution, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "most"), [("dense", 0.5), ("factored", 4.0)])
 @pytest.mark.parametrize("rtol", [1e-3, 1e-5, 1e-7])
 def test_records_within_steps_are_as_accurate_as_the_ends_of_steps(kernel, most, rtol, reference):
@@ -201,6 +202,7 @@ def test_velocities_of_a_step_are_let_go_of_before_the_next():
     assert max(np.diff([before, *found])) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 @pytest.mark.parametrize("solver", [diffrax.Tsit5(), diffrax.Dopri5(), diffrax.Dopri8()])
 def test_either_precision_has_records_within_steps_after_the_other(kernel, solver):

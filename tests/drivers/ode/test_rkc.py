@@ -121,6 +121,7 @@ def test_halving_a_constant_step_divides_the_error_of_the_heat_equation_by_four(
         assert 1.8 < np.log2(coarse / fine) < 2.4, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["Radau", "BDF"])
 def test_the_heat_equation_is_scipys_to_the_tolerance_in_few_evaluations(method):
     y0, jacobian = bump(), np.asarray(jax.jacobian(lambda y: heat(0.0, y))(bump()))

@@ -73,6 +73,7 @@ def distance(network, weights):
     return max(norms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_the_error_falls_with_the_tolerance_to_scipys_solution(depth, exact):
     network, given = start(depth), problem(depth)

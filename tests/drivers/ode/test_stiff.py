@@ -61,6 +61,7 @@ def exact():
     return ends[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_the_error_of_a_stiff_flow_follows_the_tolerance_to_radaus_solution(kernel, exact):
     errors, steps = [], []
@@ -77,6 +78,7 @@ def test_the_error_of_a_stiff_flow_follows_the_tolerance_to_radaus_solution(kern
     assert steps == sorted(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [PLAIN, PROBLEM])
 @pytest.mark.parametrize("rows", [None, 8])
 @pytest.mark.parametrize("factored", [False, True])
@@ -104,6 +106,7 @@ def switched(until=UNTIL, **how):
     return nr.solve(PROBLEM, start(), until, rtol=1e-3, atol=1e-5, save_at=1, **how)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_the_method_changes_where_stability_holds_steps_back_and_the_report_says_so(kernel):
     auto = switched(3 * UNTIL, kernel=kernel)
@@ -122,6 +125,7 @@ def test_a_run_that_is_not_stiff_is_that_of_tsit5_to_the_bit():
     assert not runs[0].report.solver
 
 
+@pytest.mark.slow
 def test_the_method_changes_back_where_few_stages_would_do():
     """From t = 4 on the rate oscillates, so that accuracy asks for steps far shorter than stability."""
     waves = lambda t: jnp.where(t < 4, RATE, 1 + 0.9 * jnp.sin(60 * t))
@@ -136,6 +140,7 @@ def test_the_method_changes_back_where_few_stages_would_do():
     np.testing.assert_allclose(auto.network(X), tsit5.network(X), atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 @pytest.mark.parametrize("solver", ["rkc", "auto"])
 def test_a_run_taken_up_from_any_record_with_its_pace_gives_the_same_bits(solver, kernel):
@@ -169,6 +174,7 @@ def test_names_of_solvers_are_words_or_solvers_of_diffrax():
     np.testing.assert_array_equal(constant.network.weights[0], same.network.weights[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_weights_within_a_step_are_those_of_a_run_that_ends_there(kernel):
     """To the local error of third order; the ends are those of the step."""

@@ -23,6 +23,7 @@ def networks(widths, kernel, rank=3):
     return embedding.sample(widths, jax.random.key(3), kernel=kernel)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("batch", [1, 3, 100])
 @pytest.mark.parametrize("widths", [(40, 30, 20), (300, 270, 280)])
@@ -45,6 +46,7 @@ def test_steps_are_those_of_the_dense_path(batch, widths):
     assert moved.max() > 0.01
 
 
+@pytest.mark.slow
 def test_single_precision_keeps_a_low_rank():
     runs = [
         nr.train(problem(0.0), networks(256, kernel), 0.1, 30.0, key=5, save_at=1, data_nodes=32)
@@ -56,6 +58,7 @@ def test_single_precision_keeps_a_low_rank():
     assert 0 < np.max(runs[1].report.discarded) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_a_run_taken_up_again_is_the_same():
     how = {"key": 5, "save_at": 1, "data_nodes": 8}

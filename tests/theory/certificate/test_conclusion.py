@@ -39,6 +39,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_bound_is_never_below_the_gap_and_near_it(name):
     law, loss, outputs = CASES[name]
