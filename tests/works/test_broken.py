@@ -154,11 +154,14 @@ def central_differences(monkeypatch):
     replaced(monkeypatch, fokker_planck, "_bernoulli", lambda of: lambda u: 1 - 0.6 * u)
 
 
-def half_the_entropy(monkeypatch):
-    replaced(
-        monkeypatch, fokker_planck.FokkerPlanck, "entropy",
-        lambda of: lambda self, masses: of(self, masses) / 2,
-    )  # fmt: skip
+def entropy_times(factor):
+    def patch(monkeypatch):
+        replaced(
+            monkeypatch, fokker_planck.FokkerPlanck, "entropy",
+            lambda of: lambda self, masses: factor * of(self, masses),
+        )  # fmt: skip
+
+    return patch
 
 
 def larger_kernel(monkeypatch):
@@ -222,7 +225,8 @@ CASES = [
     ("langevin", half_the_noise, ["linear neuron: variance", "and are spread"]),
     ("langevin", ways.faster_if_wider, ["particles predict"]),
     ("langevin", central_differences, ["the stationary law is"]),
-    ("langevin", half_the_entropy, ["free energy's gap", "the duality gap"]),
+    ("langevin", entropy_times(6), ["free energy's gap"]),
+    ("langevin", entropy_times(0.5), ["the duality gap"]),
     ("langevin", still, ["n neurons stay", "annealing"]),
     ("lazy", scale_of_values_alone, ["scaling the output"]),
     ("lazy", larger_kernel, ["the tangent kernel", "L = 2, doubled start: distance"]),
