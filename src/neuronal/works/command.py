@@ -41,7 +41,7 @@ def works(
     with console.status("starting") as status:
         for each in chosen:
             status.update(f"running {each}")
-            tell = lambda row: status.update(f"running {each}: {escape(row.claim)}")  # noqa: B023
+            tell = lambda row, name=each: status.update(f"running {name}: {escape(row.claim)}")
             found[each] = run(each, fast, tell)
             console.print(listing(each, found[each]))
             console.print()

@@ -29,14 +29,14 @@ _LEAST = 0.01
 def error_of_nodes(network: Network, law: Samples, size: float = 0.0) -> float:
     r"""About the error that the quadrature of neurons leaves in the prediction, relative to its size.
 
-    Args:
-        size: a mean square below which the prediction's is not taken, such as that of the targets.
-
     Half of the nodes of a low-discrepancy rule are such a rule, too: the first and the second
     half of every layer predict alike where nodes are enough. In the root mean square over the
     law of x a trained limit was 3.4 to 7 times nearer to others than its halves to itself (L = 3, 5
     and 8, 128 and 512 nodes), whence a fifth. The least that there is: what an error does to the
     flow later on is not seen, at L = 8 on 256 nodes it was five times as large.
+
+    Args:
+        size: a mean square below which the prediction's is not taken, such as that of the targets.
     """
     whole = network(law.x)
     squares = [_square(network_half(network, side)(law.x) - whole, law.weights) for side in (0, 1)]
