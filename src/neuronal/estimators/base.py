@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
-import jax
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .. import embeddings
 from ..activations import Activation
 from ..checks import is_whole, require, shown
-from ..datasets.scale import Scale
 from ..distributions import Samples
-from ..drivers.storage import choose_kernel
-from ..errors import DivergenceError
 from ..losses import Loss
-from ..network import Network
 from ..widths.resample import resample
-from .parameters import is_limit
+from .running import Run, run
 from .samples import Rows, biased, validated
-from .training import SEARCH_WIDTH, State, Stopped, Training, Trial, Watch, narrowed
+from .starting import start
+from .training import State, Training
 
 _ROWS = 512
 """Rows predicted at once, always, so that it compiles once and a row's result depends on no other."""
-_RECORDS = 8
-"""Records of a run that nobody watches."""
-_HALVINGS = 4
-"""Times a rate that was found is halved where the run diverges."""
-_SEARCH_SHARE = 0.2
-"""Of the samples, held out in the search for a rate, if there are `_LEAST_TO_SPLIT`."""
-_LEAST_TO_SPLIT = 10
-_TRIALS = 3
-"""Runs by whose mean risk the best rate and its neighbours are compared, each with other samples held out."""
+_ENOUGH_TO_HOLD_OUT = 10_000
+"""Distinct samples above which `early_stopping="auto"` holds some out, as scikit-learn's boosting does."""
 
 
 class MeanFieldEstimator(BaseEstimator):
@@ -60,6 +48,8 @@ class MeanFieldEstimator(BaseEstimator):
             steps it settles how long, in MF time, a run is.
         alpha: $\lambda$ of weight decay, for all layers, in MF time (`neuronal.Problem`): like the rate
             it belongs to no width.
+        momentum: $\gamma$ of the heavy ball, a friction in MF time (`neuronal.Problem`), which belongs to
+            no width either; None is none. Every fit begins at rest.
         batch_size: samples per step, drawn by their weights, with replacement.
         max_iter: epochs; an epoch has as many draws as there are distinct samples. The limit
             is run over the same MF time.
@@ -68,9 +58,12 @@ class MeanFieldEstimator(BaseEstimator):
             (`neuronal.schedules.depth_balanced`).
         nodes: quadrature nodes per hidden layer, where width is ``inf``.
         early_stopping: whether to hold samples out, stop when their loss has ceased to fall,
-            and keep the weights at which it was least.
+            and keep the weights at which it was least; ``auto`` does with more than 10,000
+            distinct samples.
         validation_fraction: the share held out, of distinct samples.
         n_iter_no_change, tol: epochs without a fall by `tol` after which to stop.
+        n_networks: networks whose outputs are averaged, each of neurons, draws and held-out samples of
+            its own; the rate is found once. The limit has no such chance to average: it takes 1.
         warm_start: whether `fit` goes on from the last one: same network, scales and
             rate; changes to depth, width, rank, activation or nodes are not seen.
         random_state: an integer, a RandomState or None.
@@ -78,6 +71,7 @@ class MeanFieldEstimator(BaseEstimator):
 
     Attributes:
         network_ (Network): on standardised inputs and the constant coordinate.
+        networks_ (list): all of them. What follows is the first one's.
         learning_rate_ (float): the rate used.
         n_iter_ (int): epochs of the last fit; `time_` the MF time of all.
         loss_curve_ (list): the risk on the training samples at the start and at some epochs: all of
@@ -96,15 +90,17 @@ class MeanFieldEstimator(BaseEstimator):
         activation: str | Activation = "tanh",
         learning_rate: float | None = None,
         alpha: float = 0.0,
+        momentum: float | None = None,
         batch_size: int = 32,
         max_iter: int = 50,
         schedule: str = "cosine",
         balance: float = 1.0,
         nodes: int = 256,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        n_networks: int = 1,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
@@ -115,6 +111,7 @@ class MeanFieldEstimator(BaseEstimator):
         self.activation = activation
         self.learning_rate = learning_rate
         self.alpha = alpha
+        self.momentum = momentum
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.schedule = schedule
@@ -124,6 +121,7 @@ class MeanFieldEstimator(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.n_networks = n_networks
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -148,157 +146,98 @@ class MeanFieldEstimator(BaseEstimator):
         if X is not None:
             x = np.asarray(validated(self, X, reset=False))
             inputs = biased(self._state.inputs, x)
-        network = resample(self.network_, width, self._state.seed, inputs)
         other = copy(self).set_params(width=width)
-        other._state, other.network_ = replace(self._state, network=network, limit=False), network
+        other._take_up(
+            replace(state, network=resample(state.network, width, state.seed, inputs), limit=False)
+            for state in self._states
+        )
         return other
+
+    @property
+    def _state(self) -> State:
+        """The first network's, with the scales that all share."""
+        return self._states[0]
+
+    def _take_up(self, states: Iterable[State]) -> None:
+        self._states = list(states)
+        self.networks_ = [state.network for state in self._states]
+        self.network_ = self.networks_[0]
 
     def _fresh(self) -> bool:
         """Whether `fit` starts anew."""
         return not (self.warm_start and hasattr(self, "network_"))
 
     def _learn(self, samples: Rows, outputs: int, loss: Loss) -> Self:
-        """`fit`: a whole run, from a new network or (warm start) from where it is."""
+        """`fit`: whole runs, from new networks or (warm start) from where they are."""
         samples = samples.distinct()
         training = self._training(loss, annealed=self.schedule == "cosine")
-        state = self._start(samples, outputs, training) if self._fresh() else self._state
-        training = replace(training, depth=state.network.depth)
-        kept, validation = samples, None
-        if self.early_stopping:
-            share, strata = self.validation_fraction, loss.takes_classes
-            kept, held_out = samples.split(share, state.seed, strata)
-            validation = Samples(*held_out.law(state.inputs, state.targets).quadrature(1))
-        return self._run(training, state, kept, int(self.max_iter), validation)
+        states = start(self, samples, outputs, training) if self._fresh() else self._states
+        return self._run(training, states, samples, int(self.max_iter), self._holds_out(samples))
 
     def _learn_a_part(self, samples: Rows, outputs: int, loss: Loss) -> Self:
         """`partial_fit`: one epoch at a constant rate."""
         samples = samples.distinct()
         training = self._training(loss, annealed=False)
         started = hasattr(self, "network_")
-        state = self._state if started else self._start(samples, outputs, training)
-        training = replace(training, depth=state.network.depth)
-        return self._run(training, state, samples, 1, None)
+        states = self._states if started else start(self, samples, outputs, training)
+        return self._run(training, states, samples, 1, False)
 
     def _training(self, loss: Loss, annealed: bool) -> Training:
-        balance, batch = float(self.balance), int(self.batch_size)
-        return Training(loss, int(self.depth), annealed, balance, batch, float(self.alpha))
-
-    def _start(self, samples: Rows, outputs: int, training: Training) -> State:
-        """Scales, the initial network, and a rate if none is given."""
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        inputs = Scale.of(samples.x, samples.weights)
-        classes = training.loss.takes_classes
-        targets = Scale.none(1) if classes else Scale.of(samples.y, samples.weights)
-        x = biased(inputs, samples.x)
-        spread = bool(np.any(np.ptp(np.asarray(x), axis=0) > 0))
-        embedding = embeddings.Bidirectional(
-            x.shape[1],
-            training.depth,
-            outputs,
-            self.activation,
-            int(self.rank),
-            inputs=x if spread else None,
+        return Training(
+            loss,
+            int(self.depth),
+            annealed,
+            float(self.balance),
+            int(self.batch_size),
+            float(self.alpha),
+            None if self.momentum is None else float(self.momentum),
         )
-        key = jax.random.key(seed)
-        limit = is_limit(self.width)
-        if limit:
-            nodes = int(self.nodes)
-            kernel, _ = choose_kernel(embedding, nodes, "auto")
-            network = embedding.quadrature(nodes, key=key, kernel=kernel)
-        else:
-            network = embedding.sample(int(self.width), key)
-        state = State(inputs, targets, seed, network, limit)
-        if self.learning_rate is None:
-            narrow = embedding.sample(SEARCH_WIDTH, key) if limit else narrowed(network)
-            state.rate = self._find_rate(training, state, samples, narrow)
-        return state
 
-    def _find_rate(self, training: Training, state: State, samples: Rows, narrow: Network) -> float:
-        trials = []
-        for trial in range(_TRIALS):
-            kept = held_out = samples
-            if len(samples.x) >= _LEAST_TO_SPLIT:
-                kept, held_out = samples.split(_SEARCH_SHARE, state.seed + trial)
-            law, others = (part.law(state.inputs, state.targets) for part in (kept, held_out))
-            key = jax.random.fold_in(jax.random.key(state.seed), trial)
-            trials.append(Trial(law, Samples(*others.quadrature(1)), key))
-        return training.find_rate(
-            trials, narrow, training.steps(len(samples.x), int(self.max_iter))
-        )
+    def _holds_out(self, samples: Rows) -> bool:
+        """Whether samples are held out to stop early."""
+        if self.early_stopping == "auto":
+            return len(samples.x) > _ENOUGH_TO_HOLD_OUT
+        return bool(self.early_stopping)
 
     def _run(
         self,
         training: Training,
-        state: State,
+        states: Sequence[State],
         samples: Rows,
         epochs: int,
-        validation: Samples | None,
+        holds_out: bool,
     ) -> Self:
-        """Run on and, once that is done, take up what came out."""
-        law = samples.law(state.inputs, state.targets)
-        steps = training.steps(len(samples.x), epochs)
-        rate = state.rate if self.learning_rate is None else float(self.learning_rate)
-        halvings = _HALVINGS if self.learning_rate is None else 0
-        while True:
-            watch = self._watch(training.loss, epochs, rate * steps, validation)
-            try:
-                self._drive(training, state, law, rate, steps, watch)
-            except Stopped:
-                pass
-            except DivergenceError:
-                # One found at another width may be too large by little; one given is as given.
-                if halvings == 0:
-                    raise
-                rate, halvings = rate / 2, halvings - 1
-                continue
-            break
-        assert watch.network is not None
-        done = round(watch.time / rate)
-        self._state = replace(
-            state,
-            network=watch.network,
-            rate=rate,
-            steps=state.steps + done,
-            time=state.time + watch.time,
-        )
-        self.network_, self.learning_rate_ = watch.network, rate
-        self.time_, self.n_iter_ = self._state.time, watch.epoch
-        self.loss_curve_ = watch.curve
-        if validation is not None:
+        """Run on and, once all have ended, take up what came out."""
+        training = replace(training, depth=states[0].network.depth)
+        runs = [self._one_run(training, state, samples, epochs, holds_out) for state in states]
+        self._take_up(ended.state for ended in runs)
+        watch = runs[0].watch
+        self.learning_rate_, self.time_ = self._state.rate, self._state.time
+        self.n_iter_, self.loss_curve_ = watch.epoch, watch.curve
+        if holds_out:
             self.validation_loss_curve_ = watch.validation_curve
             self.best_validation_loss_ = watch.least
         return self
 
-    def _watch(self, loss: Loss, epochs: int, until: float, validation: Samples | None) -> Watch:
-        every = validation is not None or self.verbose
-        return Watch(
-            epochs,
-            until,
-            loss,
-            epochs if every else min(epochs, _RECORDS),
-            validation,
-            int(self.n_iter_no_change),
-            float(self.tol),
-            bool(self.verbose),
-        )
-
-    def _drive(
-        self, training: Training, state: State, law: Any, rate: float, steps: int, watch: Watch
-    ) -> None:
-        if state.limit:
-            training.limit(law, state.network, rate, steps, watch)
-        else:
-            key = jax.random.fold_in(jax.random.key(state.seed), state.steps)
-            training.sgd(law, state.network, rate, steps, key, watch)
+    def _one_run(
+        self, training: Training, state: State, samples: Rows, epochs: int, holds_out: bool
+    ) -> Run:
+        kept, validation = samples, None
+        if holds_out:
+            strata = training.loss.takes_classes
+            kept, held_out = samples.split(self.validation_fraction, state.seed, strata)
+            validation = Samples(*held_out.law(state.inputs, state.targets).quadrature(1))
+        return run(self, training, state, kept, epochs, validation)
 
     def _outputs(self, X: Any) -> Float[np.ndarray, "m k"]:
-        """The network's outputs, in double precision."""
+        """The mean of the networks' outputs, in double precision."""
         check_is_fitted(self, "network_")
         x = np.asarray(validated(self, X, reset=False))
         parts = []
         for i in range(0, len(x), _ROWS):
             rows = x[i : i + _ROWS]
             filled = rows[np.minimum(np.arange(_ROWS), len(rows) - 1)]
-            values = self.network_(biased(self._state.inputs, filled))
-            parts.append(np.asarray(values)[: len(rows)])
-        return np.concatenate(parts).astype(float)
+            inputs = biased(self._state.inputs, filled)
+            values = [np.asarray(network(inputs), float) for network in self.networks_]
+            parts.append(np.mean(values, axis=0)[: len(rows)])
+        return np.concatenate(parts)

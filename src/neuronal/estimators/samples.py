@@ -21,6 +21,14 @@ from ..datasets.scale import Scale
 from ..distributions import Empirical
 from ..errors import InvalidInput
 
+_MISSING = """X: contains NaN, missing values. Two lines fill them and tell where they were:
+    from sklearn.impute import SimpleImputer
+    model = sklearn.pipeline.make_pipeline(SimpleImputer(add_indicator=True), model)"""
+_WORDS = """X: {}. Two lines make columns of numbers of words and categories:
+    from sklearn.preprocessing import OneHotEncoder
+    model = sklearn.pipeline.make_pipeline(OneHotEncoder(handle_unknown="ignore"), model)
+A table of both kinds takes a sklearn.compose.make_column_transformer: see the guide to estimators."""
+
 
 class Rows(NamedTuple):
     """Weighted rows of the user's table, in its units and in double precision; weights of any sum."""
@@ -95,11 +103,24 @@ def _precision() -> np.dtype:
 
 
 def validated(estimator: BaseEstimator, *data: Any, **options: Any) -> Any:
-    """scikit-learn's `validate_data` in double precision; numbers beyond it are `InvalidInput` too."""
+    """scikit-learn's `validate_data` in double precision, and ways out of what it refuses.
+
+    Raises:
+        InvalidInput: numbers beyond double precision; missing values and words in X, with the lines that
+            make numbers of them.
+        ValueError: what else scikit-learn refuses.
+    """
     try:
         return validate_data(estimator, *data, dtype=np.float64, **options)
     except OverflowError as error:
         raise InvalidInput(f"X, y: hold numbers beyond double precision ({error})") from error
+    except ValueError as error:
+        said = str(error)
+        if said.startswith("Input X contains NaN"):
+            raise InvalidInput(_MISSING) from error
+        if "could not convert string to float" in said or "Cannot cast object dtype" in said:
+            raise InvalidInput(_WORDS.format(said)) from error
+        raise
 
 
 def sample_weights(given: ArrayLike | None, m: int) -> Float[np.ndarray, "m"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..checks import require, shown
 from ..errors import InvalidInput
 from ..losses import CrossEntropy, Loss
 from .base import MeanFieldEstimator
+from .classes import distinct, factors
 from .parameters import check_parameters
 from .samples import Rows, sample_weights, validated
 
@@ -57,15 +59,17 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
         loss: str | Loss = "squared",
         learning_rate: float | None = None,
         alpha: float = 0.0,
+        momentum: float | None = None,
         batch_size: int = 32,
         max_iter: int = 50,
         schedule: str = "cosine",
         balance: float = 1.0,
         nodes: int = 256,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        n_networks: int = 1,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
@@ -77,6 +81,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
             activation=activation,
             learning_rate=learning_rate,
             alpha=alpha,
+            momentum=momentum,
             batch_size=batch_size,
             max_iter=max_iter,
             schedule=schedule,
@@ -86,6 +91,7 @@ class MeanFieldRegressor(RegressorMixin, MeanFieldEstimator):
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            n_networks=n_networks,
             warm_start=warm_start,
             random_state=random_state,
             verbose=verbose,
@@ -151,6 +157,10 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
     parameters and attributes but these are those of
     `neuronal.estimators.base.MeanFieldEstimator`.
 
+    Args:
+        class_weight: factors of the samples' weights by their label, 1 where a label is not named;
+            ``balanced`` gives all classes the same weight in total.
+
     Attributes:
         classes_ (ndarray): the labels, in order.
 
@@ -165,6 +175,55 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
 
         ```
     """
+
+    def __init__(
+        self,
+        depth: int = 3,
+        width: int | float = 256,
+        *,
+        rank: int = 16,
+        activation: str | Activation = "tanh",
+        class_weight: Mapping[Any, float] | str | None = None,
+        learning_rate: float | None = None,
+        alpha: float = 0.0,
+        momentum: float | None = None,
+        batch_size: int = 32,
+        max_iter: int = 50,
+        schedule: str = "cosine",
+        balance: float = 1.0,
+        nodes: int = 256,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        n_networks: int = 1,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ):
+        super().__init__(
+            depth,
+            width,
+            rank=rank,
+            activation=activation,
+            learning_rate=learning_rate,
+            alpha=alpha,
+            momentum=momentum,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            schedule=schedule,
+            balance=balance,
+            nodes=nodes,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            n_networks=n_networks,
+            warm_start=warm_start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to `X (m, d)`, labels `y (m,)`, `sample_weight (m,)` or 1.
@@ -184,6 +243,11 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         they should be typical; `classes` lists the labels of all calls, those of `y` if left
         out, and may be left out or the same in later ones. Other arguments and errors are those of `fit`.
         """
+        require(
+            self.class_weight != "balanced",
+            "class_weight: 'balanced' counts the classes of all samples, which partial_fit does not "
+            "see; give the factors",
+        )
         fresh = not hasattr(self, "network_")
         samples = self._samples(X, y, sample_weight, fresh, classes)
         return self._learn_a_part(samples, len(self.classes_), CrossEntropy())
@@ -204,7 +268,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
         y = column_or_1d(y)
         weights = sample_weights(sample_weight, len(X))
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        found = None if classes is None else _distinct(classes)
+        found = None if classes is None else distinct(classes)
         if fresh:
             found = np.unique(y) if found is None else found
             require(len(found) >= 2, f"y: takes two classes or more, got one class, {shown(found)}")
@@ -218,13 +282,7 @@ class MeanFieldClassifier(ClassifierMixin, MeanFieldEstimator):
             len(unknown) == 0,
             f"y: {unknown[:3].tolist()} not among the classes fitted to, {self.classes_.tolist()}",
         )
-        numbers = np.searchsorted(self.classes_, y).astype(float)
-        return Rows(X, numbers[:, None], weights)
-
-
-def _distinct(classes: Any) -> np.ndarray:
-    """The labels in order."""
-    try:
-        return np.unique(np.asarray(classes))
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"classes: takes labels of one type, got {shown(classes)}") from error
+        numbers = np.searchsorted(self.classes_, y)
+        weights = weights * factors(self.class_weight, self.classes_, numbers, weights)
+        require(bool(weights.any()), "class_weight: leaves no sample a weight above 0")
+        return Rows(X, numbers[:, None].astype(float), weights)

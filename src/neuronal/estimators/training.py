@@ -120,6 +120,7 @@ class Training:
         balance: power of `schedules.depth_balanced`.
         batch: samples per step.
         decay: of weights, in MF time.
+        momentum: the friction of the heavy ball, in MF time, or None.
     """
 
     loss: Loss
@@ -128,12 +129,13 @@ class Training:
     balance: float
     batch: int
     decay: float
+    momentum: float | None = None
 
     def problem(self, law: Empirical, until: float) -> Problem:
         """The learning problem over MF time `until`."""
         horizon = until if self.annealed else None
         schedules = transfer.run_schedules(self.depth, self.balance, horizon)
-        return Problem(law, self.loss, schedules, self.decay)
+        return Problem(law, self.loss, schedules, self.decay, momentum=self.momentum)
 
     def steps(self, samples: int, epochs: int) -> int:
         """Steps in `epochs` epochs on `samples` samples."""
