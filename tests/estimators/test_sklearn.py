@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -75,9 +76,10 @@ def test_other_rates_lengths_and_nearby_sizes_are_the_same_program():
     assert set(compiled) <= {"jit(stage)"}  # a copy of a NumPy array
 
 
-def test_a_fit_is_the_run_of_train_on_the_same_law():
+@pytest.mark.parametrize("momentum", [None, 2.0])
+def test_a_fit_is_the_run_of_train_on_the_same_law(momentum):
     """By hand: sorted, standardised, a coordinate 1, the embedding's sample, a cosine."""
-    model = regressor(balance=1.0, depth=4).fit(X, Y)
+    model = regressor(balance=1.0, depth=4, momentum=momentum).fit(X, Y)
     order = np.lexsort(np.column_stack([X, Y]).T[::-1])
     x = np.column_stack([(X - X.mean(0)) / X.std(0), np.ones(64)])[order].astype("f4")
     y = ((Y - Y.mean()) / Y.std())[order].astype("f4")
@@ -85,7 +87,8 @@ def test_a_fit_is_the_run_of_train_on_the_same_law():
     embedding = nr.embeddings.Bidirectional(3, 4, inputs=x)
     until = 0.2 * 20 * 2
     rates = [nr.schedules.cosine(until, v) for v in (1.0, 0.5, 0.5, 1.0)]
-    problem = nr.Problem(nr.distributions.Empirical(x, y), nr.losses.Squared(), rates)
+    law = nr.distributions.Empirical(x, y)
+    problem = nr.Problem(law, nr.losses.Squared(), rates, momentum=momentum)
     key = jax.random.fold_in(jax.random.key(seed), 0)
     network = embedding.sample(16, jax.random.key(seed))
     run = nr.train(problem, network, 0.2, until, key, batch_size=32)
@@ -237,6 +240,48 @@ def test_early_stopping_stops_and_keeps_the_best():
     assert again.validation_loss_curve_[0] == pytest.approx(min(held_out), rel=1e-6)
 
 
+@pytest.mark.parametrize(("enough", "held_out"), [(63, True), (64, False)])
+def test_samples_are_held_out_where_there_are_enough(monkeypatch, enough, held_out):
+    monkeypatch.setattr("neuronal.estimators.base._ENOUGH_TO_HOLD_OUT", enough)
+    model = regressor(max_iter=2).fit(X, Y)
+    assert hasattr(model, "validation_loss_curve_") == held_out
+
+
+def test_the_weight_of_a_class_is_that_of_its_samples():
+    """``balanced`` by its definition, with samples that have weights of their own too."""
+    same = LABELS == "same"
+    given = RNG.uniform(0.5, 2, 64)
+    total = {label: given[label == LABELS].sum() for label in ("same", "other")}
+    balanced = {label: given.sum() / (2 * total[label]) for label in total}
+    for asked, factor in (
+        ({"same": 3.0}, np.where(same, 3.0, 1.0)),
+        ({"other": 0.25, "same": 2}, np.where(same, 2.0, 0.25)),
+        ("balanced", np.where(same, balanced["same"], balanced["other"])),
+    ):
+        weighted = classifier(class_weight=asked).fit(X, LABELS, sample_weight=given)
+        by_hand = classifier().fit(X, LABELS, sample_weight=given * factor)
+        np.testing.assert_allclose(outputs(weighted), outputs(by_hand), atol=1e-5)
+    plain = outputs(classifier().fit(X, LABELS, sample_weight=given))
+    assert np.abs(plain - outputs(weighted)).max() > 1e-3
+
+
+@BOTH
+def test_several_networks_are_averaged_and_go_on_together(model, y):
+    one = clone(model).fit(X, y)
+    several = clone(model).set_params(n_networks=3, warm_start=True).fit(X, y)
+    first, *others = several.networks_
+    np.testing.assert_array_equal(first.weights[0], one.network_.weights[0])
+    assert len(others) == 2 and not np.array_equal(others[0].weights[0], others[1].weights[0])
+    x = np.column_stack([(X - X.mean(0)) / X.std(0), np.ones(64)])
+    mean = np.mean([np.asarray(n(x)) for n in several.networks_], axis=0)
+    np.testing.assert_allclose(several._outputs(X), mean, atol=1e-5)
+    small = several.resample(8)
+    assert [n.widths for n in small.networks_] == [(8, 8)] * 3
+    before = outputs(several)
+    several.fit(X, y)
+    assert several.networks_[1] is not others[0] and not np.array_equal(outputs(several), before)
+
+
 def test_a_watch_waits_for_a_fall_by_tol():
     x, y = np.zeros((1, 1)), np.zeros((1, 1))
     watch = Watch(9, 9.0, nr.losses.Squared(), 9, (x, y, np.ones(1)), patience=2, tol=0.1)
@@ -291,6 +336,10 @@ BAD = [
     ("schedule", lambda: regressor(schedule="linear").fit(X, Y)),
     ("balance", lambda: regressor(balance=-1).fit(X, Y)),
     ("nodes", lambda: regressor(width=np.inf, nodes=0).fit(X, Y)),
+    ("n_networks", lambda: regressor(n_networks=0).fit(X, Y)),
+    ("n_networks", lambda: regressor(width=np.inf, n_networks=2).fit(X, Y)),
+    ("momentum", lambda: regressor(momentum=-0.9).fit(X, Y)),
+    ("early_stopping", lambda: regressor(early_stopping="always").fit(X, Y)),
     ("tol", lambda: regressor(tol=np.nan).fit(X, Y)),
     ("n_iter_no_change", lambda: regressor(n_iter_no_change=0).fit(X, Y)),
     ("validation_fraction", lambda: regressor(validation_fraction=1.0).fit(X, Y)),
@@ -302,6 +351,14 @@ BAD = [
     ("y: takes two classes", lambda: classifier().fit(X, ["a"] * 64)),
     ("y: takes two classes", lambda: classifier().fit(X, LABELS, LABELS == "same")),
     ("y: has 2 columns", lambda: regressor().partial_fit(X, Y).partial_fit(X, np.c_[Y, Y])),
+    ("X: contains NaN.*\n.*SimpleImputer", lambda: regressor().fit(X * NAN[:, None], Y)),
+    ("X: could not.*\n.*OneHot", lambda: regressor().fit(pd.DataFrame({"a": LABELS}), Y)),
+    ("X: could not.*\n.*OneHot", lambda: regressor().fit(np.c_[X, LABELS].astype(object), Y)),
+    ("class_weight", lambda: classifier(class_weight="equal").fit(X, LABELS)),
+    ("class_weight", lambda: classifier(class_weight={"third": 1.0}).fit(X, LABELS)),
+    ("class_weight", lambda: classifier(class_weight={"same": -1.0}).fit(X, LABELS)),
+    ("class_weight", lambda: classifier(class_weight={"same": 0, "other": 0}).fit(X, LABELS)),
+    ("class_weight", lambda: classifier(class_weight="balanced").partial_fit(X, LABELS)),
     ("X: values", lambda: regressor().fit(np.c_[X, np.where(Y > 1.5, 1.7e308, -1.7e308)], Y)),
 ]
 

@@ -98,6 +98,27 @@ def test_a_regressor_predicts_the_same(changes, y, wide):
         assert np.std(expected) > 1  # it learned something
 
 
+def test_single_precision_outside_and_several_networks():
+    x = (X * [1e3, 1e-3] + [1e4, 0]).astype("f4")
+    for model, y in (
+        (nr.MeanFieldRegressor(**FIT, n_networks=2), Y),
+        (nr.MeanFieldClassifier(**FIT, n_networks=2), CLASS),
+    ):
+        fitted = model.fit(x, y)
+        names = ("prediction",) if y is Y else ("label", "probabilities")
+        last = outputs(to_onnx(fitted, dtype=np.float32), x, *names)[-1]
+        expected = fitted.predict(x) if y is Y else fitted.predict_proba(x)
+        assert last.dtype == np.float32
+        np.testing.assert_allclose(last, expected, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, "i8", "f8"])
+def test_other_numbers_are_refused(dtype):
+    model = network(2, "f4") if dtype == "f8" else nr.MeanFieldRegressor(**FIT).fit(X, Y)
+    with pytest.raises(nr.InvalidInput, match="^dtype"):
+        to_onnx(model, dtype)
+
+
 def test_a_limit_predicts_the_same():
     changes = {"width": np.inf, "nodes": 32, "learning_rate": 0.05, "max_iter": 5}
     fitted = nr.MeanFieldRegressor(**FIT | changes).fit(X, Y)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Around the import of the library `name`, which the extra of that name installs.
+def extra(library: str, name: str | None = None) -> Iterator[None]:
+    """Around the import of a library, which the extra `name`, called alike if left out, installs.
 
     Raises:
         ImportError: it is not installed; says how to install it.
@@ -16,10 +16,10 @@ def extra(name: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != name:  # it is there, and misses something of its own
+        if error.name != library:  # it is there, and misses something of its own
             raise
         raise ImportError(
-            f"neuronal.interop.{name} takes {name}, which is not installed: "
-            f"pip install 'neuronal[{name}]'",
-            name=name,
+            f"neuronal.interop.{library} takes {library}, which is not installed: "
+            f"pip install 'neuronal[{name or library}]'",
+            name=library,
         ) from error

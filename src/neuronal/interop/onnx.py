@@ -39,9 +39,11 @@ _MOST_BYTES = 2**31 - 2**20
 
 
 def to_onnx(
-    model: Network | MeanFieldRegressor | MeanFieldClassifier,
+    model: Network | MeanFieldRegressor | MeanFieldClassifier, dtype: Any = None
 ) -> onnx.ModelProto:
     """A network or a fitted estimator as an ONNX model.
+
+    Pipelines with an estimator at their end are `neuronal.interop.skl2onnx`'s.
 
     Args:
         model: a `Network`: input `x (m, d)` in its precision, output `prediction (m, k)`.
@@ -49,9 +51,11 @@ def to_onnx(
             data, output `prediction` as `predict` returns it. A `MeanFieldClassifier`: the same
             input, outputs `label (m,)`, of the labels' own type, and `probabilities (m, k)` in
             the order of `classes_`.
+        dtype: of an estimator's inputs and outputs, ``float64`` if left out, or ``float32``; within, the
+            network computes in its own precision.
 
     Raises:
-        InvalidInput: another kind of model; an activation or a kind of label that ONNX does not
+        InvalidInput: another kind of model or of numbers; an activation or a kind of label that ONNX does not
             know; weights of 2 GiB or more.
         NotFittedError: the estimator is not fitted.
 
@@ -69,6 +73,7 @@ def to_onnx(
         ```
     """
     if isinstance(model, Network):
+        require(dtype is None, "dtype: a Network takes inputs of its own precision; leave it out")
         return _network(model)
     from sklearn.utils.validation import check_is_fitted
 
@@ -79,30 +84,39 @@ def to_onnx(
         f"model: takes a Network, MeanFieldRegressor or MeanFieldClassifier, got {type(model)}",
     )
     check_is_fitted(model, "network_")
-    if isinstance(model, MeanFieldRegressor):
-        return _regressor(model)
-    return _classifier(model)
+    kind = np.dtype("f8" if dtype is None else dtype)
+    require(
+        kind in ("f4", "f8"), f"dtype: takes float32 or float64, or None for float64, got {kind}"
+    )
+    convert = _regressor if isinstance(model, MeanFieldRegressor) else _classifier
+    return convert(model, kind)
 
 
-class _Graph:
-    """Nodes and constants of a graph under way; every verb returns the name of its result."""
+class Graph:
+    """Nodes and constants of a graph under way; every verb returns the name of its result.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: of all names, which keeps them apart from those of a graph around this one.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
     def constant(self, value: np.ndarray) -> str:
-        name = f"constant_{len(self.constants)}"
+        name = f"{self.prefix}constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(value, name))
         return name
 
     def apply(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        name = name or f"{operator.lower()}_{len(self.nodes)}"
+        name = name or f"{self.prefix}{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name
 
-    def cast(self, value: str, dtype: Any) -> str:
-        return self.apply("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+    def cast(self, value: str, dtype: Any, name: str | None = None) -> str:
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.apply("Cast", value, name=name, to=kind)
 
     def model(self, x: Any, outputs: Sequence[Any], description: str) -> onnx.ModelProto:
         """The finished model, from what its inputs and outputs are."""
@@ -119,7 +133,7 @@ class _Graph:
 
 
 def _network(network: Network) -> onnx.ModelProto:
-    graph = _Graph()
+    graph = Graph()
     dtype = network.weights[0].dtype
     value = _layers(graph, "x", affine_layers(network), network)
     graph.apply("Identity", value, name="prediction")
@@ -130,51 +144,74 @@ def _network(network: Network) -> onnx.ModelProto:
     )
 
 
-def _regressor(model: Any) -> onnx.ModelProto:
-    graph = _Graph()
-    scale = model._state.targets
-    value = graph.cast(_outputs(graph, model), np.float64)
-    value = graph.apply("Mul", value, graph.constant(scale.std))
-    value = graph.apply("Add", value, graph.constant(scale.mean))
-    if model._flat:
-        graph.apply("Squeeze", value, graph.constant(np.array([1])), name="prediction")
-    else:
-        graph.apply("Identity", value, name="prediction")
+def _regressor(model: Any, dtype: np.dtype) -> onnx.ModelProto:
+    graph = Graph()
+    add_regressor(graph, model, "x", "prediction", dtype, flat=model._flat)
     shape = ["m"] if model._flat else ["m", model.n_outputs_]
     return graph.model(
-        _tensor("x", np.float64, ["m", model.n_features_in_]),
-        [_tensor("prediction", np.float64, shape)],
+        _tensor("x", dtype, ["m", model.n_features_in_]),
+        [_tensor("prediction", dtype, shape)],
         f"A fitted {model}",
     )
 
 
-def _classifier(model: Any) -> onnx.ModelProto:
-    graph = _Graph()
-    value = graph.cast(_outputs(graph, model), np.float64)
-    graph.apply("Softmax", value, name="probabilities", axis=1)
-    number = graph.apply("ArgMax", value, axis=1, keepdims=0)
-    labels = _labels(model.classes_)
-    graph.apply("Gather", graph.constant(labels), number, name="label")
+def _classifier(model: Any, dtype: np.dtype) -> onnx.ModelProto:
+    graph = Graph()
+    labels = labels_of(model)
+    add_classifier(graph, model, "x", ("label", "probabilities"), dtype)
     return graph.model(
-        _tensor("x", np.float64, ["m", model.n_features_in_]),
+        _tensor("x", dtype, ["m", model.n_features_in_]),
         [
             _tensor("label", labels.dtype, ["m"]),
-            _tensor("probabilities", np.float64, ["m", len(labels)]),
+            _tensor("probabilities", dtype, ["m", len(labels)]),
         ],
         f"A fitted {model}",
     )
 
 
-def _outputs(graph: _Graph, model: Any) -> str:
-    """The network's outputs from inputs in the units of the data."""
+def add_regressor(
+    graph: Graph, model: Any, x: str, prediction: str, dtype: np.dtype, flat: bool
+) -> None:
+    """The nodes from `x (m, d)`, of any kind of numbers, to `prediction (m, k)`, or `(m,)` if flat."""
+    scale = model._state.targets
+    value = graph.apply("Mul", _outputs(graph, model, x), graph.constant(scale.std))
+    value = graph.apply("Add", value, graph.constant(scale.mean))
+    if flat:
+        value = graph.apply("Squeeze", value, graph.constant(np.array([1])))
+    graph.cast(value, dtype, prediction)
+
+
+def add_classifier(
+    graph: Graph, model: Any, x: str, names: tuple[str, str], dtype: np.dtype
+) -> None:
+    """The nodes from `x (m, d)`, of any kind of numbers, to the label and the probabilities."""
+    label, probabilities = names
+    value = graph.apply("Softmax", _outputs(graph, model, x), axis=1)
+    number = graph.apply("ArgMax", value, axis=1, keepdims=0)
+    graph.apply("Gather", graph.constant(labels_of(model)), number, name=label)
+    graph.cast(value, dtype, probabilities)
+
+
+def _outputs(graph: Graph, model: Any, x: str) -> str:
+    """The mean of the networks' outputs, in double precision, from inputs in the units of the data."""
     scale = model._state.inputs
-    value = graph.apply("Sub", "x", graph.constant(scale.mean))
+    value = graph.apply("Sub", graph.cast(x, np.float64), graph.constant(scale.mean))
     value = graph.apply("Div", value, graph.constant(scale.std))
-    value = graph.cast(value, model.network_.weights[0].dtype)
-    return _layers(graph, value, affine_layers(model.network_, bias=True), model.network_)
+    standard = graph.cast(value, model.network_.weights[0].dtype)
+    networks = model.networks_
+    parts = [
+        graph.cast(_layers(graph, standard, affine_layers(n, bias=True), n), np.float64)
+        for n in networks
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    # onnxruntime has no Mean in double precision.
+    return graph.apply(
+        "Div", graph.apply("Sum", *parts), graph.constant(np.array(len(parts), "f8"))
+    )
 
 
-def _layers(graph: _Graph, value: str, layers: Sequence[Affine], network: Network) -> str:
+def _layers(graph: Graph, value: str, layers: Sequence[Affine], network: Network) -> str:
     size = sum(layer.weight.nbytes for layer in layers)
     require(
         size <= _MOST_BYTES,
@@ -187,7 +224,7 @@ def _layers(graph: _Graph, value: str, layers: Sequence[Affine], network: Networ
     return value
 
 
-def _activation(graph: _Graph, value: str, activation: Activation, dtype: np.dtype) -> str:
+def _activation(graph: Graph, value: str, activation: Activation, dtype: np.dtype) -> str:
     if activation == activations.identity:
         return value
     if activation in OPERATORS:
@@ -209,8 +246,9 @@ def _activation(graph: _Graph, value: str, activation: Activation, dtype: np.dty
     raise InvalidInput(f"activations: {activation} has no ONNX operators here; {known} have")
 
 
-def _labels(classes: np.ndarray) -> np.ndarray:
+def labels_of(model: Any) -> np.ndarray:
     """The labels in a type that ONNX has."""
+    classes = model.classes_
     if classes.dtype.kind in "biuf":
         return classes
     require(
