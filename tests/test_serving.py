@@ -51,7 +51,7 @@ def test_the_service_predicts_what_the_pipeline_predicts(service):
     rows = x.astype(object).where(x.notna(), None).to_dict("records")
     answer = client.post("/predict", json=rows)
     assert answer.status_code == 200
-    expected = model.predict(x.astype({name: np.float32 for name in parts["NUMBERS"]}))
+    expected = model.predict(x.astype(dict.fromkeys(parts["NUMBERS"], np.float32)))
     np.testing.assert_allclose(answer.json(), expected, rtol=1e-5)
     assert client.post("/predict", json=[{"age": "old"}]).status_code == 422
     assert client.post("/predict", json=[]).status_code == 422
