@@ -8,7 +8,8 @@ import pathlib
 import platform
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 
 import jax
@@ -51,6 +52,25 @@ def seconds(function: Callable[[], object]) -> float:
     began = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - began
+
+
+@contextmanager
+def compiling() -> Iterator[list[float]]:
+    """Seconds that XLA takes to compile each program meanwhile; none of them comes from the disk."""
+    found: list[float] = []
+    kept = jax.config.values["jax_enable_compilation_cache"]
+
+    def listen(event: str, duration: float, **_: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            found.append(duration)
+
+    jax.config.update("jax_enable_compilation_cache", False)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield found
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+        jax.config.update("jax_enable_compilation_cache", kept)
 
 
 def report(name: str, claim: str, rows: Sequence[dict], notes: str = "", **more: object) -> None:

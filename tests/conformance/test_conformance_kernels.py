@@ -135,7 +135,9 @@ def test_facts_about_it(kind):
     p, q = rng.dirichlet(np.ones(5)), rng.dirichlet(np.ones(4))
     for other in (kernels.as_factors(w), kernels.with_room_to_grow(w, p, q)):
         np.testing.assert_allclose(kernels.matrix(other), matrix, atol=1e-12)
-    np.testing.assert_allclose(kernels.matrix(kernels.with_room_for(w, 40)), matrix, atol=1e-12)
+    np.testing.assert_allclose(
+        kernels.matrix(kernels.with_room_for([w], [40])[0]), matrix, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "delayed"])

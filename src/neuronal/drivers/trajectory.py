@@ -73,6 +73,11 @@ class Trajectory:
         return self._states[-1].state
 
     @property
+    def pace(self) -> Pace | None:
+        """With which the run would go on from its last state."""
+        return self._states[-1].pace
+
+    @property
     def recipe(self) -> Recipe | None:
         """What makes the driver of the run again, where that is known."""
         return self._driver.recipe

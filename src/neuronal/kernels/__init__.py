@@ -13,9 +13,10 @@ from .biases import Affine, affine
 from .compression import (
     as_factors,
     compressed,
-    rows_for,
+    rows_together,
     thinned,
     with_room_for,
+    with_room_of,
     with_room_to_grow,
 )
 from .delayed import Delayed
@@ -64,10 +65,11 @@ __all__ = [
     "outer_as",
     "placed",
     "rank",
-    "rows_for",
+    "rows_together",
     "scaled",
     "seeing",
     "thinned",
     "with_room_for",
+    "with_room_of",
     "with_room_to_grow",
 ]

@@ -6,6 +6,7 @@ of its rank. `thinned` replaces the samples of a velocity by fewer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -25,8 +26,22 @@ SPARE = 16
 
 
 def rows_for(rows: int, needed: int) -> int:
-    """Rows to have, in steps of 16, so that few sizes are compiled."""
-    return rows if needed <= rows else 16 * -(-(needed + 8) // 16)
+    """Rows to have: where more are needed half as many again or more, in steps of 16.
+
+    Each size is compiled: on the way to a rank few of them cost less than the rows to spare.
+    """
+    return rows if needed <= rows else 16 * -(-max(needed + 8, rows + rows // 2) // 16)
+
+
+def rows_together(rows: Sequence[int], needed: Sequence[int]) -> tuple[int, ...]:
+    """`rows_for` of several layers: those three quarters full grow with one that has to.
+
+    Each combination of sizes is compiled, and layers that fill up do so one after the other.
+    """
+    pairs = [(k, int(n)) for k, n in zip(rows, needed, strict=True)]
+    if all(n <= k for k, n in pairs):
+        return tuple(rows)
+    return tuple(rows_for(k, max(n, k + 1) if 4 * n > 3 * k else n) for k, n in pairs)
 
 
 class Compressed(NamedTuple):
@@ -168,14 +183,36 @@ def _(w: Factored, incoming: Array, outgoing: Array) -> Factored:
 
 
 @singledispatch
-def with_room_for(w: Any, needed: int) -> Any:
-    """Factors with rows for a rank of `needed`; others as they are."""
+def room(w: Any) -> int:
+    """Rows of factors, those to spare among them; 0 of others."""
+    return 0
+
+
+@room.register
+def _(w: Factored) -> int:
+    return len(w.s)
+
+
+def with_room_for(weights: Sequence[Any], needed: Sequence[int]) -> tuple[Any, ...]:
+    """Kernels of several layers with rows for the ranks needed (`rows_together`); others as they are."""
+    rows = rows_together([room(w) for w in weights], needed)
+    return tuple(_with_rows(w, k) for w, k in zip(weights, rows, strict=True))
+
+
+def with_room_of(weights: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:
+    """Kernels with as many rows as others have at least, layer by layer."""
+    pairs = zip(weights, others, strict=True)
+    return tuple(_with_rows(w, max(room(w), room(other))) for w, other in pairs)
+
+
+@singledispatch
+def _with_rows(w: Any, rows: int) -> Any:
     return w
 
 
-@with_room_for.register
-def _(w: Factored, needed: int) -> Factored:
-    return w.with_room(rows_for(len(w.s), needed))
+@_with_rows.register
+def _(w: Factored, rows: int) -> Factored:
+    return w.with_room(rows)
 
 
 _compressed = jax.jit(compressed, static_argnames="room")

@@ -21,10 +21,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...checks import positive, require, shown
 from ...errors import InaccuracyWarning, InvalidInput
+from ...kernels import with_room_of
+from ...network import Network
+from ..recording import OnRecord, Prepared
 from ..trajectory import Trajectory
+from .stepper import AbstractStepper
 
-Run = Callable[[int, PRNGKeyArray, float], tuple[Trajectory, Float[Array, "T m k"]]]
-"""A limit on a number of nodes, by a key, with `rtol`; and its predictions at the recorded times."""
+Predicted = tuple[Trajectory, Float[Array, "T m k"]]
+"""A run, and its predictions at the recorded times."""
+Run = Callable[[int, PRNGKeyArray, float, Trajectory | None], Predicted]
+"""A limit on a number of nodes, by a key, with `rtol`, with the sizes of a run before (`sizes_of`)."""
 
 RANDOMISATIONS = 4
 MOST_NODES = 2**20
@@ -78,9 +84,10 @@ def refined(
     slowest, fastest = ORDERS[rule]
     order = None
     before: tuple[int, float] | None = None
+    first: Trajectory | None = None
     while True:
-        first, prediction = run(nodes, keys[0], rtol)
-        predictions = [prediction, run(nodes, keys[1], rtol)[1]]
+        first, prediction = run(nodes, keys[0], rtol, first)
+        predictions = [prediction, run(nodes, keys[1], rtol, first)[1]]
         of_nodes = scatter(predictions)
         expected = 0.0
         if before is not None and order is not None:
@@ -90,7 +97,7 @@ def refined(
             shares = RANDOMISATIONS - 1, 1
             of_nodes = math.sqrt(np.average([expected**2, of_nodes**2], weights=shares))
         else:
-            predictions += [run(nodes, k, rtol)[1] for k in keys[2:]]
+            predictions += [run(nodes, k, rtol, first)[1] for k in keys[2:]]
             of_nodes = scatter(predictions)
         error = math.hypot(of_nodes, in_time)
         enough = error <= 0.9 * accuracy
@@ -122,11 +129,11 @@ def _fine_enough(
 ) -> tuple[float, float]:
     """A tolerance whose error in the prediction is below a third of the accuracy, and that error."""
     rtol = min(accuracy / 10, 1e-3)
-    coarse = run(nodes, key, rtol)[1]
+    coarse = run(nodes, key, rtol, None)[1]
     finest = 20 * float(jnp.finfo(coarse.dtype).eps)
     while True:
         finer = max(rtol / 10, finest)
-        fine = run(nodes, key, finer)[1]
+        fine = run(nodes, key, finer, None)[1]
         in_time = distance(coarse, fine)
         if in_time <= accuracy / 3:
             return rtol, in_time
@@ -136,3 +143,26 @@ def _fine_enough(
                 f"{3 * in_time:.0e}; take jax.enable_x64(True) or a larger one"
             )
         rtol, coarse = finer, fine
+
+
+def predicted(run: Prepared, x: Float[Array, "m d"], progress: bool | OnRecord) -> Predicted:
+    """A run, and its predictions of x at the recorded times."""
+    predictions: list[Array] = []
+    trajectory = run.run(progress, lambda t, loss, network: predictions.append(network(x)))
+    return trajectory, jnp.stack(predictions)
+
+
+def sizes_of(
+    run: Trajectory | None, stepper: AbstractStepper, network: Network
+) -> tuple[tuple[int, ...], Network]:
+    """The stepper's room, and the network with its own, to which a run alike had grown.
+
+    Each size is compiled, and sizes hang on tolerances more than on the number of nodes. A run
+    that changed its solver, or kept its weights in another way, tells nothing.
+    """
+    if run is None or run.pace is None or run.report.solver or "room" not in run.pace:
+        return (), network
+    room = tuple(np.asarray(run.pace["room"]).tolist())
+    if len(room) != len(stepper.room) or run.network.factored != network.factored:
+        return (), network
+    return room, network.with_weights(with_room_of(network.weights, run.network.weights))

@@ -11,8 +11,9 @@ from ...checks import choice, require
 from ...distributions import Samples
 from ...network import Network
 from ...problem import Problem
+from ..storage import network_as_factors, network_with_room
 from .factored import factored_start
-from .factored_rkc import factored_rkc_start
+from .factored_rkc import factored_rkc
 from .matrices import DenseRungeKutta
 from .rkc import RKC
 from .runge_kutta import has_tableau
@@ -142,10 +143,12 @@ def stepper_for(
     """
     if isinstance(solver, Automatic):
         explicit, network = stepper_for(solver.explicit, kernel, network, tolerances, data)
-        stabilised, network = stabilised_for(solver.stabilised, kernel, network, tolerances, data)
+        stabilised = stabilised_for(solver.stabilised, kernel, network, tolerances, data)
         return Switching.of(explicit, stabilised), network
     if isinstance(solver, RKC):
-        return stabilised_for(solver, kernel, network, tolerances, data)
+        if kernel == "factored":
+            network = network_with_room(network_as_factors(network))
+        return stabilised_for(solver, kernel, network, tolerances, data), network
     if kernel == "factored":
         return factored_start(network, solver, *tolerances, data)
     if isinstance(solver, AbstractStepper):
@@ -159,11 +162,11 @@ def stabilised_for(
     network: Network,
     tolerances: tuple[Float[Array, ""], Float[Array, ""]],
     data: Samples,
-) -> tuple[AbstractStabilised, Network]:
-    """Likewise, of the stabilised method."""
+) -> AbstractStabilised:
+    """The stepper of the stabilised method on a network with room for its rank to grow."""
     if kernel == "factored":
-        return factored_rkc_start(network, solver, *tolerances, data)
-    return Stabilised(solver, Known.nothing(network.weights[0].dtype)), network
+        return factored_rkc(network, solver, *tolerances, data)
+    return Stabilised(solver, Known.nothing(network.weights[0].dtype))
 
 
 def _shown(solver: object) -> str:

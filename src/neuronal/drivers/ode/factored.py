@@ -21,8 +21,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ... import dynamics
 from ...distributions import Samples
-from ...kernels import Factored, compressed, rows_for, thinned
-from ...kernels.compression import Thinned, with_room_for
+from ...kernels import Factored, compressed, rows_together, thinned
+from ...kernels.compression import Thinned
 from ...motion.change import Change
 from ...network import Network
 from ..storage import network_as_factors, network_with_room
@@ -170,8 +170,9 @@ class FactoredRungeKutta(AbstractStepper):
         return Truncation(discarded, zeros, zeros, stages, jnp.zeros_like(t))
 
     def _no_stages(self, right_hand_side: RightHandSide, weights: dynamics.Kernels) -> Stages:
-        count = len(tableau(self.solver).nodes)
-        return Stages.none(weights, count, self.rows, right_hand_side.motion.decays)
+        count, most = len(tableau(self.solver).nodes), len(right_hand_side.data.x)
+        room = tuple(min(k, most) for k in self.rows)
+        return Stages.none(weights, count, room, right_hand_side.motion.decays)
 
     def error_scale(
         self, weights: dynamics.Kernels, measures: dynamics.Measures
@@ -191,10 +192,8 @@ class FactoredRungeKutta(AbstractStepper):
     def with_more_room(
         self, network: Network, state: Truncation
     ) -> tuple[FactoredRungeKutta, Network]:
-        first, *middle, last = network.weights
-        rows = tuple(rows_for(k, int(n)) for k, n in zip(self.rows, state.rows, strict=True))
-        kernels = tuple(with_room_for(w, int(n)) for w, n in zip(middle, state.rank, strict=True))
-        return self.with_room(rows), network.with_weights((first, *kernels, last))
+        rows, network = more_room(self.rows, np.asarray(state.rows), network, state.rank)
+        return self.with_room(rows), network
 
     def discarded(self, state: Truncation) -> Float[np.ndarray, "layers"]:
         return np.asarray(state.discarded)
@@ -269,7 +268,7 @@ class FactoredRungeKutta(AbstractStepper):
             thin = [
                 thinned(change.f, change.g, p, q, tol / h, k)
                 for change, p, q, tol, k in zip(
-                    changes[1:-1], measures[:-1], measures[1:], tolerance, self.rows, strict=True
+                    changes[1:-1], measures[:-1], measures[1:], tolerance, start.room, strict=True
                 )
             ]
             return so_far.with_stage(j, h * row, changes, thin), None
@@ -283,6 +282,20 @@ class FactoredRungeKutta(AbstractStepper):
         coefficients = state.length * between(self.solver, share)
         first, last = state.stages.ends(coefficients)
         return first, *state.stages.kernels(coefficients), last
+
+
+def more_room(
+    sizes: Sequence[int],
+    needed: Sequence[int] | np.ndarray,
+    network: Network,
+    ranks: Int[Array, "layers"],
+) -> tuple[tuple[int, ...], Network]:
+    """A stepper's sizes and a network's middle layers, grown to what was needed, all together."""
+    first, *middle, last = network.weights
+    have = [*sizes, *(len(w.s) for w in middle)]
+    rows = rows_together(have, [*needed, *np.asarray(ranks)])
+    kernels = [w.with_room(k) for w, k in zip(middle, rows[len(sizes) :], strict=True)]
+    return rows[: len(sizes)], network.with_weights((first, *kernels, last))
 
 
 def factored_start(

@@ -13,13 +13,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ... import dynamics
 from ...distributions import Samples
-from ...kernels import rows_for
-from ...kernels.compression import with_room_for
 from ...motion.change import Change
 from ...network import Network
-from ..storage import network_as_factors, network_with_room
 from .chebyshev import coefficients
-from .factored import CUT, ROWS, FactoredRungeKutta
+from .factored import CUT, ROWS, FactoredRungeKutta, more_room
 from .factored_sums import Direction, Sums
 from .rkc import PERIOD, RKC, choose_stages, recursion
 from .spectrum import Spectrum
@@ -152,17 +149,9 @@ class FactoredRKC(AbstractStabilised):
         return FactoredRKC(self.solver, self.known, self.rtol, self.atol, rows, ranks)
 
     def with_more_room(self, network: Network, state: FactoredState) -> tuple[FactoredRKC, Network]:
-        # By half at least: what stages need grows with their steps, and each size is compiled.
-        grown = lambda sizes, needed: [
-            k if n <= k else rows_for(k, max(int(n), k + k // 2))
-            for k, n in zip(sizes, needed, strict=True)
-        ]
-        first, *middle, last = network.weights
-        needed = state.truncation.rank
-        kernels = (with_room_for(w, int(n)) for w, n in zip(middle, needed, strict=True))
-        sizes = grown(self.rows, state.truncation.rows) + grown(self.ranks, state.distance_rank)
-        stepper = self.with_room(tuple(sizes)).with_pace(self.pace(state))
-        return stepper, network.with_weights((first, *kernels, last))
+        needed = np.concatenate([state.truncation.rows, state.distance_rank])
+        sizes, network = more_room(self.room, needed, network, state.truncation.rank)
+        return self.with_room(sizes).with_pace(self.pace(state)), network
 
     def discarded(self, state: FactoredState) -> Float[np.ndarray, "layers"]:
         return np.asarray(state.truncation.discarded)
@@ -234,16 +223,15 @@ class FactoredRKC(AbstractStabilised):
         return lax.cond(state.since >= PERIOD, estimated, lambda: (state.spectrum, state.since))
 
 
-def factored_rkc_start(
+def factored_rkc(
     network: Network,
     solver: RKC,
     rtol: Float[Array, ""],
     atol: Float[Array, ""],
     data: Samples,
-) -> tuple[FactoredRKC, Network]:
-    """The stepper for factored kernels, and the network with rows for the rank to grow into."""
-    network = network_with_room(network_as_factors(network))
+) -> FactoredRKC:
+    """The stepper for a network of factored kernels."""
     rows = tuple(min(ROWS, len(data.x)) for _ in network.weights[1:-1])
     ranks = tuple(2 * k for k in rows)
     known = Known.nothing(network.weights[0].dtype)
-    return FactoredRKC(solver, known, rtol, atol, rows, ranks), network
+    return FactoredRKC(solver, known, rtol, atol, rows, ranks)

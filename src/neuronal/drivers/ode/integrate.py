@@ -101,6 +101,7 @@ class Integrator:
         data: the samples of $E_Z$.
         stepper: as it is at first.
         over: the devices, if there are several.
+        room: of the stepper for its first step, where that is known; see `AbstractStepper.room`.
     """
 
     network: Network
@@ -109,6 +110,7 @@ class Integrator:
     control: Control
     stepper: AbstractStepper
     over: Mesh | None = None
+    room: tuple[int, ...] = ()
 
     def __call__(
         self, state: State, pace: Pace | None, t0: float, t1: float, end: float | None = None
@@ -125,6 +127,7 @@ class Integrator:
             stepper = self.stepper
             since = jnp.asarray(t0)
             dt = _initial_step(at, rest, self.problem, self.data, stepper, self.control, since)
+            stepper = stepper.with_room(self.room) if self.room else stepper
         else:
             room = tuple(np.asarray(pace["room"]).tolist())
             stepper = self.stepper.with_room(room).with_pace(pace)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import diffrax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, PRNGKeyArray
+from jaxtyping import ArrayLike, PRNGKeyArray
 
 from ...checks import is_whole, key_of, positive, require, shown, whole
 from ...distributions import Samples
@@ -32,7 +32,7 @@ from ..recording import OnRecord, Prepared, record_times
 from ..sgd.train import SGD, whole_steps
 from ..storage import choose_kernel, network_as_factors, network_with_room, ode_copies
 from ..trajectory import Trajectory
-from .accuracy import refined
+from .accuracy import Predicted, predicted, refined, sizes_of
 from .choice import (
     Automatic,
     Solver,
@@ -130,13 +130,11 @@ def solve(
     )
     x, _, weights = problem.quadrature(data_nodes)
 
-    def one(nodes: int, key: PRNGKeyArray, rtol: float) -> tuple[Trajectory, Array]:
-        predictions: list[Array] = []
+    def one(nodes: int, key: PRNGKeyArray, rtol: float, like: Trajectory | None) -> Predicted:
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
-        watch = lambda t, loss, network: predictions.append(network(x))
-        ensemble = (nodes, rule, key)
-        trajectory = prepare(problem, start, ensemble, finer, interval).run(progress, watch)
-        return trajectory, jnp.stack(predictions)
+        return predicted(
+            prepare(problem, start, (nodes, rule, key), finer, interval, like), x, progress
+        )
 
     return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 
@@ -267,18 +265,20 @@ class ODERecipe(NamedTuple):
         return self._replace(start=self.start._replace(over=None), settings=settings)
 
 
-def ode_driver(problem: Problem, start: Start, settings: ODESettings) -> tuple[Driver, Network]:
+def ode_driver(
+    problem: Problem, start: Start, settings: ODESettings, like: Trajectory | None = None
+) -> tuple[Driver, Network]:
     """The ODE as a driver, and the network to start from, with room for its rank to grow."""
     network, over = start.network, start.over
-    dtype = network.weights[0].dtype
     recipe = ODERecipe(problem, start, settings)
     data = recipe.samples()
-    control = settings.control(dtype)
+    control = settings.control(network.weights[0].dtype)
     tolerances = control.rtol, control.atol
     with within(over):
         stepper, network = stepper_for(settings.method, start.kernel, network, tolerances, data)
+        room, network = sizes_of(like, stepper, network)
     driver = Driver(
-        run_within(over, Integrator(network, problem, data, control, stepper, over)),
+        run_within(over, Integrator(network, problem, data, control, stepper, over, room)),
         run_within(over, Risk(network, problem.loss, data)),
         added_to_risk(problem, over),
         problem=problem,
@@ -316,12 +316,14 @@ def prepare(
     neurons: Neurons,
     settings: ODESettings,
     interval: tuple[int | ArrayLike | None, float, float],
+    like: Trajectory | None = None,
 ) -> Prepared:
     """One run, ready to be made.
 
     Args:
         neurons: nodes, rule and key of an embedding's quadrature.
         interval: what to record, since when and until when, as `solve` takes them.
+        like: a run whose sizes are known to serve, if there is one.
     """
     constant = settings.step is not None
     method = solver_of_motion(problem, settings.method, constant)
@@ -333,7 +335,7 @@ def prepare(
         times = whole_steps(times, settings.step, "step")
         driver, network = descent(problem, begin, settings, neurons[2])
     else:
-        driver, network = ode_driver(problem, begin, settings)
+        driver, network = ode_driver(problem, begin, settings, like)
     report = Report(
         f"MF ODE, {settings}, {begin.kernel} kernels",
         begin.ensemble,

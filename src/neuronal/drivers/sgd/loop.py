@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ... import dynamics
@@ -191,11 +192,10 @@ def with_room(
     weights: dynamics.Kernels, needed: Int[Array, "layers"], frozen: Sequence[bool]
 ) -> dynamics.Kernels:
     """Factored weights with rows for the ranks needed, of layers that move."""
-    ranks = iter(needed)
-    return tuple(
-        with_room_for(w, int(next(ranks))) if grows(w) and not still else w
-        for w, still in zip(weights, frozen, strict=True)
-    )
+    growing = [i for i, w in enumerate(weights) if grows(w) and not frozen[i]]
+    roomy = with_room_for([weights[i] for i in growing], np.asarray(needed).tolist())
+    placed = dict(zip(growing, roomy, strict=True))
+    return tuple(placed.get(i, w) for i, w in enumerate(weights))
 
 
 def _closed(
