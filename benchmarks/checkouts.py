@@ -25,13 +25,14 @@ TIMED = ("online 1024", "online 2048", "batch 1024", "velocity 1024", "velocity 
 
 
 class Checkout:
-    """A process that runs the work below with the package of one checkout."""
+    """A process that runs work of this folder, a module of that name, with the package of one checkout."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, work: str = "checkout_work", **settings: str):
         here = Path(__file__).resolve()
-        environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{here.parents[1]}"}
+        path = f"{root / 'src'}{os.pathsep}{here.parents[1]}"
+        environment = {**os.environ, "PYTHONPATH": path, **settings}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.checkout_work"],
+            [sys.executable, "-m", f"benchmarks.{work}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -47,6 +48,12 @@ class Checkout:
         if not answer:
             raise RuntimeError(f"{words!r}: the checkout's process ended")
         return answer.strip()
+
+
+def revision(root: str) -> str:
+    """The commit of a checkout, in short."""
+    words = ["git", "-C", root, "rev-parse", "--short", "HEAD"]
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip()
 
 
 def compared(old: Checkout, new: Checkout) -> Iterator[dict]:
@@ -88,12 +95,7 @@ def main(old: str = "", new: str = ".", rounds: int = ROUNDS) -> None:
         print(__doc__)
         return
     pair = [Checkout(Path(root).resolve()) for root in (old, new)]
-    revisions = [
-        subprocess.run(
-            ["git", "-C", root, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-        ).stdout.strip()
-        for root in (old, new)
-    ]
+    revisions = [revision(root) for root in (old, new)]
     rows = [*compared(*pair), *timed(*pair, rounds)]
     show(
         "checkouts",

@@ -96,6 +96,12 @@ class Report:
         )
 
 
+def network_widths(network: Network) -> str:
+    """The widths, as one number where they are equal."""
+    widths = set(network.widths)
+    return str(widths.pop()) if len(widths) == 1 else str(network.widths)
+
+
 class State(NamedTuple):
     """All that a run has to know to go on; records and checkpoints keep it whole.
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jaxtyping import ArrayLike, Float
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..checks import is_number, numbers, require, shown, whole
 from ..errors import DivergenceError
@@ -54,14 +53,16 @@ NO_CALLS = Calls()
 @contextmanager
 def bar(label: str, since: float, until: float) -> Iterator[OnLoss]:
     """A bar over MF time: what to call at each record."""
+    from rich import progress as rich  # most runs show none
+
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("t = {task.completed:.4g}/{task.total:.4g}  loss {task.fields[loss]:.4g}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TextColumn("t = {task.completed:.4g}/{task.total:.4g}  loss {task.fields[loss]:.4g}"),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
     )
-    with Progress(*columns) as shown:
+    with rich.Progress(*columns) as shown:
         task = shown.add_task(label, total=until, loss=float("nan"))
         shown.update(task, completed=since)
         yield lambda t, loss: shown.update(task, completed=t, loss=loss)

@@ -13,11 +13,12 @@ from .biases import Affine, affine
 from .compression import (
     as_factors,
     compressed,
+    room,
     rows_together,
     thinned,
     with_room_for,
-    with_room_of,
     with_room_to_grow,
+    with_rows,
 )
 from .delayed import Delayed
 from .dense import (
@@ -65,11 +66,12 @@ __all__ = [
     "outer_as",
     "placed",
     "rank",
+    "room",
     "rows_together",
     "scaled",
     "seeing",
     "thinned",
     "with_room_for",
-    "with_room_of",
     "with_room_to_grow",
+    "with_rows",
 ]

@@ -26,11 +26,11 @@ SPARE = 16
 
 
 def rows_for(rows: int, needed: int) -> int:
-    """Rows to have: where more are needed half as many again or more, in steps of 16.
+    """Rows to have: where more are needed a quarter more at least, in steps of 16.
 
-    Each size is compiled: on the way to a rank few of them cost less than the rows to spare.
+    Each size is compiled, and rows to spare are worked on as others are.
     """
-    return rows if needed <= rows else 16 * -(-max(needed + 8, rows + rows // 2) // 16)
+    return rows if needed <= rows else 16 * -(-max(needed + 8, rows + rows // 4) // 16)
 
 
 def rows_together(rows: Sequence[int], needed: Sequence[int]) -> tuple[int, ...]:
@@ -199,10 +199,9 @@ def with_room_for(weights: Sequence[Any], needed: Sequence[int]) -> tuple[Any, .
     return tuple(_with_rows(w, k) for w, k in zip(weights, rows, strict=True))
 
 
-def with_room_of(weights: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:
-    """Kernels with as many rows as others have at least, layer by layer."""
-    pairs = zip(weights, others, strict=True)
-    return tuple(_with_rows(w, max(room(w), room(other))) for w, other in pairs)
+def with_rows(weights: Sequence[Any], rows: Sequence[int]) -> tuple[Any, ...]:
+    """Kernels with so many rows at least, layer by layer; others than factors as they are."""
+    return tuple(_with_rows(w, max(room(w), k)) for w, k in zip(weights, rows, strict=True))
 
 
 @singledispatch

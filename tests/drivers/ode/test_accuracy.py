@@ -7,6 +7,8 @@ import pytest
 
 import neuronal as nr
 from neuronal.drivers.ode import accuracy as refine
+from neuronal.drivers.ode import integrate
+from neuronal.drivers.ode.solve import ODESettings, prepare
 
 
 def problem():
@@ -83,3 +85,34 @@ def test_records_are_watched_beside_the_caller():
     assert seen[-1][0] == 1.0
     assert len(seen) >= 3 * refine.RANDOMISATIONS
     np.testing.assert_allclose(run.loss[-1], min(loss for _, loss in seen), rtol=0.2)
+
+
+@pytest.mark.slow
+def test_more_nodes_begin_with_the_sizes_that_fewer_had_grown_to(monkeypatch):
+    """Then one program integrates, where else one is given up on the way; predictions are equal."""
+    calls = []
+    once = integrate._integrate
+    monkeypatch.setattr(integrate, "_integrate", lambda *a: calls.append(1) or once(*a))
+    settings = ODESettings(1e-5, 1e-7, "factored", "tsit5", None, 32)
+    x = problem().quadrature(32)[0]
+
+    def run(nodes, sizes=None):
+        calls.clear()
+        start = problem(), embedding(3), (nodes, "sobol", 0)
+        ready = prepare(*start, settings, (1, 0.0, 1.0), sizes)
+        trajectory, predictions = refine.predicted(ready, x, False)
+        return trajectory, predictions[-1], len(calls)
+
+    few, _, tried = run(64)
+    assert tried > 1
+    _, begun_anew, tried = run(96)
+    assert tried > 1
+    sizes = refine.sizes_of(few)
+    known, begun_alike, tried = run(96, sizes)
+    assert tried == 1
+    assert (
+        refine.sizes_of(known) == sizes == known.recipe.sizes
+    )  # so that a saved run repeats itself
+    np.testing.assert_allclose(begun_alike, begun_anew, atol=1e-5)
+    dense = nr.solve(problem(), embedding(3), 0.1, nodes=8, data_nodes=8, kernel="dense", save_at=1)
+    assert run(96, refine.sizes_of(dense))[2] > 1  # tells nothing of factors

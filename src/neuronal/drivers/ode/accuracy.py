@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...checks import positive, require, shown
 from ...errors import InaccuracyWarning, InvalidInput
-from ...kernels import with_room_of
+from ...kernels import room, with_rows
 from ...network import Network
 from ..recording import OnRecord, Prepared
 from ..trajectory import Trajectory
@@ -29,8 +29,10 @@ from .stepper import AbstractStepper
 
 Predicted = tuple[Trajectory, Float[Array, "T m k"]]
 """A run, and its predictions at the recorded times."""
-Run = Callable[[int, PRNGKeyArray, float, Trajectory | None], Predicted]
-"""A limit on a number of nodes, by a key, with `rtol`, with the sizes of a run before (`sizes_of`)."""
+Sizes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Of a stepper (`AbstractStepper.room`), and the rows of each layer's kernel."""
+Run = Callable[[int, PRNGKeyArray, float, Sizes | None], Predicted]
+"""A limit on a number of nodes, by a key, with `rtol`, from sizes that are known to serve."""
 
 RANDOMISATIONS = 4
 MOST_NODES = 2**20
@@ -84,10 +86,11 @@ def refined(
     slowest, fastest = ORDERS[rule]
     order = None
     before: tuple[int, float] | None = None
-    first: Trajectory | None = None
+    sizes = None
     while True:
-        first, prediction = run(nodes, keys[0], rtol, first)
-        predictions = [prediction, run(nodes, keys[1], rtol, first)[1]]
+        first, prediction = run(nodes, keys[0], rtol, sizes)
+        sizes = sizes_of(first)
+        predictions = [prediction, run(nodes, keys[1], rtol, sizes)[1]]
         of_nodes = scatter(predictions)
         expected = 0.0
         if before is not None and order is not None:
@@ -97,7 +100,7 @@ def refined(
             shares = RANDOMISATIONS - 1, 1
             of_nodes = math.sqrt(np.average([expected**2, of_nodes**2], weights=shares))
         else:
-            predictions += [run(nodes, k, rtol, first)[1] for k in keys[2:]]
+            predictions += [run(nodes, k, rtol, sizes)[1] for k in keys[2:]]
             of_nodes = scatter(predictions)
         error = math.hypot(of_nodes, in_time)
         enough = error <= 0.9 * accuracy
@@ -152,17 +155,21 @@ def predicted(run: Prepared, x: Float[Array, "m d"], progress: bool | OnRecord) 
     return trajectory, jnp.stack(predictions)
 
 
-def sizes_of(
-    run: Trajectory | None, stepper: AbstractStepper, network: Network
-) -> tuple[tuple[int, ...], Network]:
-    """The stepper's room, and the network with its own, to which a run alike had grown.
+def sizes_of(run: Trajectory) -> Sizes | None:
+    """To which a run had grown; None where it tells nothing, as one that changed its solver on the way.
 
-    Each size is compiled, and sizes hang on tolerances more than on the number of nodes. A run
-    that changed its solver, or kept its weights in another way, tells nothing.
+    Each size is compiled, and sizes hang on tolerances more than on the number of nodes.
     """
-    if run is None or run.pace is None or run.report.solver or "room" not in run.pace:
+    if run.pace is None or run.report.solver or "room" not in run.pace:
+        return None
+    rows = tuple(room(w) for w in run.network.weights)
+    return tuple(np.asarray(run.pace["room"]).tolist()), rows
+
+
+def with_sizes(
+    sizes: Sizes | None, stepper: AbstractStepper, network: Network
+) -> tuple[tuple[int, ...], Network]:
+    """The stepper's room and the network with its rows, of such sizes if they are of the same kind."""
+    if sizes is None or len(sizes[0]) != len(stepper.room) or any(sizes[1]) != network.factored:
         return (), network
-    room = tuple(np.asarray(run.pace["room"]).tolist())
-    if len(room) != len(stepper.room) or run.network.factored != network.factored:
-        return (), network
-    return room, network.with_weights(with_room_of(network.weights, run.network.weights))
+    return sizes[0], network.with_weights(with_rows(network.weights, sizes[1]))

@@ -27,12 +27,12 @@ from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
-from ..driver import Driver, Report, Risk, added_to_risk
+from ..driver import Driver, Report, Risk, added_to_risk, network_widths
 from ..recording import OnRecord, Prepared, record_times
 from ..sgd.train import SGD, whole_steps
 from ..storage import choose_kernel, network_as_factors, network_with_room, ode_copies
 from ..trajectory import Trajectory
-from .accuracy import Predicted, predicted, refined, sizes_of
+from .accuracy import Predicted, Sizes, predicted, refined, with_sizes
 from .choice import (
     Automatic,
     Solver,
@@ -130,10 +130,10 @@ def solve(
     )
     x, _, weights = problem.quadrature(data_nodes)
 
-    def one(nodes: int, key: PRNGKeyArray, rtol: float, like: Trajectory | None) -> Predicted:
+    def one(nodes: int, key: PRNGKeyArray, rtol: float, sizes: Sizes | None) -> Predicted:
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
         return predicted(
-            prepare(problem, start, (nodes, rule, key), finer, interval, like), x, progress
+            prepare(problem, start, (nodes, rule, key), finer, interval, sizes), x, progress
         )
 
     return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
@@ -240,12 +240,17 @@ def start_of(
 
 
 class ODERecipe(NamedTuple):
-    """What the driver of an ODE is made of, or, with a key, that of gradient descent."""
+    """What the driver of an ODE is made of, or, with a key, that of gradient descent.
+
+    Attributes:
+        sizes: to begin with, where they are known.
+    """
 
     problem: Problem
     start: Start
     settings: ODESettings
     key: PRNGKeyArray | int | None = None
+    sizes: Sizes | None = None
 
     def samples(self) -> Samples:
         """See `neuronal.drivers.driver.Recipe`."""
@@ -256,7 +261,7 @@ class ODERecipe(NamedTuple):
     def driver(self) -> Driver:
         """See `neuronal.drivers.driver.Recipe`."""
         if self.key is None:
-            return ode_driver(self.problem, self.start, self.settings)[0]
+            return ode_driver(self.problem, self.start, self.settings, self.sizes)[0]
         return descent(self.problem, self.start, self.settings, self.key)[0]
 
     def alone(self) -> ODERecipe:
@@ -266,17 +271,17 @@ class ODERecipe(NamedTuple):
 
 
 def ode_driver(
-    problem: Problem, start: Start, settings: ODESettings, like: Trajectory | None = None
+    problem: Problem, start: Start, settings: ODESettings, sizes: Sizes | None = None
 ) -> tuple[Driver, Network]:
     """The ODE as a driver, and the network to start from, with room for its rank to grow."""
     network, over = start.network, start.over
-    recipe = ODERecipe(problem, start, settings)
+    recipe = ODERecipe(problem, start, settings, sizes=sizes)
     data = recipe.samples()
     control = settings.control(network.weights[0].dtype)
     tolerances = control.rtol, control.atol
     with within(over):
         stepper, network = stepper_for(settings.method, start.kernel, network, tolerances, data)
-        room, network = sizes_of(like, stepper, network)
+        room, network = with_sizes(sizes, stepper, network)
     driver = Driver(
         run_within(over, Integrator(network, problem, data, control, stepper, over, room)),
         run_within(over, Risk(network, problem.loss, data)),
@@ -316,14 +321,14 @@ def prepare(
     neurons: Neurons,
     settings: ODESettings,
     interval: tuple[int | ArrayLike | None, float, float],
-    like: Trajectory | None = None,
+    sizes: Sizes | None = None,
 ) -> Prepared:
     """One run, ready to be made.
 
     Args:
         neurons: nodes, rule and key of an embedding's quadrature.
         interval: what to record, since when and until when, as `solve` takes them.
-        like: a run whose sizes are known to serve, if there is one.
+        sizes: to begin with, where they are known.
     """
     constant = settings.step is not None
     method = solver_of_motion(problem, settings.method, constant)
@@ -335,16 +340,10 @@ def prepare(
         times = whole_steps(times, settings.step, "step")
         driver, network = descent(problem, begin, settings, neurons[2])
     else:
-        driver, network = ode_driver(problem, begin, settings, like)
+        driver, network = ode_driver(problem, begin, settings, sizes)
     report = Report(
         f"MF ODE, {settings}, {begin.kernel} kernels",
         begin.ensemble,
         kernel=f"{begin.kernel}: {begin.why}",
     )
     return Prepared(driver, network, times, report, f"ODE, {begin.ensemble}")
-
-
-def network_widths(network: Network) -> str:
-    """The widths, as one number where they are equal."""
-    widths = set(network.widths)
-    return str(widths.pop()) if len(widths) == 1 else str(network.widths)
