@@ -2,7 +2,7 @@
 
 The ODE on matrices is as fast as its velocities, so that their number is what a method costs. Tsit5, the
 default, is the cheaper one from an error of about $10^{-4}$ on. Where less is enough, Bosh3, of third order,
-takes half of the velocities: `solve(solver=diffrax.Bosh3())`.
+takes half of the velocities: `solve(solver="bosh3")`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ RULES = ("monte-carlo", "antithetic", "sobol", "lattice", "gauss-hermite")
 KERNELS = ("auto", "dense", "factored")
 """How weights between layers are kept: `neuronal.drivers.storage`."""
 
-SOLVERS = ("auto", "rkc", "tsit5", "dopri5", "heun", "euler")
+SOLVERS = ("auto", "rkc", "tsit5", "dopri5", "bosh3", "heun", "euler")
 """How the ODE is integrated: the keys of `neuronal.drivers.ode.choice.SOLVERS`."""
 
 MOST_RECORDS = 2**24

@@ -41,6 +41,7 @@ SOLVERS = {
     "rkc": RKC,
     "tsit5": diffrax.Tsit5,
     "dopri5": diffrax.Dopri5,
+    "bosh3": diffrax.Bosh3,
     "heun": diffrax.Heun,
     "euler": diffrax.Euler,
 }

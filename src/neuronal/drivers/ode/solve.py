@@ -87,7 +87,8 @@ def solve(
             two runs on the nodes chosen and four or more on fewer.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
             steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
-        solver: ``tsit5``; ``rkc`` (`neuronal.RKC`), for stiff runs, such as those of deep networks; or
+        solver: ``tsit5``, and ``bosh3``, of fewer velocities where errors of 1e-4 or more will
+            do; ``rkc`` (`neuronal.RKC`), for stiff runs, such as those of deep networks; or
             ``auto``: the first, until stability holds its steps back, and the second from
             there on, `report.solver` says when and why. Or a Diffrax solver, or a stepper of
             your own (`neuronal.drivers.ode.stepper.AbstractStepper`), for dense kernels.
