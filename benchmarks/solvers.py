@@ -1,8 +1,8 @@
 """What methods of several orders take at a tolerance, and the error that they reach.
 
 The ODE on matrices is as fast as its velocities, so that their number is what a method costs. Tsit5, the
-default, is the cheaper one from an error of about $10^{-4}$ on. Where less is enough, Bosh3, of third order,
-takes half of the velocities: `solve(solver="bosh3")`.
+default, is the cheapest where errors are to be below some $10^{-5}$. Where less is enough, Bosh3, of third
+order, takes half of its velocities: `solve(solver="bosh3")`.
 """
 
 from __future__ import annotations
