@@ -156,9 +156,9 @@ def predicted(run: Prepared, x: Float[Array, "m d"], progress: bool | OnRecord) 
 
 
 def sizes_of(run: Trajectory) -> Sizes | None:
-    """To which a run had grown; None where it tells nothing, as one that changed its solver on the way.
+    """To which a run had grown; None of one that changed its solver on the way.
 
-    Each size is compiled, and sizes hang on tolerances more than on the number of nodes.
+    Each size is compiled, and sizes depend on tolerances more than on the number of nodes.
     """
     if run.pace is None or run.report.solver or "room" not in run.pace:
         return None
