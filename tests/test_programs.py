@@ -5,6 +5,10 @@ import os
 import subprocess
 import sys
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -94,3 +98,48 @@ def test_a_folder_that_another_process_holds_is_not_waited_for_long(tmp_path):
     with FileLock(tmp_path / ".lockfile"):
         assert not programs._is_ready(tmp_path)
     assert programs._is_ready(tmp_path)
+
+
+def _cube(x, count):
+    return jnp.sin(x) ** 3 + count
+
+
+def test_a_light_program_computes_the_same_anywhere():
+    """Alone, within another, differentiated, over a batch; a whole number in it is a constant."""
+    x = np.linspace(-1, 1, 7)
+    light = programs.lightly()(_cube)
+    np.testing.assert_allclose(light(x, 2), _cube(x, 2), rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(lambda x: light(x, 2))(x), _cube(x, 2), rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(lambda v: light(v, 1))(x), _cube(x, 1), rtol=1e-6)
+    slope = jax.grad(lambda v: light(v, 0))(0.3)
+    np.testing.assert_allclose(slope, 3 * np.sin(0.3) ** 2 * np.cos(0.3), rtol=1e-6)
+
+
+def test_the_options_of_a_program_are_chosen_by_its_arguments(monkeypatch):
+    taken = []
+    jit = eqx.filter_jit
+
+    def spied(function, **options):
+        compiled = jit(function, **options)
+
+        def called(*arguments):
+            taken.append(options.get("compiler_options"))
+            return compiled(*arguments)
+
+        return called
+
+    monkeypatch.setattr(programs.eqx, "filter_jit", spied)
+    chosen = programs.lightly(lambda x, count: count > 1)(_cube)
+    chosen(0.5, 2)
+    chosen(0.5, 1)
+    jax.jit(lambda x: chosen(x, 2))(0.5)
+    assert taken == [programs.LIGHT, programs.FULL, None]
+
+
+def test_an_xla_without_the_options_compiles_as_ever(monkeypatch):
+    monkeypatch.setattr(programs, "LIGHT", {"xla_of_another_year": True})
+    programs._knows_options.cache_clear()
+    try:
+        assert float(programs.lightly()(_cube)(0.0, 3)) == 3
+    finally:
+        programs._knows_options.cache_clear()

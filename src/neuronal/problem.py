@@ -24,6 +24,7 @@ from .motion.strengths import Strengths, frictions, strengths, strengths_where_a
 from .motion.temperature import Temperature
 from .motion.term import Term
 from .network import Network
+from .programs import lightly
 from .schedules import Schedule, Schedules, at, check_schedules, per_layer
 
 
@@ -292,13 +293,13 @@ def _check_loss(loss: Loss, columns: int, outputs: int) -> None:
         require(shape == expected, f"{name}: {takes}, got {shape} for {prediction.shape}")
 
 
-@eqx.filter_jit
+@lightly()
 def mean_loss(network: Network, loss: Loss, x: Array, y: Array, weights: Array) -> Array:
     """The loss averaged over weighted samples."""
     return weights @ loss(y, network.forward(x)[1][-1])
 
 
-@eqx.filter_jit
+@lightly()
 def _added(
     network: Network, terms: tuple[Term, ...], penalty: Schedule | None, t: Float[Array, ""]
 ) -> Array:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -26,6 +25,7 @@ from ..errors import InvalidInput
 from ..kernels import Kernel
 from ..kernels.memory import require_memory
 from ..network import Network
+from ..programs import lightly
 from ..units.base import Unit
 from ..units.linear import LINEAR
 from ..vocabulary import RULES
@@ -250,7 +250,7 @@ def _is_plain(value: object) -> bool:
     return all(isinstance(v, int | float | str) for v in values)
 
 
-@partial(jax.jit, static_argnums=1)
+@lightly()
 def _keys(key: PRNGKeyArray, width: int) -> Array:
     return jax.vmap(lambda j: jax.random.fold_in(key, j))(jnp.arange(width))
 

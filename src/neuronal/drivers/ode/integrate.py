@@ -21,10 +21,13 @@ from ...kernels.orthogonal import one_lapack_thread
 from ...motion.motion import Motion
 from ...network import Network
 from ...problem import Problem
+from ...programs import lightly
 from ..driver import Pace, Segment, State
 from .path import StepPath
 from .stepper import AbstractStepper, RightHandSide, ode_term
 
+_SMALL = 512
+"""Neurons per layer up to which a limit is waited for while it compiles, more than while it runs."""
 CUT = 0.1
 """Share of a step's tolerance that the interpolation of predictions between records may use."""
 
@@ -214,7 +217,11 @@ class Integrator:
         )
 
 
-@eqx.filter_jit
+def _is_small(network: Network, *_: Any) -> bool:
+    return max(network.widths) <= _SMALL
+
+
+@lightly(_is_small)
 def _initial_step(
     network: Network,
     rest: dynamics.Kernels,
@@ -235,7 +242,7 @@ def _initial_step(
     )
 
 
-@eqx.filter_jit
+@lightly(_is_small)
 def _integrate(
     network: Network,
     rest: dynamics.Kernels,

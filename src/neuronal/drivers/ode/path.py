@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +22,7 @@ from ...dynamics import Kernels
 from ...losses import Loss
 from ...network import Network
 from ...problem import mean_loss
+from ...programs import lightly
 from ...sharding import within
 from ..driver import State
 from .stepper import AbstractStepper
@@ -108,14 +108,14 @@ class StepPath:
         return found
 
 
-@eqx.filter_jit
+@lightly()
 def _between(
     phase: Kernels, stepper: AbstractStepper, state: Any, share: Float[Array, ""]
 ) -> Kernels:
     return stepper.between(phase, state, share)
 
 
-@eqx.filter_jit
+@lightly()
 def _risk(
     network: Network,
     phase: Kernels,
@@ -130,7 +130,7 @@ def _risk(
     return mean_loss(there, loss, *data)
 
 
-@eqx.filter_jit
+@lightly()
 def _predictions(
     network: Network,
     phase: Kernels,
@@ -147,7 +147,7 @@ def _predictions(
     return jax.lax.map(predict, shares)
 
 
-@eqx.filter_jit
+@lightly()
 def _mean_losses(
     loss: Loss, predictions: Float[Array, "b m k"], data: Samples
 ) -> Float[Array, "b"]:

@@ -20,6 +20,10 @@ from ...kernels import grows, updates, with_room_for
 from ...motion.steps import stepped
 from ...network import Network
 from ...problem import Problem
+from ...programs import lightly
+
+_NARROW = 64
+"""Neurons per layer up to which steps are as fast with few optimisations (`programs.LIGHT`)."""
 
 
 class Stream(eqx.Module):
@@ -84,7 +88,11 @@ class _Window(NamedTuple):
     finite: Bool[Array, ""]
 
 
-@eqx.filter_jit
+def _is_narrow(network: Network, *_: Any) -> bool:
+    return max(network.widths) <= _NARROW
+
+
+@lightly(_is_narrow)
 def steps(
     network: Network,
     velocities: dynamics.Kernels | None,
