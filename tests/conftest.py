@@ -6,16 +6,26 @@ import shutil
 import sys
 import tempfile
 
+# Before JAX is imported, and by the process that starts the workers: what one of them compiles
+# the others take, and processes that tests start.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # Before JAX is imported, and by the process that starts the workers: what one of them compiles
-    # the others take, and processes that tests start.
     programs = tempfile.mkdtemp(prefix="neuronal-programs-")
     atexit.register(shutil.rmtree, programs, ignore_errors=True)
-    os.environ |= {
-        "JAX_COMPILATION_CACHE_DIR": programs,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+os.environ |= {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+# Programs of tests run for moments: LLVM's optimisations and fused emitters take three times as long to
+# compile as they save.
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+        "--xla_cpu_use_fusion_emitters=false",
+        os.environ.get("XLA_FLAGS", ""),  # the last one counts
+    ]
+)
 
 import jax
 import pytest

@@ -26,7 +26,6 @@ pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("sharded_runs.py")
 SECONDS = 600
 """After which a process is given up: one that waits for another would do so for ever."""
-FAST = "--xla_backend_optimization_level=0"
 PLACES = ("4 devices", "process 0 of 2", "process 1 of 2")
 DONE, DATA, SIZES = sharded_runs.DONE, sharded_runs.DATA, sharded_runs.SIZES
 
@@ -37,8 +36,7 @@ def results(folder, *commands):
     outs, logs, started = [], [], []
     with ExitStack() as stack:
         for i, (devices, *arguments) in enumerate(commands):
-            # Programs so small take longer to optimise than to run.
-            flags = f"--xla_force_host_platform_device_count={devices} {FAST}"
+            flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
             own = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
             outs.append(folder / f"{i}.pickle")
             logs.append(stack.enter_context((folder / f"{i}.log").open("w+")))
