@@ -9,6 +9,7 @@ from work_runs import fails, replaced
 from neuronal.distributions import Sphere
 from neuronal.embeddings import IID
 from neuronal.motion.temperature import Temperature
+from neuronal.schedules import cosine
 from neuronal.theory import fokker_planck
 from neuronal.units import Dirichlet, Gaussian
 from neuronal.works import aoy19, cb18, lazy, mmn18, ngu19, np20, radial_units, rve18, ss19
@@ -32,6 +33,11 @@ def noisy_labels(monkeypatch):
         return raised
 
     replaced(monkeypatch, np20, "raised", change)
+
+
+def varying_rates(monkeypatch):
+    """Learning rates that the theorem on three layers does not have."""
+    replaced(monkeypatch, np20, "constant", lambda of: lambda v: cosine(1000.0, v, v / 2))
 
 
 def unequal_means(monkeypatch):
@@ -190,7 +196,12 @@ CASES = [
     ("np20", ways.networks_faster, ["D_T, the largest"]),
     ("np20", ways.one_sample, ["D_T of SGD"]),
     ("np20", ways.wider_edges, ["the law of the limit"]),
-    ("np20", noisy_labels, ["convex loss, (i)", "convex loss, (ii)", "non-convex"]),
+    ("np20", noisy_labels, [
+        "convex loss, (i) w_3 frozen: the risk", "convex loss, (ii) w_3 trained: the risk", "non-convex",
+    ]),
+    ("np20", varying_rates, [
+        "convex loss, (i) w_3 frozen: cond", "convex loss, (ii) w_3 trained: cond",
+    ]),
     ("np20", ways.dependent_edges, ["depth 4", "and networks are near"]),
     ("np20", unequal_means, ["means 0"]),
     ("ngu19", ways.without_slopes, ["the limit by"]),
