@@ -106,7 +106,7 @@ def drawn(count: int, seed: int) -> Network:
 def rows(fast: bool) -> Iterator[Row]:
     """Rows of mmn18."""
     until, rate, batch, count = (1.0, 0.002, 200, 400) if fast else (2.0, 0.002, 400, 400)
-    seeds, times = (3 if fast else 4), np.linspace(0, until, 5)[1:]
+    seeds, times = (3 if fast else 4), np.linspace(0, until, 9)[1:]
     of_limit: dict[str, Any] = {"save_at": times, "rtol": 1e-5, "solver": "tsit5"}
     problem = Problem(lengths(), Squared(), schedules=[constant(RATE), Frozen()])
     limit = solve(problem, reduced(512), until, **of_limit)

@@ -45,7 +45,7 @@ def rows(fast: bool) -> Iterator[Row]:
 
 def _radii(phi: Activation, fast: bool) -> Iterator[Row]:
     until, rate, count = (2.0, 0.0025, 400) if fast else (10.0, 0.002, 800)
-    times = np.linspace(0, until, 5)[1:]
+    times = np.linspace(0, until, 9)[1:]
     mixture = classes(DIM, SEPARATION)
     settings: dict[str, Any] = {
         "save_at": times,
