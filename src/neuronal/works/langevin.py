@@ -243,7 +243,7 @@ def _chaos(law: Empirical, of_rest: np.ndarray, fast: bool) -> Row:
         0.2 if fast else 0.1,
         f"n = {counts[0]} to {counts[-1]}, {seeds} seeds each",
         panel=power_law(
-            f"Distance from the stationary law, $t = {until:g}$",
+            f"Distance from the stationary law at t = {until:g}",
             "neurons $n$",
             "distance",
             counts,

@@ -70,7 +70,7 @@ def langevin(phi: Activation, knots: np.ndarray, values: np.ndarray, fast: bool)
     error = lambda values: 4 * float(np.std(values, ddof=1)) / np.sqrt(seeds)
     yield Row(
         f"noisy SGD in {dim} dimensions has the risk of the Fokker-Planck equation of radii",
-        "Theorems 3 and 4 (noisy SGD), as we computed it",
+        "noisy SGD, as we computed it",
         risk,
         float(risks.mean()),
         error(risks) + output_spread(mixture, runs[0].network) / (2 * count),
@@ -81,7 +81,7 @@ def langevin(phi: Activation, knots: np.ndarray, values: np.ndarray, fast: bool)
     )
     yield Row(
         "and its radii: mean",
-        "Theorems 3 and 4 (noisy SGD), as we computed it",
+        "noisy SGD, as we computed it",
         mean,
         float(radii.mean()),
         error(radii.mean(axis=1)) + rate * RATE,
@@ -96,7 +96,7 @@ def _radii_panel(grid: np.ndarray, masses: np.ndarray, radii: np.ndarray, until:
         curve("noisy SGD", (edges[1:] + edges[:-1]) / 2, density, POINTS),
         curve("Fokker-Planck", grid[shown], masses[shown] / (grid[1] - grid[0]), DASHED),
     )
-    return Panel(f"Radii of neurons, $t = {until:g}$", "$r$", "density", curves)
+    return Panel(f"Radii of neurons at t = {until:g}", "$r$", "density", curves)
 
 
 def kept_radius(rate: float, batch: int) -> float:

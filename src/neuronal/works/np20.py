@@ -62,7 +62,7 @@ def rows(fast: bool) -> Iterator[Row]:
         f"flow against the limit that carries its neurons, L = 3, n = {widths[0]} to {widths[-1]}, "
         f"{seeds} seeds, over log^(1/2)(3 (T+1) n^2/delta + e)",
         panel=power_law(
-            r"$D_T$ of flows over its logarithm",
+            "Largest distance of weights: flows",
             "width $n$",
             "$D_T / \\log^{1/2}$",
             widths,
@@ -78,7 +78,14 @@ def rows(fast: bool) -> Iterator[Row]:
         slope(rates, of_rate),
         0.15,
         f"width {widths[-1]}, eps = {rates[0]:g} to {rates[-1]:g}",
-        panel=power_law(r"$D_T$ of SGD", r"rate $\epsilon$", "$D_T$", rates, {"": of_rate}, 0.5),
+        panel=power_law(
+            "Largest distance of weights: SGD",
+            r"rate $\epsilon$",
+            "$D_T$",
+            rates,
+            {"": of_rate},
+            0.5,
+        ),
     )
     yield _two_makers(problem, embedding, 24 if fast else 200)
     for trained in (False, True):

@@ -40,7 +40,7 @@ class Panel:
     """One pair of axes.
 
     Attributes:
-        title, across, up: words above it and along its axes.
+        title: plain words above it; `across`, `up`: along its axes, formulas between dollars.
         curves: what it shows.
         logs: the axes that are logarithmic, of ``xy``.
     """

@@ -130,8 +130,9 @@ def _quantiles(found: np.ndarray, normal, n: int) -> Panel:
         curve(f"$N = {n}$", foretold, np.sort(found), POINTS),
         curve("equal", foretold[[0, -1]], foretold[[0, -1]], DASHED),
     )
-    title = r"$\sqrt{N}\,(\hat y_N - \hat y)$ at one input"
-    return Panel(title, "quantiles foretold", "quantiles found", curves)
+    return Panel(
+        "Fluctuation at one input, times root N", "quantiles foretold", "quantiles found", curves
+    )
 
 
 def _neurons(network: Network, x: np.ndarray) -> Array:

@@ -152,7 +152,7 @@ def _constant(sizes: Sequence[int], distances: np.ndarray, foretold: float) -> P
         curve("half limits", at, np.sqrt(np.mean(distances**2, axis=1)), POINTS),
         curve("$(V_2 / N_2)^{1/2}$", at, np.sqrt(foretold / at), DASHED),
     )
-    return Panel("$N_1 = \\infty$", "width $N_2$", "distance from the limit", curves, "xy")
+    return Panel("First layer infinite", "width $N_2$", "distance from the limit", curves, "xy")
 
 
 def _joint(
