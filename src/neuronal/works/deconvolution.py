@@ -19,8 +19,7 @@ from ..network import Network
 from ..problem import Problem
 from ..schedules import Frozen, constant
 from ..units import Dirichlet, Homogeneous
-from .figures import slope
-from .panels import POINTS, Panel, curve, power_law
+from .panels import POINTS, Panel, curve
 from .rows import Row
 
 ORDER, SPIKES, SEPARATION = 7, 5, 0.1
@@ -28,8 +27,8 @@ PEAK = 2 * ORDER + 1
 """Of the kernel, by which time and penalty are measured."""
 STRENGTH, UNTIL, ANGLES, GRID = 0.02 * PEAK, 400.0, 32, 4096
 SUCCESS = 0.01
-"""The proven gap over the objective up to which a run has found the minimum: where runs of this length are
-on their way to 0, as a row of its own shows."""
+"""The proven gap over the objective up to which a run has found the minimum: a number of ours, which all
+runs of this length that find it come below; a row of its own shows that the gap goes on falling."""
 
 
 class MassPenalty(Term):
@@ -187,17 +186,21 @@ def rows(fast: bool) -> Iterator[Row]:
     )
     times = (UNTIL / 8, UNTIL / 4, UNTIL / 2, UNTIL)
     worst = int(np.argmax([of.gap / of.objective for of in with_many]))
-    gaps = [[reached(tasks[worst], many, t).gap] for t in times]
+    runs = [reached(tasks[worst], many, t) for t in times]
+    gaps = [of.gap / of.objective for of in runs]
     yield Row(
-        "and what is left there is time's: exponent of t of the proven gap",
+        "and what is left there goes with time: the largest proven gap over that at an eighth of the time",
         "as we computed it",
-        -1.0,
-        slope(times, np.array(gaps)),
-        0.15,
-        f"t = {times[0]:g} to {times[-1]:g}, the problem with the largest gap: 1 % is no floor but where "
-        "these runs stop",
+        0.5,
+        gaps[-1] / gaps[0],
+        0.0,
+        f"the problem with the largest gap, t = {times[0]:g} to {times[-1]:g}, gaps over the objective "
+        + ", ".join(f"{gap:.2g}" for gap in gaps)
+        + f": {100 * SUCCESS:g} %, our measure of success, is no floor but what these runs come to",
         relation="<=",
-        panel=power_law("The worst problem", "time $t$", "proven gap", times, {"": gaps}, -1.0),
+        panel=Panel(
+            "The worst problem", "time $t$", "proven gap", (curve("", times, gaps, POINTS),), "xy"
+        ),
     )
     lost = float(np.mean([_fails(reached(task, few)) for task in tasks]))
     yield Row(
