@@ -219,14 +219,6 @@ def biases_at_rest(monkeypatch):
     replaced(monkeypatch, Affine, "seeing", change)
 
 
-def stopped_early(monkeypatch):
-    """The flow of particles goes no farther than t = 50, whatever is asked for."""
-    change = lambda of: (
-        lambda problem, network, until, **more: of(problem, network, min(until, 50.0), **more)
-    )
-    replaced(monkeypatch, deconvolution, "solve", change)
-
-
 CASES = [
     ("aoy19", ways.without_slopes, ["the limit is"]),
     ("aoy19", ways.faster_if_wider, ["networks are within"]),
@@ -273,7 +265,6 @@ CASES = [
     ("rve18", slower_if_wider, ["3-spin model, d = 5"]),
     ("cb18", lower_order, ["deconvolution", "the dual", "the objective"]),
     ("cb18", half_the_penalty, ["deconvolution", "the dual", "the objective"]),
-    ("cb18", stopped_early, ["and what is left"]),
     ("cb18", first_layer_faster, ["2-homogeneous"]),
     ("cb18", few_students, ["ReLU, 4"]),
     ("cb18", many_students, ["4 students"]),
