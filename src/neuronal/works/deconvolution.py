@@ -192,9 +192,9 @@ def rows(fast: bool) -> Iterator[Row]:
         0.5,
         lost,
         0.0,
-        f"{SPIKES} spikes of unknown signs; proven gap over the objective above {100 * SUCCESS:g} %, a measure "
-        f"of ours: {few} particles leave {min(of.gap / of.objective for of in of_few):.2g} or more, {many} leave "
-        f"{max(of.gap / of.objective for of in with_many):.2g} or less",
+        f"{SPIKES} spikes of unknown signs; proven gap over the objective above {100 * SUCCESS:g} %, a "
+        f"measure of ours: {few} particles leave {min(of.gap / of.objective for of in of_few):.2g} or more, "
+        f"{many} leave {max(of.gap / of.objective for of in with_many):.2g} or less",
         relation=">=",
     )
     if not fast:
