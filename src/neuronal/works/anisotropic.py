@@ -111,7 +111,7 @@ def drawn(count: int, seed: int) -> Network:
 
 def rows(fast: bool) -> Iterator[Row]:
     """Rows of mmn18."""
-    until, rate, batch, count = (1.0, 0.002, 200, 400) if fast else (2.0, 0.002, 400, 400)
+    until, rate, batch, count = (1.0, 0.002, 200, 512) if fast else (2.0, 0.002, 400, 512)
     seeds, times = (4 if fast else 12), np.linspace(0, until, 9)[1:]
     of_limit: dict[str, Any] = {"save_at": times, "rtol": 1e-5, "solver": "tsit5"}
     problem = Problem(lengths(), Squared(), schedules=[constant(RATE), Frozen()])
