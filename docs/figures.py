@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from neuronal.pictures import style
 from neuronal.pictures.style import Theme
 from neuronal.report import plots
+from neuronal.works.panels import Panel, drawn
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "docs" / "assets"
@@ -56,11 +57,22 @@ def works(theme: Theme) -> Figure:
     return deviations(record("works")["works"], theme)
 
 
+def work(rows: list[dict]) -> Callable[[Theme], Figure]:
+    """The curves of one work."""
+    panels = [Panel.from_dict(row["panel"]) for row in rows if "panel" in row]
+    return lambda theme: drawn(panels, theme)
+
+
 FIGURES: dict[str, Callable[[Theme], Figure]] = {
     "regression_1d.png": excess,
     "regression_1d_predictions.png": predictions,
     "transfer.png": transfer,
     "works.png": works,
+    **{
+        f"works_{name}.png": work(rows)
+        for name, rows in record("works")["works"].items()
+        if any("panel" in row for row in rows)
+    },
 }
 
 

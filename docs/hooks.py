@@ -118,6 +118,12 @@ def works(part: str) -> str:
             for row in kept.get(name, ())
         ]
         words = " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
+        shown = [row["panel"]["title"] for row in kept.get(name, ()) if "panel" in row]
+        if shown:
+            picture = (
+                f"![{name}: {escape('; '.join(shown))}](../assets/works_{name}.png){{ width=760 }}"
+            )
+            words += f"\n\n{picture}"
         sections.append(
             f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{escape(words)}\n\n"
             + (table(rows) if rows else f"Its figures: `python -m benchmarks.works {name}`.")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neuronal.theory.fokker_planck import FokkerPlanck
+import neuronal as nr
+from neuronal.theory.fokker_planck import FokkerPlanck, of_radii
 
 GRID = np.linspace(-8, 8, 801)
 STRENGTH, TAU = 0.7, 0.4
@@ -73,3 +74,22 @@ def test_entropy_is_that_of_the_density():
     assert linear().entropy(normal(0.0, 0.8)) == pytest.approx(
         -0.5 * np.log(2 * np.pi * np.e * 0.64), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("dim", [1, 2, 10])
+def test_radii_of_a_linear_force_are_those_of_normal_vectors(dim):
+    """|theta| of N(0, v I): sqrt(v) chi, with v by Ornstein and Uhlenbeck."""
+    grid = np.linspace(0.005, 8, 1600)
+    equation = of_radii(grid, lambda masses: STRENGTH * grid**2 / 2, TAU, dim)
+    rest, until = TAU / STRENGTH, 1.0
+    of = lambda variance: stats.chi.pdf(grid / variance**0.5, dim)
+    begin = of(0.36) / of(0.36).sum()
+    exact = of(rest + (0.36 - rest) * np.exp(-2 * STRENGTH * until))
+    end = equation.solve(begin, until, 3000)
+    assert np.abs(end - exact / exact.sum()).sum() < 6e-3
+    assert np.abs(equation.boltzmann(end) - of(rest) / of(rest).sum()).max() < 1e-4
+
+
+def test_radii_are_positive():
+    with pytest.raises(nr.InvalidInput, match="grid: takes radii > 0"):
+        of_radii(np.linspace(0, 1, 5), lambda masses: masses, 1.0, 3)

@@ -6,12 +6,26 @@ import pytest
 import work_runs as ways
 from work_runs import fails, replaced
 
-from neuronal.distributions import Sphere
+from neuronal.distributions import GaussianMixture, Sphere
 from neuronal.embeddings import IID
+from neuronal.kernels.biases import Affine
 from neuronal.motion.temperature import Temperature
+from neuronal.schedules import cosine
 from neuronal.theory import fokker_planck
 from neuronal.units import Dirichlet, Gaussian
-from neuronal.works import aoy19, cb18, lazy, mmn18, ngu19, np20, radial_units, rve18, ss19
+from neuronal.works import (
+    anisotropic,
+    aoy19,
+    cb18,
+    deconvolution,
+    lazy,
+    mmn18,
+    ngu19,
+    np20,
+    radial_units,
+    rve18,
+    ss19,
+)
 
 pytestmark = pytest.mark.long
 
@@ -32,6 +46,11 @@ def noisy_labels(monkeypatch):
         return raised
 
     replaced(monkeypatch, np20, "raised", change)
+
+
+def varying_rates(monkeypatch):
+    """Learning rates that the theorem on three layers does not have."""
+    replaced(monkeypatch, np20, "constant", lambda of: lambda v: cosine(1000.0, v, v / 2))
 
 
 def unequal_means(monkeypatch):
@@ -108,12 +127,12 @@ def lower_order(monkeypatch):
     replaced(
         monkeypatch, Dirichlet, "value",
         lambda of: lambda self, *given: of(Dirichlet(self.order - 1), *given)
-        if self.order == cb18.ORDER else of(self, *given),
+        if self.order == deconvolution.ORDER else of(self, *given),
     )  # fmt: skip
 
 
 def half_the_penalty(monkeypatch):
-    replaced(monkeypatch, cb18, "MassPenalty", lambda of: lambda s, p: of(s / 2, p))
+    replaced(monkeypatch, deconvolution, "MassPenalty", lambda of: lambda s, p: of(s / 2, p))
 
 
 def few_students(monkeypatch):
@@ -181,6 +200,25 @@ def other_dimension(monkeypatch):
     )
 
 
+def twice_in_a_batch(monkeypatch):
+    """Every sample of a batch comes twice: their noise is that of half the batch."""
+    change = lambda of: (
+        lambda self, key, m: tuple(jnp.concatenate([part, part]) for part in of(self, key, m // 2))
+    )
+    replaced(monkeypatch, GaussianMixture, "sample", change)
+
+
+def longer_inputs(monkeypatch):
+    """The reduced inputs are those of other numbers of coordinates."""
+    replaced(monkeypatch, anisotropic, "gamma_rule", lambda of: lambda shape, n: of(1.3 * shape, n))
+
+
+def biases_at_rest(monkeypatch):
+    """Weights between layers move, and their biases do not."""
+    change = lambda of: lambda self, f: of(self, f).at[:, -1].set(0)
+    replaced(monkeypatch, Affine, "seeing", change)
+
+
 CASES = [
     ("aoy19", ways.without_slopes, ["the limit is"]),
     ("aoy19", ways.faster_if_wider, ["networks are within"]),
@@ -190,14 +228,24 @@ CASES = [
     ("np20", ways.networks_faster, ["D_T, the largest"]),
     ("np20", ways.one_sample, ["D_T of SGD"]),
     ("np20", ways.wider_edges, ["the law of the limit"]),
-    ("np20", noisy_labels, ["convex loss, (i)", "convex loss, (ii)", "non-convex"]),
+    ("np20", noisy_labels, [
+        "convex loss, (i) w_3 frozen: the risk", "convex loss, (ii) w_3 trained: the risk", "non-convex",
+    ]),
+    ("np20", varying_rates, [
+        "convex loss, (i) w_3 frozen: cond", "convex loss, (ii) w_3 trained: cond",
+    ]),
     ("np20", ways.dependent_edges, ["depth 4", "and networks are near"]),
     ("np20", unequal_means, ["means 0"]),
     ("ngu19", ways.without_slopes, ["the limit by"]),
-    ("ngu19", ways.networks_faster, ["curves of all"]),
+    ("ngu19", ways.networks_faster, ["networks of all widths"]),
     ("ngu19", ways.twins, ["width times"]),
     ("ngu19", half_as_many, ["neurons drawn"]),
     ("ngu19", ways.faster_if_wider, ["digits"]),
+    ("ngu19", biases_at_rest, ["the limit by its forward, backward and evolution equations: averages alone "
+                               "matter, biases"]),
+    ("ngu19", ways.networks_faster, [
+        "networks of all widths lie on the limit: exponent of n of the distance, biases",
+    ]),
     ("ss18", ways.faster_if_wider, ["law of large"]),
     ("ss18", ways.wider_nodes, ["variance at the start"]),
     ("ss18", ways.twins, ["central limit", "of which the", "the limit of sqrt", "propagation"]),
@@ -233,7 +281,10 @@ CASES = [
     ("lazy", ways.without_slopes, ["the limit at scale"]),
     ("mmn18", other_dimension, ["SGD in 40", "and its neurons", "the limit comes"]),
     ("mmn18", ways.faster_if_wider, ["distance from the limit"]),
-    ("mmn18", still, ["an activation that", "the same from"]),
+    ("mmn18", still, ["an activation that", "the same from", "with large steps"]),
+    ("mmn18", twice_in_a_batch, ["SGD in 320"]),
+    ("mmn18", half_the_noise, ["noisy SGD", "and its radii"]),
+    ("mmn18", longer_inputs, ["anisotropic", "and its neurons have the limit's radii in"]),
 ]  # fmt: skip
 
 

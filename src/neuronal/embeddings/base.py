@@ -30,6 +30,7 @@ from ..units.base import Unit
 from ..units.linear import LINEAR
 from ..vocabulary import RULES
 from .biases import Bias, with_biases
+from .independence import Independence
 from .moments import measured
 
 Latents = PyTree[Array]
@@ -124,6 +125,13 @@ class AbstractEmbedding(eqx.Module):
     def moments(self) -> list[Finding]:
         r"""Assumption 1.1 per layer: $\|w_i^0\|_G$ (`neuronal.embeddings.moments`); measured."""
         return measured(lambda width: self.sample(width, jax.random.key(0)).matrices)
+
+    def independence(self) -> Independence | None:
+        """The laws of independent initial weights, of three layers and one output; None of others.
+
+        A method that overrides this one is marked as of `diversity`.
+        """
+        return None
 
     def _network(
         self,

@@ -43,6 +43,7 @@ from .base import (
     rules_of,
 )
 from .biases import checked_biases, with_biases
+from .independence import Independence, of_normals
 from .moments import gaussian
 
 
@@ -208,6 +209,12 @@ class IID(AbstractEmbedding):
             Finding(PROVED, abs(mean) * math.sqrt(dim) + std * gaussian(dim), "normal")
             for mean, std, dim in zip(self.means, self.stds, dims, strict=True)
         ]
+
+    @proof
+    def independence(self) -> Independence | None:
+        if self.depth != 3 or self.output_dim > 1:
+            return None
+        return of_normals(self.means, self.stds)
 
     def _of_inputs(self, c: Array, sampled: bool) -> Float[Array, "n d"]:
         """$w_1^0$: of counters, or held in the latents of a rule."""

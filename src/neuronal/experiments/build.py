@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import activations, datasets, losses, schedules
-from ..activations import Activation
+from .. import datasets, losses, schedules
 from ..datasets import Split
 from ..distributions import (
     Biased,
@@ -24,19 +23,19 @@ from ..distributions import (
     Uniform,
 )
 from ..distributions.regression import batched
-from ..embeddings import IID, AbstractEmbedding, Bidirectional
+from ..embeddings import AbstractEmbedding
 from ..errors import InvalidInput
 from ..losses import Loss
 from ..problem import Problem
 from ..schedules import Schedules
 from . import code
-from .config import BidirectionalSystem, Experiment
+from .config import Experiment
+from .embedding import embedding_of
 from .given import Given, GivenProblem, GivenSystem
 from .sections import (
     BundledProblem,
     InputsSection,
     MixtureProblem,
-    OwnSystem,
     RegressionProblem,
     ScheduleSection,
     TableProblem,
@@ -109,31 +108,7 @@ def build(experiment: Experiment) -> Built:
     for section in experiment.systems:
         if isinstance(section, GivenSystem):
             raise InvalidInput(f"systems: {section.label!r} takes a problem made in Python")
-        if isinstance(section, OwnSystem):
-            embedding: AbstractEmbedding = _made(section, law.input_dim, outputs)
-        elif isinstance(section, BidirectionalSystem):
-            embedding = Bidirectional(
-                law.input_dim,
-                section.depth,
-                outputs,
-                activation=_activation(section.activation, "activation"),
-                rank=section.rank,
-                gain=section.gain,
-                input_scale=section.input_scale,
-                spread=section.spread,
-                inputs=law.quadrature(256)[0] if section.gain == "critical" else None,
-                last_activation=_activation(section.last_activation, "last_activation"),
-            )
-        else:
-            embedding = IID(
-                law.input_dim,
-                section.depth,
-                outputs,
-                activation=_activation(section.activation, "activation"),
-                mean=section.mean,
-                std=section.std,
-                last_activation=_activation(section.last_activation, "last_activation"),
-            )
+        embedding = embedding_of(section, law, outputs)
         rates = _schedules(experiment.schedule, section.depth)
         motion = experiment.motion
         problem = Problem(
@@ -144,6 +119,8 @@ def build(experiment: Experiment) -> Built:
             temperature=motion.temperature,
             penalty=motion.penalty,
             momentum=motion.momentum,
+            birth_death=motion.birth_death,
+            reinject=embedding if motion.reinject else None,
         )
         problem.check(embedding)
         systems.append(System(section.label, embedding, problem))
@@ -152,17 +129,6 @@ def build(experiment: Experiment) -> Built:
 
 def _code(experiment: Experiment) -> str:
     return code.digest(experiment.model_dump())
-
-
-def _made(section: OwnSystem, input_dim: int, outputs: int) -> AbstractEmbedding:
-    """What the user's own function makes."""
-    found = code.own(section.make, "systems.make")(input_dim, outputs)
-    if not isinstance(found, AbstractEmbedding) or found.depth != section.depth:
-        raise InvalidInput(
-            "systems.make: takes a function of (input_dim, output_dim) to an embedding of depth "
-            f"{section.depth}, got {found!r}"
-        )
-    return found
 
 
 def _built(systems: list[System], split: Split | None) -> Built:
@@ -245,14 +211,6 @@ def _biased(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Arr
 def _target(name: str) -> Callable[[Array], Array]:
     """The target of that name, or the user's own."""
     return TARGETS[name].function if name in TARGETS else code.own(name, "problem.target")
-
-
-def _activation(name: str, field: str) -> str | Activation:
-    """The activation of that name, or the user's own, which may be a function."""
-    if name in activations.ACTIVATIONS:
-        return name
-    found = code.own(name, f"systems.{field}")
-    return found if isinstance(found, Activation) else activations.of(found)
 
 
 def _inputs(section: InputsSection) -> Inputs:

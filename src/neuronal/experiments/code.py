@@ -15,6 +15,7 @@ from ..errors import InvalidInput
 from .sections import OWN
 
 _PLACES = (("problem", "target"), ("loss", "name"))
+_OF_UNITS = ("activation", "function")
 _OF_SYSTEMS = ("activation", "last_activation", "make")
 
 
@@ -24,6 +25,8 @@ def places(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     systems = content.get("systems")
     for system in systems if isinstance(systems, list) else ():
         found += [(system, field) for field in _OF_SYSTEMS]
+        if isinstance(system, dict):
+            found += [(system.get("unit"), field) for field in _OF_UNITS]
     for table, field in found:
         value = table.get(field) if isinstance(table, dict) else None
         if isinstance(value, str) and OWN.fullmatch(value):

@@ -16,17 +16,15 @@ import tomli_w
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from ..errors import InvalidInput, require
-from ..vocabulary import ACTIVATIONS, KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
+from ..vocabulary import KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
 from . import code, messages
 from .given import GivenProblem, GivenSystem, Holding
 from .sections import (
-    MOST,
     BundledProblem,
     Count,
     CouplingSection,
     MotionSection,
     NonNegative,
-    OwnSystem,
     Positive,
     ProblemSection,
     ScheduleSection,
@@ -36,6 +34,7 @@ from .sections import (
     one_of,
     one_of_or_own,
 )
+from .systems import BidirectionalSystem, IIDSystem, OwnSystem
 
 
 class _NamedLoss(Section):
@@ -81,45 +80,6 @@ else:
         __doc__=_NamedLoss.__doc__,
         **dict.fromkeys(LOSS_PARAMETERS, (Positive | None, None)),
     )
-
-
-class _System(Section):
-    label: Annotated[str, Field(min_length=1)]
-    depth: Annotated[int, Field(ge=2, le=MOST)]
-    activation: one_of_or_own(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
-    last_activation: one_of_or_own(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
-
-
-class BidirectionalSystem(_System):
-    """`nr.embeddings.Bidirectional`; the critical gain sees the problem's own inputs."""
-
-    embedding: Literal["bidirectional"]
-    rank: Count = 16
-    gain: Literal["critical"] | Positive | list[Positive] = "critical"
-    input_scale: Positive | None = None
-    spread: Positive = 0.5
-
-    @model_validator(mode="after")
-    def _gains(self) -> BidirectionalSystem:
-        if isinstance(self.gain, list) and len(self.gain) != self.depth - 2:
-            raise ValueError(f"gain: takes one number a middle layer ({self.depth - 2})")
-        return self
-
-
-class IIDSystem(_System):
-    """`nr.embeddings.IID`; its limit is solved in the exact, collapsed form."""
-
-    embedding: Literal["iid"]
-    mean: float | list[float] = 0.0
-    std: NonNegative | list[NonNegative] = 1.0
-
-    @model_validator(mode="after")
-    def _layers(self) -> IIDSystem:
-        for name in ("mean", "std"):
-            value = getattr(self, name)
-            if isinstance(value, list) and len(value) != self.depth:
-                raise ValueError(f"{name}: takes one number, or one a layer ({self.depth})")
-        return self
 
 
 SystemSection = Annotated[
@@ -227,7 +187,8 @@ class Experiment(Holding):
                 )
         if self.limit.enabled and self.limit.kernel == "factored":
             for system in self.systems:
-                if isinstance(system, IIDSystem) or system.depth == 2:
+                biased = getattr(system, "biases", None) is not None
+                if isinstance(system, IIDSystem) or system.depth == 2 or biased:
                     raise ValueError(
                         f"limit.kernel: {system.label!r} has no weights between layers that come as "
                         "factors; take 'auto'"
@@ -255,9 +216,13 @@ class Experiment(Holding):
                 f"limit.solver: motion.{motion.stepwise} takes 'euler' with limit.step, or networks "
                 "alone, with limit.enabled = false"
             )
-        if motion.momentum is not None and limit.solver == "rkc":
+        if motion.carried and limit.solver == "rkc":
             raise ValueError(
-                "limit.solver: motion.momentum takes another than 'rkc', such as 'auto'"
+                f"limit.solver: motion.{motion.carried} takes another than 'rkc', such as 'auto'"
+            )
+        if motion.reinject:
+            raise ValueError(
+                "motion.reinject: newborn neurons come in steps of SGD alone; take limit.enabled = false"
             )
         if motion.momentum is not None and limit.kernel == "factored":
             raise ValueError("limit.kernel: motion.momentum takes 'dense', or 'auto'")

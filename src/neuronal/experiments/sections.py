@@ -137,15 +137,6 @@ class TableProblem(Section):
     split_seed: Seed = 0
 
 
-class OwnSystem(Section):
-    """What a function of the user's own makes: `make(input_dim, output_dim)` gives an embedding."""
-
-    label: Annotated[str, Field(min_length=1)]
-    embedding: Literal["own"]
-    depth: Annotated[int, Field(ge=2, le=MOST)]
-    make: one_of_or_own()  # pyright: ignore[reportInvalidTypeForm]
-
-
 ProblemSection = Annotated[
     RegressionProblem | MixtureProblem | BundledProblem | TableProblem, Field(discriminator="kind")
 ]
@@ -178,12 +169,33 @@ class MotionSection(Section):
     temperature: NonNegative | list[NonNegative] = 0.0
     penalty: NonNegative = 0.0
     momentum: NonNegative | list[NonNegative] | None = None
+    birth_death: NonNegative | list[NonNegative] | None = None
+    reinject: bool | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> MotionSection:
+        given = (("momentum", self.momentum is not None), ("temperature", self._noisy))
+        others = [name for name, is_there in (*given, ("penalty", self.penalty > 0)) if is_there]
+        if self.birth_death is not None and others:
+            raise ValueError(f"birth_death: does not go with {' and '.join(others)}")
+        if self.reinject and self.birth_death is None:
+            raise ValueError("reinject: takes rates of birth and death, motion.birth_death")
+        return self
+
+    @property
+    def _noisy(self) -> bool:
+        return any(self.temperature) if isinstance(self.temperature, list) else self.temperature > 0
+
+    @property
+    def carried(self) -> str:
+        """What a state carries besides weights, in words; empty if nothing."""
+        given = {"momentum": self.momentum, "birth_death": self.birth_death}
+        return " and ".join(name for name, value in given.items() if value is not None)
 
     @property
     def stepwise(self) -> str:
         """What steps do besides the velocity, in words; empty if nothing."""
-        noisy = self.temperature if isinstance(self.temperature, list) else [self.temperature]
-        given = {"temperature": any(noisy), "penalty": self.penalty > 0}
+        given = {"temperature": self._noisy, "penalty": self.penalty > 0}
         return " and ".join(name for name, does in given.items() if does)
 
     @property
@@ -199,6 +211,16 @@ class MotionSection(Section):
                 raise ValueError(
                     f"motion.{name}: takes one number, or one per layer; {label!r} has {depth} layers"
                 )
+        rates = self.birth_death
+        if isinstance(rates, list) and len(rates) != depth - 1:
+            raise ValueError(
+                f"motion.birth_death: takes one number, or one per hidden layer; {label!r} has {depth - 1}"
+            )
+        if self.reinject and depth > 2:
+            raise ValueError(
+                f"motion.reinject: takes systems of two layers, {label!r} has {depth}: a newborn neuron has "
+                "outgoing weights 0, and between hidden layers incoming ones of no law"
+            )
         inner = self.temperature[1:-1] if isinstance(self.temperature, list) else [self.temperature]
         if depth > 2 and any(inner):
             raise ValueError(

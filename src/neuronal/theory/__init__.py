@@ -18,6 +18,8 @@ them, with the means of `neuronal.bounds`; what they do not state is measured he
 - Assumption 1.2, bidirectional diversity: `certificate.diversity`; the embedding that has it:
   `neuronal.embeddings.bidirectional`
 - Assumption 1.3, convergence of the weights: `certificate.convergence`
+- three layers of independent weights, by the theorem of Pham and Nguyen (ICLR 2021):
+  `certificate.independent`
 - Assumption 1.4, universal approximation: `certificate.approximation`
 
 What it proves:

@@ -106,6 +106,30 @@ class FokkerPlanck:
         return float(np.sum(masses * np.log(np.maximum(masses, 1e-300) / spacing)))
 
 
+def of_radii(
+    grid: Float[np.ndarray, "g"],
+    potential: Callable[[Masses], Float[np.ndarray, "g"]],
+    temperature: float,
+    dim: int,
+) -> FokkerPlanck:
+    r"""The equation of $r = |\theta|$, $\theta \in \mathbb{R}^d$, where $\Psi$ and the start see r alone.
+
+    Spheres of larger radius have more room: noise pushes out as the potential $-\tau (d - 1) \log r$ does.
+
+    Args:
+        grid: of r > 0, as for `FokkerPlanck`; its masses are those of r.
+        potential: of these masses, to $\Psi$ there.
+        temperature: $\tau$, of every coordinate.
+        dim: d.
+
+    Raises:
+        InvalidInput: as for `FokkerPlanck`; a grid that is not positive, a dimension below 1.
+    """
+    require(float(np.min(grid)) > 0, f"grid: takes radii > 0, got {shown(grid)}")
+    room = temperature * (whole("dim", dim, 1) - 1) * np.log(grid)
+    return FokkerPlanck(grid, lambda masses: potential(masses) - room, temperature)
+
+
 def _bernoulli(u: Float[np.ndarray, "e"]) -> Float[np.ndarray, "e"]:
     """u / (e^u - 1), 1 at 0."""
     near = np.abs(u) < 1e-9

@@ -15,6 +15,7 @@ from ..problem import Problem
 from ..schedules import constant
 from .collapsed import System, of_ends
 from .figures import over_seeds, rms, slope, wave
+from .panels import power_law
 from .rows import Row
 from .work import Work
 
@@ -84,12 +85,19 @@ def rows(fast: bool) -> Iterator[Row]:
         slope(widths, distance),
         0.12,
         f"root mean square distance of predictions from SciPy's solution, {sizes}",
+        panel=power_law(
+            "Networks and ideal particles", "width $N$", "distance", widths, {"": distance}, -0.5
+        ),
     )
     names = (
         ("weights between inner layers all move alike: exponent of N of their spread", spread),
         ("those behind the first layer move as their incoming neuron alone says", second),
         ("those before the last layer move as their outgoing neuron alone says", fourth),
     )
+    collapse = power_law(
+        "Spread of displacements", "width $N$", "spread", widths,
+        {"$w_3$, all": spread, "$w_2$, given $c_1$": second, "$w_4$, given $c_4$": fourth}, -0.5,
+    )  # fmt: skip
     for claim, values in names:
         yield Row(
             claim,
@@ -98,6 +106,7 @@ def rows(fast: bool) -> Iterator[Row]:
             slope(widths, values),
             0.12,
             f"spread of displacements, {sizes}; -1/2 is that of an average of N independent terms",
+            panel=collapse if values is spread else None,
         )
     common = float(state.middle[0]) - MEAN
     of_widest = displacement[-1]
@@ -126,6 +135,9 @@ def rows(fast: bool) -> Iterator[Row]:
         0.15,
         f"distance of predictions at the end, N = {widths[0]}, eps {rates[0]} to {rates[-1]}, "
         f"{seeds} seeds",
+        panel=power_law(
+            "SGD and its flow", "rate $\\epsilon$", "distance", rates, {"": distances}, 0.5
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from ..schedules import Frozen, constant
 from ..theory.fokker_planck import FokkerPlanck
 from ..units import Amplitude
 from .figures import over_seeds, rms, slope
+from .panels import DASHED, POINTS, Panel, curve, power_law
 from .rows import Row
 from .work import Work
 
@@ -90,6 +91,7 @@ def rows(fast: bool) -> Iterator[Row]:
         float(distance),
         1.63 / np.sqrt(count) + STEP / 4,
         "the 1 % quantile of the statistic and the bias of the step",
+        panel=_law(grid, rest, end),
     )
     yield from _free_energy(equation, features, y, start, rest, 8.0, steps)
     yield _chaos(law, of_rest, fast)
@@ -165,7 +167,16 @@ def _free_energy(equation, features, y, start, rest, until: float, steps: int) -
         1e-9,
         f"Fokker-Planck on {grid.size} cells, {pieces + 1} times to t = {until:g}",
         relation=">=",
-    )
+        panel=Panel(
+            "Free energy above its least", "time $t$", "",
+            (
+                curve(r"$\tau\,$KL$(\rho\,|\,$its own Boltzmann law$)$", times, above),
+                curve("gap", times, gaps),
+                curve(r"$\tau\,$KL$(\rho\,|\,\rho_*)$", times, below),
+            ),
+            "y",
+        ),
+    )  # fmt: skip
     yield Row(
         "and at most tau KL(rho | exp(-Psi_rho/tau)/Z): largest ratio",
         "Nitanda, Wu and Suzuki 2022, entropy sandwich",
@@ -204,6 +215,19 @@ def _free_energy(equation, features, y, start, rest, until: float, steps: int) -
     )
 
 
+def _law(grid: np.ndarray, rest: np.ndarray, end: np.ndarray) -> Panel:
+    """The stationary density on the grid, and a histogram of neurons."""
+    density, edges = np.histogram(end, bins=48, density=True)
+    middles = (edges[1:] + edges[:-1]) / 2
+    inside = (grid >= edges[0]) & (grid <= edges[-1])
+    shown = np.flatnonzero(inside)[:: max(1, int(inside.sum()) // 100)]
+    curves = (
+        curve("neurons", middles, density, POINTS),
+        curve("Boltzmann's law", grid[shown], rest[shown] / (grid[1] - grid[0]), DASHED),
+    )
+    return Panel("The law of neurons at rest", r"$\theta$", "density", curves)
+
+
 def _chaos(law: Empirical, of_rest: np.ndarray, fast: bool) -> Row:
     counts, seeds, until = ((50, 400), 40, 8.0) if fast else ((50, 100, 200, 400, 800), 64, 50.0)
 
@@ -218,6 +242,14 @@ def _chaos(law: Empirical, of_rest: np.ndarray, fast: bool) -> Row:
         slope(counts, distances),
         0.2 if fast else 0.1,
         f"n = {counts[0]} to {counts[-1]}, {seeds} seeds each",
+        panel=power_law(
+            f"Distance from the stationary law at t = {until:g}",
+            "neurons $n$",
+            "distance",
+            counts,
+            {"": distances},
+            -0.5,
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from ..problem import Problem
 from ..schedules import constant
 from ..theory.tangent import tangent_kernel
 from .figures import rms, slope, wave
+from .panels import power_law
 from .rows import Row
 from .work import Work
 
@@ -151,6 +152,9 @@ def _exponents(
         f"predictions at t = {UNTIL:g}, a = {scales[0]:g} to {scales[-1]:g}, from NumPy's "
         "eigenvectors of the "
         "network's own tangent kernel",
+        panel=power_law(
+            what, "scale $a$", "distance", scales, {"": np.asarray(distances)}, expected
+        ),
     )
     yield Row(
         f"{what}: weights move as 1/a",

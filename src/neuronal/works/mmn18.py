@@ -10,42 +10,18 @@ from jaxtyping import Float
 from scipy import optimize, special, stats
 
 from ..activations import Activation, identity, piecewise_linear, radial
-from ..distributions import GaussianMixture, Radial
+from ..distributions import Radial
 from ..drivers.ode.solve import solve
 from ..drivers.sgd.train import train
-from ..losses import Squared
 from ..network import Network
-from ..problem import Problem
-from ..schedules import Frozen, constant
+from . import anisotropic, noisy_radii
 from .figures import over_seeds, rms, slope
+from .panels import DASHED, POINTS, Panel, curve
+from .radial_problem import FAILING, KNOTS, START, VALUES, classes, drawn, trained_radii
 from .rows import Row
 from .work import Work
 
-DIM, SEPARATION, START = 40, 0.8, 0.8
-KNOTS, VALUES = np.array([0.5, 1.5]), np.array([-2.5, 7.5])
-"""The activation: -2.5 up to 1/2, 7.5 from 3/2, straight between."""
-FAILING = np.array([0.0, 0.5, 1.5]), np.array([-2.5, -4.0, 7.5])
-"""One that first falls."""
-RATE = 2.0
-"""The source's gradient is that of the square, without the package's 1/2."""
-
-
-def classes(dim: int, separation: float) -> GaussianMixture:
-    r"""$N(0, (1 \pm \Delta)^2 I)$ with labels 1 and -1."""
-    return GaussianMixture(
-        np.zeros((2, dim)), np.array([1 + separation, 1 - separation]), np.array([1.0, -1.0])
-    )
-
-
-def trained_radii(law: GaussianMixture | Radial) -> Problem:
-    """Only the first layer moves."""
-    return Problem(law, Squared(), schedules=[constant(RATE), Frozen()])
-
-
-def drawn(dim: int, start: float, count: int, phi: Activation, seed: int) -> Network:
-    r"""Neurons $w \sim N(0, \kappa^2/d\, I)$."""
-    w = np.random.default_rng([dim, count, seed]).normal(size=(count, dim)) * start / np.sqrt(dim)
-    return Network([w, np.ones((count, 1))], [phi, identity])
+DIM, SEPARATION = 40, 0.8
 
 
 def reduced(dim: int, start: float, nodes: int, phi: Activation) -> Network:
@@ -62,11 +38,14 @@ def rows(fast: bool) -> Iterator[Row]:
         yield _optimum(phi, separation, fast)
     yield _threshold(phi, fast)
     yield from _failure()
+    yield from noisy_radii.failing(fast)
+    yield from noisy_radii.langevin(phi, KNOTS, VALUES, fast)
+    yield from anisotropic.rows(fast)
 
 
 def _radii(phi: Activation, fast: bool) -> Iterator[Row]:
     until, rate, count = (2.0, 0.0025, 400) if fast else (10.0, 0.002, 800)
-    times = np.linspace(0, until, 5)[1:]
+    times = np.linspace(0, until, 9)[1:]
     mixture = classes(DIM, SEPARATION)
     settings: dict[str, Any] = {
         "save_at": times,
@@ -94,7 +73,14 @@ def _radii(phi: Activation, fast: bool) -> Iterator[Row]:
         f"N = {count}, batch 20, eps = {rate:g}, mean of {seeds} seeds, {len(times)} times to t = "
         f"{until:g}, against "
         "256 radii and the activation averaged over the sphere",
-    )
+        panel=Panel(
+            f"Risk in {DIM} dimensions", "time $t$", "risk",
+            (
+                curve(f"SGD, $N = {count}$", widest[0].times, risks, POINTS),
+                curve("limit of radii", limit.times, limit.loss, DASHED),
+            ),
+        ),
+    )  # fmt: skip
     found = np.linalg.norm(np.concatenate([of.network.weights[0] for of in widest]), axis=1)
     radius = float(np.mean(np.asarray(limit.network.weights[0])))
     yield Row(
@@ -207,10 +193,10 @@ def _failure() -> Iterator[Row]:
     phi = piecewise_linear(*FAILING)
     problem = trained_radii(Radial(classes(dim, separation)))
     # Neurons rest at the kink at 0, where adaptive steps stall.
-    settings: dict[str, Any] = {"save_at": 1, "solver": "euler", "step": 0.001, "data_nodes": 96}
-
-    def end(start: float) -> float:
-        return float(solve(problem, reduced(dim, start, 64, phi), 10.0, **settings).loss[-1])
+    settings: dict[str, Any] = {"save_at": 40, "solver": "euler", "step": 0.001, "data_nodes": 96}
+    dies, learns = (
+        solve(problem, reduced(dim, start, 64, phi), 10.0, **settings) for start in (0.1, 0.4)
+    )
 
     # All radii 0: the prediction is sigma(0) = -2.5 for either label.
     stuck = ((1 + 2.5) ** 2 + (1 - 2.5) ** 2) / 4
@@ -219,15 +205,25 @@ def _failure() -> Iterator[Row]:
         "an activation that first falls, a small start: all neurons die",
         where,
         stuck,
-        end(0.1),
+        float(dies.loss[-1]),
         0.02,
         "d = 320, radii 0.1 chi/sqrt(d); risk at t = 10 against that of w = 0 in closed form",
+        panel=Panel(
+            "An activation that first falls",
+            "time $t$",
+            "risk",
+            (
+                curve("start 0.1", dies.times, dies.loss),
+                curve("start 0.4", learns.times, learns.loss),
+            ),
+            "y",
+        ),
     )
     yield Row(
         "the same from a larger start learns",
         where,
         0.02,
-        end(0.4),
+        float(learns.loss[-1]),
         0.0,
         "radii 0.4 chi/sqrt(d); risk at t = 10",
         relation="<=",
@@ -238,16 +234,11 @@ WORK = Work(
     title="A mean field view of the landscape of two-layer neural networks",
     reference="Mei, Montanari and Nguyen 2018, arXiv 1804.06561",
     settings="Two isotropic Gaussians, deviations 1 +- 0.8, d = 40; activation -2.5 up to 1/2, 7.5 "
-    "from 3/2; w ~ N(0, "
-    "0.64/d I); N = 800, batch 20, eps = 0.002, to t = 10. Failure: d = 320, deviations 1 +- 0.5. "
-    "Settings as we recall "
-    "the source's.",
+    "from 3/2; w ~ N(0, 0.64/d I); N = 800, batch 20, eps = 0.002, to t = 10. Failure: d = 320, deviations "
+    "1 +- 0.5, in the limit and by SGD. Noisy SGD: d = 10. Anisotropic: d = 320, deviations 1 +- 0.8 of 60 "
+    "coordinates and 1 of the others, neurons a relu(<w, x> + b). Settings as we recall the source's.",
     step="2 s_k, s_k = eps xi(k eps), squared loss",
     scaling="eps, xi_pkg = 2 xi, Squared; the source's risk is twice the package's",
-    out_of_reach="Out of reach: 10^7 steps. The case of failure is run in the limit alone: SGD in "
-    "320 dimensions "
-    "with eps = 0.005 and batch 20 does not stay at the failing start, and smaller steps were not "
-    "tried. Not run: "
-    "anisotropic Gaussians with ReLU units; noisy SGD is under langevin.",
+    out_of_reach="Out of reach: 10^7 steps.",
     rows=rows,
 )

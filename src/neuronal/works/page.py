@@ -10,6 +10,7 @@ from pathlib import Path
 from ..files.writing import write_text
 from ..report import document
 from .catalogue import work
+from .panels import drawn
 from .rows import VIOLATED, Row
 
 PAGE, NUMBERS = "works.html", "works.json"
@@ -39,7 +40,10 @@ def render(found: Mapping[str, Sequence[Row]], fast: bool) -> str:
         "gives, and the package's figure.",
         "The runs of seconds." if fast else "The full runs.",
     )
-    sections = {html.escape(work(name).title): _section(name, rows) for name, rows in found.items()}
+    sections = {
+        html.escape(work(name).title): _section(i, name, rows)
+        for i, (name, rows) in enumerate(found.items(), start=1)
+    }
     return document.skeleton(
         "The works behind the theory",
         paragraphs,
@@ -50,7 +54,7 @@ def render(found: Mapping[str, Sequence[Row]], fast: bool) -> str:
     )
 
 
-def _section(name: str, rows: Sequence[Row]) -> str:
+def _section(number: int, name: str, rows: Sequence[Row]) -> str:
     of = work(name)
     cells = [
         [
@@ -68,7 +72,12 @@ def _section(name: str, rows: Sequence[Row]) -> str:
     note = f"{of.settings} {of.out_of_reach}".strip()
     scaling = f"{html.escape(of.step)}; here {html.escape(of.scaling)}"
     table = document.table(HEADS, [cells], html.escape(note))
+    panels = [row.panel for row in rows if row.panel is not None]
+    picture = ""
+    if panels:
+        caption = "; ".join(panel.title for panel in panels)
+        picture = document.figure(number, lambda theme: drawn(panels, theme), f"{name}: {caption}.")
     return (
         f"<p>{html.escape(of.reference)}</p><p>Step: {scaling}.</p>"
-        f'<div class="certificate works">{table}</div>'
+        f'{picture}<div class="certificate works">{table}</div>'
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .panels import Panel
 
 MEASURED = "measured"
 VIOLATED = "violated"
@@ -24,6 +28,7 @@ class Row:
         relation: of `figure` to `stated`: ``=``, ``<=`` or ``>=``.
         decided: False of a claim on limits that a run of this size cannot decide.
         seconds: that the row took.
+        panel: the curves behind the figure, where they are shown.
     """
 
     claim: str
@@ -35,6 +40,7 @@ class Row:
     relation: str = "="
     decided: bool = True
     seconds: float = math.nan
+    panel: Panel | None = None
 
     @property
     def holds(self) -> bool:
@@ -51,9 +57,9 @@ class Row:
             return UNKNOWN
         return MEASURED if self.holds else VIOLATED
 
-    def as_dict(self) -> dict[str, str | float]:
+    def as_dict(self) -> dict[str, Any]:
         """The row as JSON holds it."""
-        return {
+        kept: dict[str, Any] = {
             "claim": self.claim,
             "where": self.where,
             "stated": float(self.stated),
@@ -64,3 +70,4 @@ class Row:
             "seconds": round(self.seconds, 2),
             "status": self.status,
         }
+        return kept if self.panel is None else {**kept, "panel": self.panel.as_dict()}

@@ -20,6 +20,7 @@ from ..theory.fluctuations import fluctuations
 from ..widths.resample import resampling_error
 from . import radial_units
 from .figures import over_seeds, rms, slope, wave
+from .panels import power_law
 from .rows import Row
 from .work import Work
 
@@ -59,7 +60,11 @@ def _healing(fast: bool) -> Iterator[Row]:
         slope(widths, distances[..., 0]),
         0.08,
         f"at t = 1, from the limit, n = {widths[0]} to {widths[-1]}, {seeds} networks each",
-    )
+        panel=power_law(
+            "Networks and their limit", "width $n$", "distance", widths,
+            {f"$t = {t:g}$": distances[..., i] for i, t in enumerate(times)}, -0.5,
+        ),
+    )  # fmt: skip
     yield _quench(problem, embedding, ends[0][:, 0], widths[0], fast)
     told = fluctuations(
         problem,
@@ -126,6 +131,9 @@ def _quench(
         0.1,
         f"distance of SGD from its flow at t = 1, n = {width}, Delta t = {rate:g}, P = {batches[0]} to "
         f"{batches[-1]}, {seeds} seeds",
+        panel=power_law(
+            "SGD and its flow", "batch $P$", "distance", batches, {"": np.array(distances)}, -0.5
+        ),
     )
 
 

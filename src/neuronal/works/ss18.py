@@ -17,6 +17,7 @@ from ..network import Network
 from ..problem import Problem
 from ..theory.fluctuations import fluctuations
 from .figures import over_seeds, rms, slope, wave
+from .panels import DASHED, POINTS, Panel, curve, power_law
 from .rows import Row
 from .work import Work
 
@@ -49,6 +50,14 @@ def rows(fast: bool) -> Iterator[Row]:
         slope(widths, distances),
         0.06,
         f"root mean square over inputs, {seeds} networks each, N = {widths[0]} to {widths[-1]}",
+        panel=power_law(
+            "Law of large numbers",
+            "width $N$",
+            "distance from the limit",
+            widths,
+            {"": distances},
+            -0.5,
+        ),
     )
     told = fluctuations(
         problem,
@@ -108,8 +117,22 @@ def rows(fast: bool) -> Iterator[Row]:
         float(stats.kstest(at, normal.cdf).statistic),
         1.63 / np.sqrt(seeds) + 0.02,
         f"at one input, {seeds} networks; the 1 % quantile of the statistic, and 0.02 for order N^(-1/2)",
+        panel=_quantiles(at, normal, n),
     )
     yield _chaos(fine.network, found[1], n, x, float(variance[:, -1, POINT].sum()))
+
+
+def _quantiles(found: np.ndarray, normal, n: int) -> Panel:
+    """Quantiles of what was found against those foretold."""
+    shares = (np.arange(found.size) + 0.5) / found.size
+    foretold = normal.ppf(shares)
+    curves = (
+        curve(f"$N = {n}$", foretold, np.sort(found), POINTS),
+        curve("equal", foretold[[0, -1]], foretold[[0, -1]], DASHED),
+    )
+    return Panel(
+        "Fluctuation at one input, times root N", "quantiles foretold", "quantiles found", curves
+    )
 
 
 def _neurons(network: Network, x: np.ndarray) -> Array:

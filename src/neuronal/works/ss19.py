@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from ..network import Network
 from ..problem import Problem
 from ..theory.fluctuations import fluctuations
 from .figures import over_seeds, rms, slope, wave
+from .panels import DASHED, POINTS, Panel, curve
 from .rows import Row
 from .work import Work
 
@@ -94,6 +95,7 @@ def rows(fast: bool) -> Iterator[Row]:
         0.15 if fast else 0.1,
         f"half limits on {nodes} Sobol nodes, N_2 = {sizes[0]} to {sizes[-1]}, {seeds} draws each, against "
         "the joint limit",
+        panel=_constant(sizes, distances, float(variance[1, 1])),
     )
     of_last = sizes[-1] * distances[-1] ** 2
     yield Row(
@@ -141,6 +143,16 @@ def rows(fast: bool) -> Iterator[Row]:
             "10 % for the "
             "next order",
         )
+
+
+def _constant(sizes: Sequence[int], distances: np.ndarray, foretold: float) -> Panel:
+    """Half limits against the rate and the constant that the joint limit foretells."""
+    at = np.asarray(sizes, float)
+    curves = (
+        curve("half limits", at, np.sqrt(np.mean(distances**2, axis=1)), POINTS),
+        curve("$(V_2 / N_2)^{1/2}$", at, np.sqrt(foretold / at), DASHED),
+    )
+    return Panel("First layer infinite", "width $N_2$", "distance from the limit", curves, "xy")
 
 
 def _joint(

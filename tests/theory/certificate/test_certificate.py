@@ -37,7 +37,7 @@ def jump(t):
         ({"embedding": EMB.Bidirectional(2, 4, rank=2, gain=1.0, activation="relu")},
          {"1.1 phi_1-3 bounded", "1.1 phi'_1-3 Lipschitz"}),
         ({"loss": LOSS.Squared()}, {"1.1 d2L bounded"}),
-        ({"embedding": EMB.IID(2, 3)}, {"1.2 diversity"}),
+        ({"embedding": EMB.IID(2, 4)}, {"1.2 diversity"}),
         ({"law": LAWS.Regression(TARGET, LAWS.Biased(LAWS.Gaussian()))}, {"1.1 X bounded"}),
         ({"schedules": jump}, {"1.1 xi_1-4 Lipschitz"}),
         ({"schedules": [XI.constant(), XI.constant(), jump, XI.constant()]}, {"1.1 xi_3 Lipschitz"}),
@@ -66,7 +66,7 @@ def whole():
 
 def test_along_a_run_everything_is_answered(whole):
     assert not whole.violated and not whole.unknown
-    assert {row.condition.split(" ")[0] for row in whole.rows} == set(_SECTIONS)
+    assert {row.condition.split(" ")[0] for row in whole.rows} == set(_SECTIONS) - {"NP20"}
     gap = whole["2 optimality gap"]
     assert gap.detail["time"] == [0, 2, 4, 8, 10, 12, 16, 18, 20]
     assert gap.figure == gap.detail["bound"][-1] < gap.detail["bound"][0] / 5

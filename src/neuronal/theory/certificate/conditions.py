@@ -17,6 +17,7 @@ from .conclusion import conclusion_rows, law_of
 from .convergence import convergence_rows
 from .diversity import Targets, diversity_rows
 from .document import Certificate
+from .independent import independent_rows
 from .moments import moment_rows
 from .regularity import activation_rows, input_row, loss_rows
 from .rows import Row
@@ -39,6 +40,8 @@ def certify(
     title: str = "",
 ) -> Certificate:
     r"""Answer Assumption 1 and Theorem 2's conclusion, condition by condition.
+
+    Of independent weights, L = 3, also the theorem on three layers (`certificate.independent`).
 
     Args:
         problem, embedding: what is certified.
@@ -87,6 +90,7 @@ def certify(
         *_motion_rows(problem, depth),
         *conclusion_rows(problem, networks, recorded, data),
     ]
+    rows += independent_rows(problem, embedding, networks, data, law, rows)
     return Certificate(title or _title(problem, embedding), tuple(rows))
 
 

@@ -48,7 +48,7 @@ def weighted_distances(network: Network, final: Network) -> Float[np.ndarray, "L
 
 def last_speed(network: Network, problem: Problem, law: Samples, t: float) -> float:
     r"""$\max_{c} |\partial_t w_L(t, c, \cdot)|$ over the nodes of positive mass."""
-    return _largest(_last_velocity(network, problem, law, jnp.asarray(t)), network)
+    return _largest(velocity(network, problem, law, jnp.asarray(t), -1), network)
 
 
 def _largest(velocity: Float[Array, "n k"], network: Network) -> float:
@@ -57,9 +57,10 @@ def _largest(velocity: Float[Array, "n k"], network: Network) -> float:
 
 
 @eqx.filter_jit
-def _last_velocity(network: Network, problem: Problem, law: Samples, t: Array) -> Array:
+def velocity(network: Network, problem: Problem, law: Samples, t: Array, place: int) -> Array:
+    r"""$\partial_t w$ of the layer in that place among all."""
     t = t.astype(network.weights[0].dtype)
-    return problem.motion(network).velocity(t, network.matrices, law)[-1]
+    return problem.motion(network).velocity(t, network.matrices, law)[place]
 
 
 def convergence_rows(
@@ -94,15 +95,16 @@ def convergence_rows(
         detail = {"time": times.tolist()}
         detail |= {f"w_{i + 1}": distances[:, i].tolist() for i in columns}
         rows.append(
-            _distance_row(names[kind], _STATEMENTS[kind], times, distances[:, columns], detail)
+            distance_row(names[kind], _STATEMENTS[kind], times, distances[:, columns], detail)
         )
-    rows.append(_speed_row(names["speed"], times, np.array(speeds)))
+    rows.append(speed_row(names["speed"], _STATEMENTS["speed"], times, np.array(speeds)))
     return rows
 
 
-def _distance_row(
+def distance_row(
     name: str, says: str, times: np.ndarray, distances: np.ndarray, detail: dict[str, list[float]]
 ) -> Row:
+    """Whether distances `(times, layers)` to the end have begun to fall half-way."""
     middle = len(times) // 2
     start = distances[0]
     if not np.any(start > 0):
@@ -117,7 +119,8 @@ def _distance_row(
     return Row(name, says, MEASURED if falls else UNKNOWN, float(shares[worst]), how, detail=detail)
 
 
-def _speed_row(name: str, times: np.ndarray, speeds: np.ndarray) -> Row:
+def speed_row(name: str, says: str, times: np.ndarray, speeds: np.ndarray) -> Row:
+    """Whether a speed falls, and by which power of time at the end."""
     detail = {"time": times.tolist(), "speed": speeds.tolist()}
     how = f"largest over nodes at t = {times[-1]:g}; {speeds[0]:.3g} at t = {times[0]:g}"
     falls = speeds[-1] < speeds[0] or speeds[-1] == 0
@@ -129,4 +132,4 @@ def _speed_row(name: str, times: np.ndarray, speeds: np.ndarray) -> Row:
     if not falls:
         how += "; it does not fall there"
     status = MEASURED if falls else UNKNOWN
-    return Row(name, _STATEMENTS["speed"], status, float(speeds[-1]), how, detail=detail)
+    return Row(name, says, status, float(speeds[-1]), how, detail=detail)

@@ -27,6 +27,7 @@ _SECTIONS = {
     "1.3": "Convergence",
     "1.4": "Universal approximation",
     "2": "Theorem 2 and its conclusion",
+    "NP20": "Three layers of independent weights",
 }
 
 

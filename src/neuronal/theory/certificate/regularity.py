@@ -36,7 +36,7 @@ def activation_rows(activations: Sequence[Activation]) -> list[Row]:
         rows.append(_activation(activation, layers, "first"))
     for activation, layers in groups(activations):
         rows.append(_activation(activation, layers, "second"))
-    return [*rows, _nonzero(activations[-1], depth)]
+    return [*rows, nonzero_row(activations[-1], depth)]
 
 
 _CONDITIONS = {
@@ -94,8 +94,9 @@ def _measured_activation(activation: Activation, part: str, declared: float) -> 
     return Finding(MEASURED, figure, how)
 
 
-def _nonzero(activation: Activation, depth: int) -> Row:
-    name, statement = f"1.1 phi'_{depth} nonzero", f"phi'_{depth} is nonzero everywhere"
+def nonzero_row(activation: Activation, layer: int, section: str = "1.1") -> Row:
+    r"""$\varphi_i' \ne 0$ everywhere."""
+    name, statement = f"{section} phi'_{layer} nonzero", f"phi'_{layer} is nonzero everywhere"
     form = activation.proven_form
     if form is not None and form.decides("nonzero"):
         if form.nonzero is None:
