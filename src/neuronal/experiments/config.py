@@ -27,6 +27,7 @@ from .sections import (
     MotionSection,
     NonNegative,
     OwnSystem,
+    PlanSection,
     Positive,
     ProblemSection,
     ScheduleSection,
@@ -212,6 +213,7 @@ class Experiment(Holding):
     networks: NetworksSection = NetworksSection()
     coupling: CouplingSection = CouplingSection()
     fluctuations: FluctuationsSection | None = None
+    plan: PlanSection | None = None
     run: RunSection
 
     @model_validator(mode="after")

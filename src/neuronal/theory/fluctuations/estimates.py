@@ -126,6 +126,26 @@ def moments(source: Source, loss: LossAlong) -> dict[str, tuple[np.ndarray, np.n
     }
 
 
+def covariance(
+    source: Source, first: Float[np.ndarray, "S T m k"]
+) -> tuple[Float[np.ndarray, "T m k m k"], Float[np.ndarray, "T m k m k"]]:
+    """The prediction's covariance between inputs and outputs per unit of the source's scale, and its error.
+
+    Args:
+        first: the source's own, at the times asked for.
+    """
+    return source.mean(np.einsum("Stmk,Stnl->Stmknl", first, first))
+
+
+def largest_distance(
+    draws: Float[np.ndarray, "T draws sources sources"], scales: Float[np.ndarray, "sources"]
+) -> float:
+    """Of root mean squares over inputs the largest over times; of that the root mean square over draws."""
+    roots = np.sqrt(scales)
+    squares = np.einsum("s,r,tdsr->td", roots, roots, draws, optimize=True)
+    return float(np.sqrt(np.mean(np.maximum(squares.max(axis=0), 0))))
+
+
 def quadratic_variance(a: Source, b: Source, loss: LossAlong, same: bool) -> Float[np.ndarray, "K"]:
     r"""$\frac12 \mathrm{tr}(\Sigma_a \mathcal{L}'' \Sigma_b \mathcal{L}'')$, without bias.
 

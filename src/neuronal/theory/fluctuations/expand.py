@@ -2,6 +2,7 @@ r"""`nr.fluctuations`: the limit, directions in its measures, and derivatives al
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,13 +17,13 @@ from scipy.interpolate import CubicSpline
 from ...checks import key_of, positive, require, whole
 from ...drivers.ode.integrate import Control
 from ...embeddings import AbstractEmbedding
-from ...embeddings.base import Rules
+from ...embeddings.base import SAMPLE, Rules, rules_of
 from ...errors import InvalidInput
 from ...network import Network
 from ...problem import Problem
 from . import propagation
 from .directions import Response, neuron_directions, noise_directions
-from .estimates import loss_along, moments, quadratic_variance, square_draws
+from .estimates import covariance, loss_along, moments, quadratic_variance, square_draws
 from .law import Fluctuations
 from .limit import recorded_limit
 from .records import dataset
@@ -37,6 +38,8 @@ _DRAWS = 512
 """Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
 """Of the limit, to its end."""
+_MOST_COVARIED = 64
+"""Inputs times outputs up to which covariances between them are kept."""
 
 
 def fluctuations(
@@ -126,8 +129,17 @@ def fluctuations(
             say(words if sets == 1 else f"nodes {i + 1} of {sets}: {words}", (i + share) / sets)
 
         found.append(_expanded(problem, start, of_set, how, tell))
-    complete = isinstance(start, Network) or not start.edges_apart
+    complete = isinstance(start, Network) or not _limits_meet(start, rule)
     return Fluctuations(found[0] if sets == 1 else averaged(found), complete)
+
+
+def _limits_meet(start: AbstractEmbedding, rule: Rules) -> bool:
+    """Whether two layers side by side are limits, with random weights between that their nodes do not have.
+
+    Nodes beside a layer of sampled neurons have the weights to and from each of these.
+    """
+    sampled = [own == SAMPLE for own in rules_of(rule, start.depth)]
+    return start.edges_apart and any(not (a or b) for a, b in itertools.pairwise(sampled))
 
 
 class _Settings(NamedTuple):
@@ -213,6 +225,10 @@ def _expanded(
         }
         for of in of_sources
     ]
+    if limit.predictions[0].size <= _MOST_COVARIED:
+        for figures, source in zip(interpolated, sources, strict=True):
+            first = np.moveaxis(at(np.moveaxis(source.first, 1, 0)), 0, 1)
+            figures["prediction_covariance"] = covariance(source, first)
     law = np.asarray(data.x), np.asarray(data.weights)
     return dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
 
