@@ -1,6 +1,7 @@
 """Fluctuations against closed forms, finite differences, low-dimensional laws and networks."""
 
 import itertools
+import warnings
 
 import diffrax
 import jax
@@ -13,6 +14,7 @@ from scipy.stats import binom
 import neuronal as nr
 from neuronal.theory.fluctuations.directions import neuron_directions
 from neuronal.theory.fluctuations.estimates import Source, square_draws
+from neuronal.theory.fluctuations.expand import _limits_meet
 from neuronal.theory.fluctuations.propagation import along_neurons
 from neuronal.theory.fluctuations.repeats import averaged
 from neuronal.theory.tangent import tangent_kernel
@@ -195,6 +197,8 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     neurons = last.sel(source="layer 1")
     np.testing.assert_allclose(neurons.prediction_variance, cov[1, 1] * linear.x**2, rtol=1e-5)
     np.testing.assert_allclose(neurons.prediction_bias, shift[1] * linear.x, rtol=1e-5)
+    between = law.prediction_covariance(50)[-1, :, 0, :, 0]
+    np.testing.assert_allclose(50 * between, cov[1, 1] * np.outer(linear.x, linear.x), rtol=1e-5)
     g, s = linear.gradient(mean[1]), np.mean(linear.x**2)
     np.testing.assert_allclose(neurons.risk_variance, g**2 * cov[1, 1], rtol=1e-5)
     np.testing.assert_allclose(neurons.risk_shift, s * cov[1, 1] / 2 + g * shift[1], rtol=1e-5)
@@ -285,6 +289,18 @@ def test_draws_have_the_variance(law):
     assert np.all(np.abs(mean[:, 0, 1:]) <= 4 * error[:, 0, 1:])
 
 
+def test_covariances_have_the_variances_of_all_sources(law):
+    at = ((50, 200), 0.1, 2)
+    found = law.prediction_covariance(*at)
+    flat = found.reshape(len(found), 5, 5)
+    of_each = np.diagonal(flat, axis1=1, axis2=2)
+    np.testing.assert_allclose(of_each, law.prediction_sd(*at)[..., 0] ** 2, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(flat, flat.transpose(0, 2, 1), rtol=1e-12)
+    assert np.linalg.eigvalsh(flat).min() > -1e-12
+    error = law.data.prediction_covariance_error
+    assert error.shape == law.data.prediction_covariance.shape and error.max() > 0
+
+
 def test_distances_are_those_that_couple_measures(law):
     found = law.distances([50, 200], [0.1, 0.025], 2)
     mean_square = law.prediction_sd(50, 0.1, 2)[..., 0] ** 2 @ law.data.mass.values
@@ -359,6 +375,47 @@ def test_independent_weights_at_three_layers_have_a_deviation_and_no_mean():
     for ask in (found.risk_mean, found.risk_mean_error, found.prediction_mean):
         with pytest.raises(nr.InvalidInput, match="single weights"):
             ask(100)
+
+
+@pytest.mark.parametrize(
+    ("depth", "rule", "complete"),
+    [
+        (3, ("sobol", "sample"), True),
+        (3, ("sample", "sobol"), True),
+        (4, ("sobol", "sample", "sobol"), True),
+        (4, ("sample", "sobol", "sobol"), False),
+        (4, "sobol", False),
+        (2, "sobol", True),
+    ],
+)
+def test_means_are_there_where_no_two_limits_of_independent_weights_meet(depth, rule, complete):
+    assert _limits_meet(nr.embeddings.IID(2, depth, mean=1.0), rule) != complete
+    assert not _limits_meet(nr.embeddings.Bidirectional(2, depth), rule)
+
+
+@pytest.mark.slow
+def test_beside_sampled_neurons_the_limit_of_independent_weights_has_a_mean():
+    """Of nodes that have the weights to each of four neurons, as of a network of the same neurons."""
+    embedding, rules = nr.embeddings.IID(2, 3, mean=1.0), ("monte-carlo", "sample")
+    how = {"save_at": 1, "directions": 64, "rtol": 1e-2}
+    half = nr.fluctuations(problem_of(4), embedding, 0.5, (32, 4), rules, key=5, **how)
+    network = embedding.quadrature((32, 4), rules, jax.random.split(jax.random.key(5))[0])
+    whole = nr.fluctuations(problem_of(4), network, 0.5, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nr.InaccuracyWarning)
+        np.testing.assert_allclose(half.risk_mean((100, 10)), whole.risk_mean((100, 10)), rtol=1e-6)
+
+
+def test_a_horizon_past_divergence_is_told():
+    """The gradient flow of -y^4 leaves the finite numbers in finite time."""
+    x = np.array([[1.0, 1.0]])
+    falling = nr.losses.of(lambda y, a: -jnp.sum(a**4, axis=-1))
+    problem = nr.Problem(nr.distributions.Empirical(x, np.zeros(1)), falling)
+    start = nr.Network([np.array([[1.0, 0.5], [0.5, 1.0]]), np.ones((2, 1))], "identity")
+    before = nr.fluctuations(problem, start, 0.01, save_at=1, directions=4)
+    assert np.all(np.isfinite(before.risk_sd(10)))
+    with pytest.raises(nr.DivergenceError):
+        nr.fluctuations(problem, start, 5.0, save_at=1, directions=4)
 
 
 def test_few_nodes_are_told(law):
