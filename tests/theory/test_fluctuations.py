@@ -301,6 +301,28 @@ def test_covariances_have_the_variances_of_all_sources(law):
     assert error.shape == law.data.prediction_covariance.shape and error.max() > 0
 
 
+def test_another_law_judges_without_taking_part():
+    """On rows of no weight derivatives are those of a finite law that has them; the motion is as without."""
+    problem, other = problem_of(5, k=2), problem_of(8, k=2).distribution
+    network = network_of(2, 4, 5, 2)
+    how = {"save_at": 2, "directions": 16}
+    plain = nr.fluctuations(problem, network, 0.8, **how)
+    judged = nr.fluctuations(problem, network, 0.8, judge=other, **how)
+    own = nr.fluctuations(problem, network, 0.8, judge=problem.distribution, **how)
+    assert judged.data.sizes["input"] == 8 and judged.prediction_covariance(9).shape[1:3] == (8, 2)
+    # The first five rows of the other law are those of the problem's own.
+    np.testing.assert_allclose(other.x[:5], problem.distribution.x)
+    for name in ("prediction", "prediction_variance", "prediction_bias", "prediction_step_bias"):
+        neurons = {"source": slice(0, 2)} if "source" in plain.data[name].dims else {}
+        values = lambda law, name=name, at=neurons: law.data[name].isel(**at, input=slice(0, 5))
+        np.testing.assert_allclose(values(judged), values(plain), rtol=1e-6, atol=1e-12)
+    for name in ("risk", "risk_variance", "risk_shift", "risk_step_bias", "risk_quadratic"):
+        np.testing.assert_allclose(own.data[name], plain.data[name], rtol=1e-6, atol=1e-12)
+    run = nr.solve(problem, network, 0.8, save_at=2, rtol=1e-3)
+    expected = [float(nr.Problem(other, SQUARED).risk(run.at(t))) for t in run.times]
+    np.testing.assert_allclose(judged.risk, expected, rtol=1e-3)
+
+
 def test_distances_are_those_that_couple_measures(law):
     found = law.distances([50, 200], [0.1, 0.025], 2)
     mean_square = law.prediction_sd(50, 0.1, 2)[..., 0] ** 2 @ law.data.mass.values
@@ -364,6 +386,9 @@ def test_refusals(law):
         nr.fluctuations(problem, alike, 1.0, 16)
     with pytest.raises(nr.InvalidInput, match="directions"):
         nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, directions=3)
+    for judge in (problem, problem_of(5, d=3).distribution):
+        with pytest.raises(nr.InvalidInput, match="judge|input_dim"):
+            nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, judge=judge)
 
 
 @pytest.mark.slow

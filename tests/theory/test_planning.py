@@ -143,7 +143,7 @@ def test_trials_leave_the_best_and_count_what_they_cost():
     rates = [0.4 / 2**j for j in range(8)] + [1e6]
     begun = [Arm(2, 16, rate, 90) for rate in rates]
     of_depth = lambda depth: nr.embeddings.Bidirectional(1, depth)
-    trials = Trials(PROBLEM, of_depth, BATCH, jax.random.key(0), [], lambda words: None)
+    trials = Trials(PROBLEM, PROBLEM, of_depth, BATCH, jax.random.key(0), [], lambda words: None)
     winner = trials.best(begun)
     assert winner is not None and winner.arm.learning_rate == 0.4
     of_steps = lambda steps: [p for p in trials.probes if p.steps == steps]

@@ -51,7 +51,8 @@ def plan_experiment(
         "plan.depths: takes one depth where schedules are those of its layers",
     )
     batch = experiment.networks.batch_size if experiment.networks.widths else 1
-    asked = table.model_dump(exclude_none=True, exclude={"budget", "depths"})
+    asked: dict[str, Any] = {"batch_size": batch}
+    asked |= table.model_dump(exclude_none=True, exclude={"budget", "depths"})
     with locked(folder), jax.enable_x64(experiment.run.precision == "float64"):
         whole = build(_with(experiment, [_system(experiment, depth) for depth in depths]))
         by_depth = dict(zip(depths, whole.systems, strict=True))
@@ -62,7 +63,7 @@ def plan_experiment(
             embedding=lambda depth: by_depth[depth].embedding,
             key=experiment.run.seed,
             progress=on_part,
-            **{"batch_size": batch} | asked,
+            **asked,
         )
         data = found.candidates.assign_attrs(results.attributes(experiment))
         results.write(data, folder / PLAN)

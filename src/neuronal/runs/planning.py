@@ -54,10 +54,10 @@ def listing(found: Plan) -> Group:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for head in ("L", "width", "rate", "steps", "risk", f"{found.level:.0%} interval", "ends by"):
         table.add_column(head, justify="left" if head == "ends by" else "right")
-    for row in found.table.itertuples():
-        numbers = (str(row.depth), str(row.width), f"{row.learning_rate:g}", str(row.steps))
-        risks = (f"{row.risk:.3g}", f"{row.low:.3g} to {row.high:.3g}")
-        table.add_row(*numbers, *risks, str(row.end))
+    for row in found.table.to_dict("records"):
+        numbers = (str(row["depth"]), str(row["width"]), f"{row['learning_rate']:g}")
+        risks = (f"{row['risk']:.3g}", f"{row['low']:.3g} to {row['high']:.3g}")
+        table.add_row(*numbers, str(row["steps"]), *risks, str(row["end"]))
     reasons = [escape(f"nothing known, L = {depth}: {why}") for depth, why in found.unknown.items()]
     tried = (
         [f"{len(found.probes)} trials, which took {found.spent / found.budget:.2g} budgets"]

@@ -75,6 +75,10 @@ class LossAlong(NamedTuple):
         """At some of the ends of steps."""
         return LossAlong(self.slope[steps], self.curvature[steps], self.weights)
 
+    def on(self, rows: slice) -> LossAlong:
+        """On some of the samples."""
+        return LossAlong(self.slope[:, rows], self.curvature[:, rows], self.weights[rows])
+
     def linear(self, first: Float[np.ndarray, "S K m k"]) -> Float[np.ndarray, "S K"]:
         r"""$E_X[\mathcal{L}' f']$."""
         return np.einsum("m,Kmk,SKmk->SK", self.weights, self.slope, first, optimize=True)

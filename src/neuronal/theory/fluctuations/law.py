@@ -213,7 +213,7 @@ class Fluctuations:
             InvalidInput: arguments that do not fit.
         """
         draws = self.data.square_draws.values
-        scales = lambda *at: self._scales(*at, batch_size)
+        scales = lambda n, eps: self._scales(n, eps, batch_size)
         pairs = {"sgd-flow": slice(-1, None), "flow-limit": slice(-1), "sgd-limit": slice(None)}
         values = [
             [

@@ -3,8 +3,9 @@ r"""What theory leaves open, tried: short runs of SGD, of which the better ones 
 The first order may end before a budget does, and where data are fitted to the last digit it always ends.
 Which width and rate is best from there on is measured: networks that the theory does not rule out are
 trained for a ninth of the budget, the best third of them to a third of it, and the best of these to its
-end (successive halving; Jamieson and Talwalkar 2016). Of the one that is left two more networks are
-trained, and the risks of the three tell the interval.
+end (successive halving; Jamieson and Talwalkar 2016). Of the least risk that was met two more networks
+are trained, and the risks of the three tell the interval. Where another law judges, risks rise again on the
+way, and are looked at more often.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _SEEDS = 3
 """Networks of the one that is left."""
 _LOWER = 4
 """The lower rate that is tried, as a share of the largest stable one."""
+_LOOKS = 6
+"""At a network from one share of the budget to the next, where another law judges."""
 OPEN = ("first order", "until")
 """Ends of a choice that are not those of the budget, nor its best."""
 
@@ -60,10 +63,21 @@ class Probe(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """The arm that is left, with the risks of its networks at the end."""
+    """What did best: an arm, to so many steps, with the risks of its networks there."""
 
     arm: Arm
     risks: list[float]
+
+
+class _Run(NamedTuple):
+    """A network in training: steps done, the risk there, the least on its way, and the steps of that."""
+
+    arm: Arm
+    network: Network
+    done: int = 0
+    last: float = np.inf
+    risk: float = np.inf
+    at: int = 0
 
 
 def arms(
@@ -105,11 +119,13 @@ class Trials:
     """Networks in training.
 
     Attributes:
+        judged: the problem whose risk counts.
         probes: what was measured, in its order.
         spent: floating-point operations of training.
     """
 
     problem: Problem
+    judged: Problem
     of_depth: OfDepth
     batch_size: int
     key: PRNGKeyArray
@@ -118,51 +134,61 @@ class Trials:
     spent: float = 0.0
 
     def best(self, begun: Sequence[Arm]) -> Winner | None:
-        """The arm that is left of them, at its end; None if there are none, or all diverged."""
-        left: list[tuple[Arm, Network | None, int]] = [(arm, None, 0) for arm in begun]
-        found: list[tuple[float, Arm, Network, int]] = []
+        """What did best of them; None if there are none, or all diverged."""
+        left = [self._start(arm, 0) for arm in begun]
+        best: _Run | None = None
         for share in _SHARES:
-            found = []
-            for arm, network, done in left:
-                steps = max(1, round(share * arm.steps))
-                risk, network = self._on(arm, 0, network, done, steps)
-                if network is not None:
-                    found.append((risk, arm, network, steps))
-            found.sort(key=lambda one: one[0])
-            left = [one[1:] for one in found[: -(-len(found) // _KEPT)]]
-        if not found:
+            runs = [self._on(run, 0, max(1, round(share * run.arm.steps))) for run in left]
+            ranked = sorted(filter(None, runs), key=lambda run: run.risk)
+            best = min([*filter(None, [best]), *ranked], key=lambda run: run.risk, default=None)
+            left = ranked[: -(-len(ranked) // _KEPT)]
+        if best is None:
             return None
-        risk, arm = found[0][:2]
-        others = [self._on(arm, seed, None, 0, arm.steps)[0] for seed in range(1, _SEEDS)]
-        return Winner(arm, [risk, *others])
+        arm = best.arm._replace(steps=best.at)
+        others = [self._on(self._start(arm, s), s, arm.steps) for s in range(1, _SEEDS)]
+        return Winner(arm, [best.risk, *(run.last if run else np.inf for run in others)])
 
-    def _on(
-        self, arm: Arm, seed: int, network: Network | None, done: int, steps: int
-    ) -> tuple[float, Network | None]:
-        """Train on to so many steps; the risk then, and None if it left the finite numbers."""
-        neurons, samples = self._keys(arm, seed)
-        embedding = self.of_depth(arm.depth)
-        start = embedding.sample(arm.width, neurons) if network is None else network
-        shape = Shape(arm.depth, embedding.input_dim, embedding.output_dim)
-        rate = arm.learning_rate
-        words = f"trying L = {arm.depth}, width {arm.width}, rate {rate:g}, {steps} steps"
-        self.say(words)
-        if steps > done:
-            self.spent += PER_WEIGHT * self.batch_size * shape.weights(arm.width) * (steps - done)
-            how = {"since": rate * done, "save_at": 1}
+    def _start(self, arm: Arm, seed: int) -> _Run:
+        return _Run(arm, self.of_depth(arm.depth).sample(arm.width, self._keys(seed)[0]))
+
+    def _on(self, run: _Run, seed: int, steps: int) -> _Run | None:
+        """Train on to so many steps; None if it left the finite numbers."""
+        arm = run.arm
+        rate, network = arm.learning_rate, run.network
+        self.say(f"trying L = {arm.depth}, width {arm.width}, rate {rate:g}, {steps} steps")
+        looks = [steps]
+        if self.judged is not self.problem:
+            after = max(run.done, steps // 100, 1)
+            looks = np.unique(np.geomspace(after, steps, _LOOKS + 1).round().astype(int)).tolist()
+        for to in looks:
+            if to <= run.done:
+                continue
+            shape = Shape(arm.depth, network.input_dim, network.output_dim)
+            per_step = PER_WEIGHT * self.batch_size * shape.weights(arm.width)
+            self.spent += per_step * (to - run.done)
             try:
-                run = train(
-                    self.problem, start, rate, rate * steps, samples, self.batch_size, **how
-                )
-                risk, start = float(run.loss[-1]), run.network
+                network = train(
+                    self.problem,
+                    run.network,
+                    rate,
+                    rate * to,
+                    self._keys(seed)[1],
+                    self.batch_size,
+                    since=rate * run.done,
+                    save_at=1,
+                ).network
+                risk = self.judged.risk(network)
             except DivergenceError:
                 risk = np.inf
-        else:
-            risk = self.problem.risk(start)
-        self.probes.append(Probe(arm.depth, arm.width, rate, steps, risk))
-        return risk, start if np.isfinite(risk) else None
+            self.probes.append(Probe(arm.depth, arm.width, rate, to, risk))
+            if not np.isfinite(risk):
+                return None
+            run = run._replace(network=network, done=to, last=risk)
+            if risk < run.risk:
+                run = run._replace(risk=risk, at=to)
+        return run
 
-    def _keys(self, arm: Arm, seed: int) -> Array:
+    def _keys(self, seed: int) -> Array:
         """Of neurons and samples: common to all arms, so that they differ by what they are."""
         return jax.random.split(jax.random.fold_in(self.key, seed))
 

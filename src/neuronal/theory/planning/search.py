@@ -12,6 +12,7 @@ import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from ...checks import is_number, key_of, positive, require, several, shown, whole
+from ...distributions import Distribution
 from ...errors import DivergenceError, InvalidInput
 from ...problem import Problem
 from ...transfer import OfDepth, bidirectional_for, increasing
@@ -37,6 +38,7 @@ def plan(
     until: float = 32.0,
     level: float = 0.9,
     probes: int = 0,
+    judge: Distribution | None = None,
     embedding: OfDepth | None = None,
     nodes: int = 128,
     rule: str = "sobol",
@@ -66,6 +68,8 @@ def plan(
         level: probability of the interval.
         probes: networks that may be tried, 0 or more. About a quarter of so many budgets, and two
             more, are what the trials cost: `Plan.spent` says.
+        judge: the law whose risk is to be least, if not the problem's: that of rows held out. Then more
+            steps may do harm, and a plan may end before the budget does.
         embedding: a function of the depth; `Bidirectional` with its critical gain on the
             problem's inputs if left out.
         nodes, rule, data_nodes, directions, rtol, key: as `fluctuations` takes them.
@@ -113,7 +117,7 @@ def plan(
         try:
             law = fluctuations(
                 problem, start, last, nodes, rule, data_nodes=data_nodes, directions=directions,
-                rtol=rtol, key=own, progress=tell,
+                rtol=rtol, key=own, progress=tell, judge=judge,
                 save_at=last * np.linspace(0, 1, _RECORDS + 1)[1:] ** 2,
             )  # fmt: skip
             found[depth] = _Known(law, shape, choices(law, shape, sizes, rates, batch, budget))
@@ -121,7 +125,8 @@ def plan(
             unknown[depth] = str(error)
     if not found:
         raise InvalidInput("; ".join(f"L = {depth}: {why}" for depth, why in unknown.items()))
-    trials = Trials(problem, of_depth, batch, of_trials, [], lambda words: say(words, 1.0))
+    judged = problem if judge is None else Problem(judge, problem.loss)
+    trials = Trials(problem, judged, of_depth, batch, of_trials, [], lambda words: say(words, 1.0))
     winner = trials.best(_opened(found, batch, budget, most)) if most else None
     return _least(problem, of_depth, found, unknown, budget, batch, float(level), trials, winner)
 
@@ -181,7 +186,9 @@ def _least(
     )
     if winner is not None and measured < risks.min():
         arm, sd = winner.arm, float(np.std(winner.risks, ddof=1))
-        chosen = (*arm[1:], measured, sd, measured_interval(winner.risks, level), "budget")
+        whole = arm.steps >= found[arm.depth].shape.steps(arm.width, batch_size, budget)
+        end = "budget" if whole else ""
+        chosen = (*arm[1:], measured, sd, measured_interval(winner.risks, level), end)
         depth = arm.depth
     else:
         i, j, r = np.unravel_index(int(np.argmin(risks)), risks.shape)
