@@ -131,14 +131,10 @@ def moments(source: Source, loss: LossAlong) -> dict[str, tuple[np.ndarray, np.n
 
 
 def covariance(
-    source: Source, first: Float[np.ndarray, "S T m k"]
-) -> tuple[Float[np.ndarray, "T m k m k"], Float[np.ndarray, "T m k m k"]]:
-    """The prediction's covariance between inputs and outputs per unit of the source's scale, and its error.
-
-    Args:
-        first: the source's own, at the times asked for.
-    """
-    return source.mean(np.einsum("Stmk,Stnl->Stmknl", first, first))
+    source: Source,
+) -> tuple[Float[np.ndarray, "K m k m k"], Float[np.ndarray, "K m k m k"]]:
+    """The covariance of predictions at pairs of inputs, per unit of the source's scale, and its error."""
+    return source.mean(np.einsum("SKmk,SKnl->SKmknl", source.first, source.first))
 
 
 def largest_distance(

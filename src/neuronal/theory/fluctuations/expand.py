@@ -238,8 +238,8 @@ def _expanded(
     ]
     if limit.predictions[0].size <= _MOST_COVARIED:
         for figures, source in zip(interpolated, sources, strict=True):
-            first = np.moveaxis(at(np.moveaxis(source.first, 1, 0)), 0, 1)
-            figures["prediction_covariance"] = covariance(source, first)
+            value, error = covariance(source)
+            figures["prediction_covariance"] = at(value), at(error, True)
     law = np.asarray(data.x[limit.rows]), np.asarray(limit.mass, data.x.dtype)
     return dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
 
