@@ -210,6 +210,75 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     np.testing.assert_allclose(law.risk_mean_remainder(50)[-1], remainder, rtol=1e-5)
 
 
+class DeepLinearNetwork:
+    r"""$\hat y = \theta x$, L = 3, with $w_2^0 = \alpha \otimes \beta$: eight coefficients move alone.
+
+    Weights stay in the span of the initial ones: $w_1 = a \cdot U$, $w_3 = c \cdot V$, $w_2 = U^T M V$ with
+    $U = (w_1^0, \alpha)$, $V = (w_3^0, \beta)$, and measures enter by $G_1 = E[U U^T]$, $G_2 = E[V V^T]$:
+    $a' = -g M G_2 c$, $M' = -g\, a c^T$, $c' = -g M^T G_1 a$, $\theta = a^T G_1 M G_2 c$.
+    """
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.x, self.y = LinearNetwork().x, LinearNetwork().y
+        self.bases = [rng.normal(size=(2, n)) + 0.4 for n in (5, 6)]
+        (u, alpha), (v, beta) = self.bases
+        law = nr.distributions.Empirical(self.x[:, None], self.y)
+        self.problem = nr.Problem(law, SQUARED)
+        weights = [u[:, None], np.outer(alpha, beta), v[:, None]]
+        self.network = nr.Network(weights, "identity")
+
+    def moments(self):
+        """Of each layer, and the covariance of those of one neuron."""
+        rows = [np.stack([f * f, f * g, g * g]) for f, g in self.bases]
+        return [r.mean(1) for r in rows], [np.cov(r, ddof=0) for r in rows]
+
+    def theta(self, moments, until):
+        g1, g2 = (np.array([[m[0], m[1]], [m[1], m[2]]]) for m in moments)
+
+        def rate(t, state):
+            a, c, m = state[:2], state[2:4], state[4:].reshape(2, 2)
+            g = np.mean((a @ g1 @ m @ g2 @ c * self.x - self.y) * self.x)
+            return -g * np.concatenate([m @ g2 @ c, m.T @ g1 @ a, np.outer(a, c).ravel()])
+
+        start = np.array([1.0, 0, 1, 0, 0, 0, 0, 1])
+        end = solve_ivp(rate, (0, until), start, "DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        return end[:2] @ g1 @ end[4:].reshape(2, 2) @ g2 @ end[2:4]
+
+    def along(self, layer, until, step=1e-3):
+        """Variance of theta and its bias, from differences along the principal moments of a layer."""
+        means, covs = self.moments()
+        variance = bias = 0.0
+        sizes, axes = np.linalg.eigh(covs[layer])
+        for size, axis in zip(sizes, axes.T, strict=True):
+            delta = np.sqrt(max(size, 0.0)) * axis
+
+            def at(h, delta=delta):
+                return self.theta(
+                    [m + h * delta * (i == layer) for i, m in enumerate(means)], until
+                )
+
+            far, near = ((at(h) - at(-h)) / (2 * h) for h in (2 * step, step))
+            wide, narrow = ((at(h) - 2 * at(0) + at(-h)) / h**2 for h in (2 * step, step))
+            variance += ((4 * near - far) / 3) ** 2
+            bias += (4 * narrow - wide) / 6
+        return variance, bias
+
+
+def test_a_deep_linear_network_fluctuates_as_its_eight_coefficients_do():
+    deep, until = DeepLinearNetwork(), 1.0
+    law = nr.fluctuations(deep.problem, deep.network, until, save_at=1, directions=8, rtol=1e-7)
+    last = law.data.isel(time=-1, output=0)
+    theta = deep.theta(deep.moments()[0], until)
+    assert abs(theta - deep.theta(deep.moments()[0], 0.0)) > 0.1  # it has moved
+    np.testing.assert_allclose(last.prediction.values, theta * deep.x, rtol=1e-4)
+    for layer in (0, 1):
+        variance, bias = deep.along(layer, until)
+        found = last.sel(source=f"layer {layer + 1}")
+        np.testing.assert_allclose(found.prediction_variance, variance * deep.x**2, rtol=1e-5)
+        np.testing.assert_allclose(found.prediction_bias, bias * deep.x, rtol=1e-4)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_stable_rate_is_where_the_mean_square_of_a_perturbation_stops_falling(batch):
     """Two inputs at a right angle: each batch shrinks a component by as often as it saw its input."""
