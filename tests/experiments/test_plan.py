@@ -52,6 +52,7 @@ def test_what_no_plan_can_be_made_of_is_told(call, tmp_path):
         "plan.probes": {"plan": {"budget": 1e6, "probes": -1}},
         "plan.level": {"plan": {"budget": 1e6, "level": 1.0}},
         "plan.depths: takes one": {"schedule": {"frozen": [1]}, "plan": {"budget": 1e6}},
+        "plan.held_out: takes real data": {"plan": {"budget": 1e6, "held_out": True}},
         "budget: ": {"plan": CONTENT["plan"] | {"budget": 1.0}},
     }
     for words, change in cases.items():

@@ -52,10 +52,12 @@ def plan_experiment(
     )
     batch = experiment.networks.batch_size if experiment.networks.widths else 1
     asked: dict[str, Any] = {"batch_size": batch}
-    asked |= table.model_dump(exclude_none=True, exclude={"budget", "depths"})
+    asked |= table.model_dump(exclude_none=True, exclude={"budget", "depths", "held_out"})
     with locked(folder), jax.enable_x64(experiment.run.precision == "float64"):
         whole = build(_with(experiment, [_system(experiment, depth) for depth in depths]))
         by_depth = dict(zip(depths, whole.systems, strict=True))
+        if table.held_out and whole.split is None:
+            raise InvalidInput("plan.held_out: takes real data, which have rows held out")
         found = plan(
             whole.systems[0].problem,
             table.budget,
@@ -63,6 +65,7 @@ def plan_experiment(
             embedding=lambda depth: by_depth[depth].embedding,
             key=experiment.run.seed,
             progress=on_part,
+            judge=whole.split.test if table.held_out and whole.split else None,
             **asked,
         )
         data = found.candidates.assign_attrs(results.attributes(experiment))

@@ -228,6 +228,7 @@ class PlanSection(Section):
     """What `neuronal plan` spends on what; where left out, as `neuronal.plan` has it."""
 
     budget: Positive
+    held_out: bool = False
     depths: Annotated[list[Annotated[int, Field(ge=2, le=MOST)]], Field(min_length=1)] | None = None
     widths: Annotated[list[Count], Field(min_length=1)] | None = None
     learning_rates: Annotated[list[Positive], Field(min_length=1)] | None = None
