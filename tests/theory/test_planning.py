@@ -140,7 +140,7 @@ def test_the_interval_of_measured_risks_holds_another_as_often_as_it_says():
 
 def test_trials_leave_the_best_and_count_what_they_cost():
     """Nine rates of one network: that of least risk at the end of a third is among those that go on."""
-    rates = [0.4 / 2**j for j in range(8)] + [1e6]
+    rates = [0.4 / 2**j for j in range(8)] + [1e40]
     begun = [Arm(2, 16, rate, 90) for rate in rates]
     of_depth = lambda depth: nr.embeddings.Bidirectional(1, depth)
     trials = Trials(PROBLEM, PROBLEM, of_depth, BATCH, jax.random.key(0), [], lambda words: None)

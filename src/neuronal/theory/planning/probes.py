@@ -195,7 +195,7 @@ class Trials:
 
 def measured_interval(risks: Sequence[float], level: float) -> tuple[float, float]:
     """Between which another network's risk lies with that probability, by Student's law of the logarithms."""
-    logs = np.log(np.asarray(risks))
+    logs = np.log(np.maximum(risks, np.finfo(float).tiny))
     half = stats.t.ppf((1 + level) / 2, len(logs) - 1) * logs.std(ddof=1)
     half *= np.sqrt(1 + 1 / len(logs))
     return float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))
