@@ -370,6 +370,7 @@ def test_covariances_have_the_variances_of_all_sources(law):
     assert error.shape == law.data.prediction_covariance.shape and error.max() > 0
 
 
+@pytest.mark.slow
 def test_another_law_judges_without_taking_part():
     """On rows of no weight derivatives are those of a finite law that has them; the motion is as without."""
     problem, other = problem_of(5, k=2), problem_of(8, k=2).distribution
@@ -386,7 +387,9 @@ def test_another_law_judges_without_taking_part():
         values = lambda law, name=name, at=neurons: law.data[name].isel(**at, input=slice(0, 5))
         np.testing.assert_allclose(values(judged), values(plain), rtol=1e-6, atol=1e-12)
     for name in ("risk", "risk_variance", "risk_shift", "risk_step_bias", "risk_quadratic"):
-        np.testing.assert_allclose(own.data[name], plain.data[name], rtol=1e-6, atol=1e-12)
+        # Between the ends of steps a risk is not quite that of the predictions there.
+        rtol = 1e-4 if name == "risk" else 1e-6
+        np.testing.assert_allclose(own.data[name], plain.data[name], rtol=rtol, atol=1e-12)
     run = nr.solve(problem, network, 0.8, save_at=2, rtol=1e-3)
     expected = [float(nr.Problem(other, SQUARED).risk(run.at(t))) for t in run.times]
     np.testing.assert_allclose(judged.risk, expected, rtol=1e-3)
@@ -500,11 +503,23 @@ def test_beside_sampled_neurons_the_limit_of_independent_weights_has_a_mean():
         np.testing.assert_allclose(half.risk_mean((100, 10)), whole.risk_mean((100, 10)), rtol=1e-6)
 
 
+class Falling(nr.losses.Loss):
+    """$-\\hat y^4$, whose gradient flow leaves the finite numbers in finite time."""
+
+    def __call__(self, y, prediction):
+        return -jnp.sum(prediction**4, axis=1)
+
+    def gradient(self, y, prediction):
+        return -4 * prediction**3
+
+    def infimum(self, y, weights):
+        return jnp.full(len(y), -jnp.inf)
+
+
+@pytest.mark.slow
 def test_a_horizon_past_divergence_is_told():
-    """The gradient flow of -y^4 leaves the finite numbers in finite time."""
     x = np.array([[1.0, 1.0]])
-    falling = nr.losses.of(lambda y, a: -jnp.sum(a**4, axis=-1))
-    problem = nr.Problem(nr.distributions.Empirical(x, np.zeros(1)), falling)
+    problem = nr.Problem(nr.distributions.Empirical(x, np.zeros(1)), Falling())
     start = nr.Network([np.array([[1.0, 0.5], [0.5, 1.0]]), np.ones((2, 1))], "identity")
     before = nr.fluctuations(problem, start, 0.01, save_at=1, directions=4)
     assert np.all(np.isfinite(before.risk_sd(10)))
