@@ -504,7 +504,7 @@ def test_beside_sampled_neurons_the_limit_of_independent_weights_has_a_mean():
 
 
 class Falling(nr.losses.Loss):
-    """$-\\hat y^4$, whose gradient flow leaves the finite numbers in finite time."""
+    r"""$-\hat y^4$, whose gradient flow leaves the finite numbers in finite time."""
 
     def __call__(self, y, prediction):
         return -jnp.sum(prediction**4, axis=1)
