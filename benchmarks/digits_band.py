@@ -19,7 +19,7 @@ from .common import report
 
 WIDTHS, SEEDS, DEPTH, ROWS = (64, 128, 256, 512), 32, 4, 240
 RATE, BATCH, UNTIL, TIMES = 0.2, 32, 40.0, 10
-NODES, DIRECTIONS, ACCURACY = 128, 8, 0.05
+NODES, DIRECTIONS = 192, 8
 LEVEL = 1.96
 
 
@@ -64,7 +64,6 @@ def main(seeds: int = SEEDS) -> None:
         NODES,
         save_at=TIMES,
         directions=DIRECTIONS,
-        accuracy=ACCURACY,
         rtol=1e-2,
         progress=lambda words, share: print(f"{share:.0%} {words}", flush=True),
     )
