@@ -3,9 +3,9 @@ r"""What theory leaves open, tried: short runs of SGD, of which the better ones 
 The first order may end before a budget does, and where data are fitted to the last digit it always ends.
 Which width and rate is best from there on is measured: networks that the theory does not rule out are
 trained for a ninth of the budget, the best third of them to a third of it, and the best of these to its
-end (successive halving; Jamieson and Talwalkar 2016). Of the least risk that was met two more networks
-are trained, and the risks of the three tell the interval. Where another law judges, risks rise again on the
-way, and are looked at more often.
+end (successive halving; Jamieson and Talwalkar 2016). Of the best two more networks are trained, and the
+risks of the three tell the interval. Where another law judges, risks may rise again on the way: they are
+looked at more often, and a network may be best before its end.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Winner(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """A network in training: steps done, the risk there, the least on its way, and the steps of that."""
+    """A network in training: steps done, the risk there, the one that counts, and the steps of that."""
 
     arm: Arm
     network: Network
@@ -140,13 +140,19 @@ class Trials:
         for share in _SHARES:
             runs = [self._on(run, 0, max(1, round(share * run.arm.steps))) for run in left]
             ranked = sorted(filter(None, runs), key=lambda run: run.risk)
-            best = min([*filter(None, [best]), *ranked], key=lambda run: run.risk, default=None)
+            if ranked and (best is None or not self._rises or ranked[0].risk < best.risk):
+                best = ranked[0]
             left = ranked[: -(-len(ranked) // _KEPT)]
         if best is None:
             return None
         arm = best.arm._replace(steps=best.at)
         others = [self._on(self._start(arm, s), s, arm.steps) for s in range(1, _SEEDS)]
         return Winner(arm, [best.risk, *(run.last if run else np.inf for run in others)])
+
+    @property
+    def _rises(self) -> bool:
+        """Whether the risk may rise again on the way, and its least is looked for."""
+        return self.judged is not self.problem
 
     def _start(self, arm: Arm, seed: int) -> _Run:
         return _Run(arm, self.of_depth(arm.depth).sample(arm.width, self._keys(seed)[0]))
@@ -157,7 +163,7 @@ class Trials:
         rate, network = arm.learning_rate, run.network
         self.say(f"trying L = {arm.depth}, width {arm.width}, rate {rate:g}, {steps} steps")
         looks = [steps]
-        if self.judged is not self.problem:
+        if self._rises:
             after = max(run.done, steps // 100, 1)
             looks = np.unique(np.geomspace(after, steps, _LOOKS + 1).round().astype(int)).tolist()
         for to in looks:
@@ -184,7 +190,7 @@ class Trials:
             if not np.isfinite(risk):
                 return None
             run = run._replace(network=network, done=to, last=risk)
-            if risk < run.risk:
+            if risk < run.risk or not self._rises:
                 run = run._replace(risk=risk, at=to)
         return run
 
