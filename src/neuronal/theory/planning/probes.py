@@ -4,8 +4,9 @@ The first order may end before a budget does, and where data are fitted to the l
 Which width and rate is best from there on is measured: networks that the theory does not rule out are
 trained for a ninth of the budget, the best third of them to a third of it, and the best of these to its
 end (successive halving; Jamieson and Talwalkar 2016). The best was chosen for its risk, which chance had a
-part in: three more networks of it are trained, and their risks tell what to expect. Where another law judges, risks may rise again on the way: they are
-looked at more often, and a network may be best before its end.
+part in: three more networks of it are trained, and their risks tell what to expect. Where another law
+judges, risks may rise again on the way: they are looked at more often, and a network may be best before
+its end.
 """
 
 from __future__ import annotations
