@@ -373,6 +373,8 @@ DRIVERS = [
     ("embedding", lambda: nr.plan(problem(), 1e6, embedding=bidirectional())),
     ("directions", lambda: nr.plan(problem(), 1e6, directions=3)),
     ("nodes", lambda: nr.plan(problem(), 1e6, nodes=0)),
+    ("probes", lambda: nr.plan(problem(), 1e6, probes=-1)),
+    ("probes", lambda: nr.plan(problem(), 1e6, probes=0.5)),
 ]
 
 FILES = [

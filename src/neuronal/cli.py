@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
+"""The command line: `neuronal run`, `certify`, `couple`, `predict`, `plan`, `sweep` and so on.
 
 Exit codes: 0 done; 1 points of a sweep failed, or claims of works; 2 input that cannot be used, or a
 run that diverged; 130 interrupted, 143 told to end.
@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .experiments.interrupts import going_on, listening, ways_on
+from .runs.planning import plan
 from .works.command import works
 
 if TYPE_CHECKING:
@@ -218,8 +219,7 @@ def sweep(
     if not quiet:
         _out.print(terminal.swept(data, list(swept)))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
-    failed = int((data.status == "failed").sum())
-    if failed:
+    if failed := int((data.status == "failed").sum()):
         _stop(f"{failed} of {data.status.size} points failed; the same command tries them again", 1)
 
 
@@ -243,19 +243,18 @@ def gallery(
     quiet: Quiet = False,
 ) -> None:
     """List the bundled examples, or run one."""
-    from .experiments import examples as bundled
-    from .experiments import load
+    from .experiments import examples, load
 
     if name is None:
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
         table.add_column("example", style="bold", no_wrap=True)
         table.add_column("what it shows")
-        for key, path in bundled.examples().items():
+        for key, path in examples.examples().items():
             table.add_row(key, escape(load(path).title))
         _out.print(table)
         _out.print("\nneuronal gallery NAME runs one, --show prints its file.")
         return
-    path = bundled.example(name)
+    path = examples.example(name)
     if show:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
@@ -287,6 +286,7 @@ def warmup(
     _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
 
 
+app.command()(plan)
 app.command()(works)
 
 
