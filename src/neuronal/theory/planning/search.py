@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 from ...checks import is_number, key_of, positive, require, several, shown, whole
 from ...errors import DivergenceError, InvalidInput
 from ...problem import Problem
-from ...transfer import OfDepth, bidirectional_for, increasing
+from ...recipes import OfDepth, bidirectional_for, increasing
 from ..fluctuations import Fluctuations, fluctuations
 from .candidates import Shape, choices, interval, largest_rates
 from .chosen import Plan
