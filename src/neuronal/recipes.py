@@ -15,12 +15,13 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from .checks import dimensions, hidden_sizes, is_number, is_whole, key_of, require, several, shown
+from .distributions import Samples
 from .drivers.sgd.train import train
 from .drivers.storage import choose_kernel
 from .drivers.trajectory import Trajectory
 from .embeddings import AbstractEmbedding, Bidirectional
 from .errors import DivergenceError, InvalidInput
-from .problem import Problem
+from .problem import Problem, mean_loss
 from .schedules import Schedule, depth_balanced
 
 RATES = tuple(0.025 * 2**j for j in range(10))
@@ -116,12 +117,22 @@ def run_schedules(depth: int, power: float, horizon: float | None) -> Sequence[S
     return depth_balanced(depth, power, length)
 
 
-def final_risk(recipe: Recipe, width: int, depth: int, rate: float, key: Array | int) -> float:
-    """The risk at the end of a run; infinite where it diverges."""
+def final_risk(
+    recipe: Recipe,
+    width: int,
+    depth: int,
+    rate: float,
+    key: Array | int,
+    apart: Samples | None = None,
+) -> float:
+    """The risk at the end of a run, on samples `apart` if given; infinite where it diverges."""
     try:
-        return float(recipe.train(width, depth, rate, key).loss[-1])
+        run = recipe.train(width, depth, rate, key)
     except DivergenceError:
         return np.inf
+    if apart is None:
+        return float(run.loss[-1])
+    return float(mean_loss(run.network, recipe.problem.loss, *apart))
 
 
 def bidirectional_for(problem: Problem, most: int = 256) -> OfDepth:

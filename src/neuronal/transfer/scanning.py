@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ def scan(
     Returns:
         risks over `(depth, width, learning_rate, seed)`, infinite where a run diverged.
 
+    Warns:
+        UserWarning: the best rate of a size is the first or the last, of three or more.
+
     Raises:
         InvalidInput: arguments that do not fit.
     """
@@ -42,7 +46,12 @@ def scan(
     risks = xr.DataArray(
         np.full(shape, np.inf),
         dims=("depth", "width", "learning_rate", "seed"),
-        coords={"depth": list(depths), "width": list(widths), "learning_rate": list(rates)},
+        coords={
+            "depth": list(depths),
+            "width": list(widths),
+            "learning_rate": list(rates),
+            "seed": np.arange(seeds),
+        },
     )
     for i, depth in enumerate(depths):
         for j, width in enumerate(widths):
@@ -52,4 +61,23 @@ def scan(
                     risks[i, j, r, s] = risk
                     if on_risk:
                         on_risk(depth, width, rate, risk)
+    _warn_of_edges(risks)
     return risks
+
+
+def _warn_of_edges(risks: xr.DataArray) -> None:
+    """Warn of sizes whose best rate, of three or more, is the first or the last."""
+    if risks.sizes["learning_rate"] < 3:
+        return
+    mean = risks.mean("seed").transpose("depth", "width", "learning_rate")
+    for i, words in ((0, "smaller"), (risks.sizes["learning_rate"] - 1, "larger")):
+        at = np.argwhere(np.argmin(mean.values, axis=-1) == i)
+        if len(at):
+            sizes = ", ".join(
+                f"width {mean.width.values[j]} at L = {mean.depth.values[d]}" for d, j in at
+            )
+            warnings.warn(
+                f"rates: the best is at the edge, {mean.learning_rate.values[i]:g}, for {sizes}; "
+                f"give {words} ones",
+                stacklevel=3,
+            )

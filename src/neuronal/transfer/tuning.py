@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from ..checks import key_of, non_negative, require, shown
 from ..drivers.trajectory import Trajectory
 from ..problem import Problem
 from ..recipes import (
@@ -29,7 +32,8 @@ class Tuned:
 
     Attributes:
         learning_rate: the best of those tried.
-        risks: the final risk of each rate tried and seed, `(R, seeds)`, ``inf`` where a run diverged.
+        risks: the final risk of each rate tried and seed, `(R, seeds)`, ``inf`` where a run diverged; on
+            samples held out of a finite law.
         rates: those tried, `(R,)`.
         width, depth: at which they were.
         recipe: by which.
@@ -41,6 +45,16 @@ class Tuned:
     width: int
     depth: int
     recipe: Recipe
+
+    @property
+    def steps(self) -> int:
+        """Of SGD in a run."""
+        return self.recipe.steps
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a step."""
+        return self.recipe.batch_size
 
     def train(
         self, width: int | Sequence[int], depth: int | None = None, key: PRNGKeyArray | int = 0
@@ -63,7 +77,7 @@ class Tuned:
         )
         return (
             f"learning rate {self.learning_rate:g}, the best at width {self.width}, L = {self.depth}, "
-            f"{self.recipe.steps} steps of {self.recipe.batch_size} samples ({tried})"
+            f"{self.steps} steps of {self.batch_size} samples ({tried})"
         )
 
 
@@ -80,6 +94,7 @@ def tune(
     embedding: OfDepth | None = None,
     power: float = 1.0,
     annealed: bool = True,
+    held_out: float = 0.2,
 ) -> Tuned:
     r"""Find the best learning rate at a small width and a shallow depth.
 
@@ -92,6 +107,8 @@ def tune(
         embedding: a function of the depth; `Bidirectional` with its critical gain on the
             problem's inputs if left out.
         power, annealed: of the schedules, see `Recipe`.
+        held_out: the share of a finite law's samples on which risks are taken, and which is left out of the
+            search alone; 0 takes the risk on all of them. Laws of samples that are always new have no need.
 
     Returns:
         a `Tuned`, whose `train` takes any width and depth.
@@ -116,10 +133,16 @@ def tune(
         problem, embedding or bidirectional_for(problem), steps, batch_size, power, annealed
     )
     keys = keys_of(key, seeds)
+    share = non_negative("held_out", held_out)
+    require(share < 1, f"held_out: takes a share below 1, got {shown(held_out)}")
+    law, apart = problem.distribution.parted(share, jax.random.fold_in(key_of(key), seeds))
+    search = recipe
+    if apart is not None:
+        search = replace(recipe, problem=eqx.tree_at(lambda p: p.distribution, problem, law))
     found: dict[float, Float[np.ndarray, "seeds"]] = {}
 
     def mean_risk(rate: float) -> float:
-        found[rate] = np.array([final_risk(recipe, width, depth, rate, k) for k in keys])
+        found[rate] = np.array([final_risk(search, width, depth, rate, k, apart) for k in keys])
         return float(found[rate].mean())
 
     best = ascend(mean_risk, rates)
