@@ -18,16 +18,22 @@ from ..recipes import (
     increasing,
     run_schedules,
 )
+from .checkup import Check
+from .doctor import check
+from .faults import Fault
 from .scanning import scan
 from .tuning import Tuned, tune
 
 __all__ = [
     "RATES",
+    "Check",
+    "Fault",
     "OfDepth",
     "Recipe",
     "Tuned",
     "ascend",
     "bidirectional_for",
+    "check",
     "final_risk",
     "increasing",
     "run_schedules",
