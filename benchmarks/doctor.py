@@ -106,6 +106,21 @@ RIGHT = [
     Case("attention, tied with a factor", model=Attention, adam=True,
          more={"tied": True, "outside": True}),
 ]  # fmt: skip
+OTHERS = [
+    mlp("first", "initial scale", "init.first", -0.5, adam=True, more=RELU),
+    mlp("deep", "learning rate", "rate.deep", 0.5),
+    mlp("first", "learning rate", "rate.first", -0.5, adam=True, more=RELU),
+    mlp("middle", "initial scale", "init.middle", -0.5, momentum=0.9, more={"activation": nn.SiLU}),
+    mlp("middle", "decay", "decay.middle", 1.0, decay=0.01),
+    block("key", "initial scale", "init.key", -0.5),
+    block("out", "learning rate", "rate.out", 0.5),
+    block("value", "initial scale", "init.value", 0.5, adam=False),
+    block("place", "learning rate", "rate.place", -1.0, more={"norms": False}),
+    block("down", "initial scale", "init.down", 0.5, more=HEADS),
+    block("up", "learning rate", "rate.up", -0.5, adam=False),
+    block("query key", "attention scale", "attention", -0.5),
+]
+"""Errors that were planted when the doctor was finished."""
 TOLD = [
     Case("microsoft/mup pull 73: Adam with one weight decay", ("middle", "deep", "readout"), "decay",
          {f"decay.{name}": -1.0 for name in ("middle", "deep", "readout")}, adam=True, decay=0.1,

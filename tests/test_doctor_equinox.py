@@ -103,7 +103,7 @@ def test_layers_under_vmap_and_called_twice_and_decay_are_seen():
     ("message", "build", "optimiser"),
     [
         ("model: gave no eqx.Module", lambda n, key: 3, sgd),
-        ("model: has no layer", lambda n, key: eqx.nn.Lambda(jnp.tanh), sgd),
+        ("model: has no layer", lambda n, key: eqx.nn.Lambda(jnp.tanh), lambda _: optax.sgd(0.1)),
         ("optimiser: takes a function from a model to its Optax", model, lambda m: 3),
     ],
 )

@@ -263,7 +263,9 @@ def _evaluated(jaxpr: ClosedJaxpr, arguments: list[Any], visit: Visit) -> list[A
         elif isinstance(inner, ClosedJaxpr) and equation.primitive.name in ("jit", "pjit"):
             found = _evaluated(inner, given, visit)
         else:
-            functions, parameters = equation.primitive.get_bind_params(equation.params)
+            bound = equation.primitive.get_bind_params(equation.params)
+            # In earlier versions of JAX the functions of a call stand apart.
+            functions, parameters = bound if isinstance(bound, tuple) else ((), bound)
             result = equation.primitive.bind(*functions, *given, **parameters)
             found = result if equation.primitive.multiple_results else [result]
         known |= dict(zip(equation.outvars, found, strict=True))
