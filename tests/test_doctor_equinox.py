@@ -33,7 +33,7 @@ def sgd(mlp):
     where = lambda m: [layer.weight for layer in m.layers]
     labels = eqx.tree_at(where, labels, ["first", "middle", "readout"])
     rates = {"first": 0.1 * n, "middle": 0.1, "readout": 0.1 / n}
-    return optax.multi_transform({k: optax.sgd(r) for k, r in rates.items()}, labels)
+    return optax.multi_transform({k: optax.sgd(r) for k, r in rates.items()}, lambda _: labels)
 
 
 @pytest.fixture(scope="module")
