@@ -18,13 +18,14 @@ def kinds(check):
     return {(fault.layers, fault.kind) for fault in check.faults}
 
 
-class TestEmbeddings:
-    @pytest.fixture(scope="class")
-    def bidirectional(self):
-        embedding = nr.embeddings.Bidirectional(3, 3, rank=4, inputs=X)
-        problem = nr.Problem(nr.distributions.Empirical(X, Y), nr.losses.Squared(), decay=0.2)
-        return nr.transfer.check(embedding, problem, None, 0.1, **FEW)
+@pytest.fixture(scope="module")
+def bidirectional():
+    embedding = nr.embeddings.Bidirectional(3, 3, rank=4, inputs=X)
+    problem = nr.Problem(nr.distributions.Empirical(X, Y), nr.losses.Squared(), decay=0.2)
+    return nr.transfer.check(embedding, problem, None, 0.1, **FEW)
 
+
+class TestEmbeddings:
     def test_networks_of_the_limit_have_no_fault(self, bidirectional):
         assert bidirectional.transfers and not bidirectional.faults
         assert bidirectional.laziness.low < 0 < bidirectional.laziness.high
