@@ -15,7 +15,7 @@ from ...checks import is_number, key_of, positive, require, several, shown, whol
 from ...distributions import Distribution
 from ...errors import DivergenceError, InvalidInput
 from ...problem import Problem
-from ...transfer import OfDepth, bidirectional_for, increasing
+from ...recipes import OfDepth, bidirectional_for, increasing
 from ..fluctuations import Fluctuations, fluctuations
 from .candidates import Shape, choices, interval
 from .chosen import Plan
