@@ -26,7 +26,7 @@ from ...drivers.sgd.train import train
 from ...errors import DivergenceError
 from ...network import Network
 from ...problem import Problem
-from ...transfer import OfDepth
+from ...recipes import OfDepth
 from ..fluctuations import Fluctuations
 from .candidates import PER_WEIGHT, Shape
 
