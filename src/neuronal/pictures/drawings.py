@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from .style import LIGHT, plain, shade
+from .style import LIGHT, Theme, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME = "mean-field time $t$"
-STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#8a8f98", "violated": "#c2410c"}
+STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#69707d", "violated": "#c2410c"}
 _QUANTILES = ((0.05, 0.95), (0.25, 0.75))
 
 
@@ -72,25 +72,44 @@ def powers(
     ax: Axes,
     at: Float[np.ndarray, "V"],
     distances: Float[np.ndarray, "V S"],
-    power: float,
+    power: float | None = None,
     label: str = "",
-    color: str | None = None,
+    color: str | tuple[float, ...] | None = None,
+    *,
+    theme: Theme = LIGHT,
+    predicted: Float[np.ndarray, "V"] | None = None,
+    seeds: bool = True,
+    lw: float = 1.8,
 ) -> Axes:
-    """Distances of seeds against what they fall with, their root mean square, and a power beside it."""
-    color = color or LIGHT.series[0]
+    """Distances of seeds against what they fall with, their root mean square, and a power beside it.
+
+    Args:
+        power: none is drawn if left out.
+        predicted: drawn dashed, if there are any.
+        seeds: whether each is a point of its own.
+        lw: width of the line.
+    """
+    color = color or theme.series[0]
     middle = np.sqrt(np.mean(np.square(distances), axis=1))
-    ax.loglog(at, distances, "o", ms=3, mew=0, color=color, alpha=0.35)
-    ax.loglog(at, middle, "o-", lw=1.8, ms=4.5, color=color, label=label or "root mean square")
-    ax.loglog(
-        at,
-        middle[0] * (at / at[0]) ** power,
-        ":",
-        lw=1.3,
-        color=LIGHT.faint,
-        label=f"power {power:g}",
-    )
+    if seeds:
+        ax.loglog(at, distances, "o", ms=2.2, mew=0, color=color)
+    label = label or "root mean square"
+    ax.loglog(at, middle, "o-", lw=lw, ms=2.5 * lw, color=color, label=label, zorder=3)
+    if predicted is not None:
+        ax.loglog(at, predicted, "--", lw=1.5, color=color, zorder=3)
+    if power is not None:
+        law(ax, at, middle[0], power, theme)
     ax.set_xticks(at, [f"{v:g}" for v in at])
     ax.set_xticks([], minor=True)
+    return _told(ax)
+
+
+def law(
+    ax: Axes, at: Float[np.ndarray, "V"], start: float, exponent: float, theme: Theme = LIGHT
+) -> Axes:
+    """A power of what distances fall with, from a first value."""
+    how: dict[str, Any] = {"lw": 1.3, "color": theme.faint, "zorder": 1.5}
+    ax.loglog(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
     return _told(ax)
 
 
@@ -116,19 +135,49 @@ def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes
     return _told(ax)
 
 
+class Range(NamedTuple):
+    """A curve and the range about it, each `(T,)`."""
+
+    middle: Float[np.ndarray, "T"]
+    low: Float[np.ndarray, "T"]
+    high: Float[np.ndarray, "T"]
+
+
+def band(
+    ax: Axes,
+    times: Float[np.ndarray, "T"],
+    of: Range,
+    color: str | tuple[float, ...],
+    label: str | None = None,
+) -> Axes:
+    """A curve over time and the range about it; none where both ends are the curve."""
+    if not np.array_equal(of.low, of.high, equal_nan=True):
+        ax.fill_between(times, of.low, of.high, color=color, alpha=0.22, lw=0, zorder=2)
+    ax.plot(times, of.middle, color=color, lw=1.6, label=label, zorder=2.5)
+    ax.set_xlabel(TIME)
+    return ax
+
+
 def bands(
     ax: Axes,
     times: Float[np.ndarray, "T"],
-    limit: Float[np.ndarray, "T"],
-    of_widths: Mapping[int, tuple[Float[np.ndarray, "T"], Float[np.ndarray, "T"]]],
+    limit: Float[np.ndarray, "T"] | None,
+    of_widths: Mapping[int, Range],
+    theme: Theme = LIGHT,
+    ylabel: str = "risk",
 ) -> Axes:
-    """The limit's risk, and of each width the mean and two standard deviations about it."""
-    for i, (width, (mean, sd)) in enumerate(of_widths.items()):
-        color = shade(LIGHT, i, len(of_widths))
-        ax.fill_between(times, mean - 2 * sd, mean + 2 * sd, color=color, alpha=0.25, lw=0)
-        ax.plot(times, mean, color=color, lw=1.6, label=f"$n = {width}$")
-    ax.plot(times, limit, color=LIGHT.limit, lw=2.2, label="limit")
-    ax.set(xlabel=TIME, ylabel="risk")
+    """A series of networks, a curve and its range per width, and that of the limit on top of them."""
+    for i, (width, of) in enumerate(of_widths.items()):
+        band(ax, times, of, shade(theme, i, len(of_widths)), f"$n = {width}$")
+    if limit is not None:
+        ax.plot(times, limit, color=theme.limit, lw=2.2, label="limit", zorder=3)
+    ax.set_ylabel(ylabel)
+    return _told(ax)
+
+
+def level(ax: Axes, value: float, label: str, color: str, dashes: str = "--") -> Axes:
+    """A line at a value that does not change, such as the infimum of the risk."""
+    ax.axhline(value, color=color, lw=1.4, ls=dashes, label=label, zorder=1.5)
     return _told(ax)
 
 

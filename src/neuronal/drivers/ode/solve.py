@@ -26,6 +26,8 @@ from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
+from ...records.record import OnRecord as OnRecords
+from ...records.record import told
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
 from ..driver import Driver, Report, Risk, added_to_risk, network_widths
 from ..recording import OnRecord, Prepared, record_times
@@ -67,6 +69,7 @@ def solve(
     max_steps: int = 1_000_000,
     devices: Devices | None = None,
     progress: bool | OnRecord = False,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
 ) -> Trajectory:
     r"""Solve the MF ODE.
 
@@ -84,7 +87,7 @@ def solve(
         accuracy: if given, nodes (from the number given on) and tolerances are chosen so that
             the prediction is within it of the limit's, root mean square over the inputs and
             worst over the recorded times; `report.error` says what was reached. It takes
-            two runs on the nodes chosen and four or more on fewer.
+            two runs on the nodes chosen and four or more on fewer, all of which tell their records.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
             steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
         solver: ``tsit5``, and ``bosh3``, of fewer velocities where errors of 1e-4 or more will
@@ -103,6 +106,7 @@ def solve(
             those of `start` if left out and it is a network that is spread.
         progress: True for a bar, or a callable of `(time, loss, network)`, the network to the
             accuracy of a step.
+        on_record: called with each `neuronal.records.Record`: a function or several.
 
     Raises:
         InvalidInput: arguments that do not fit, such as an implicit solver, or one that does not
@@ -114,12 +118,13 @@ def solve(
             nodes left out are too few for the tolerance, by how much.
     """
     asked, asked_of_data = nodes is not None, data_nodes is not None
-    nodes = NODES if nodes is None else nodes
+    nodes, tell = NODES if nodes is None else nodes, told(on_record)
     data_nodes = DATA_NODES if data_nodes is None else data_nodes
     settings = ODESettings(rtol, atol, kernel, solver, step, data_nodes, max_steps, devices)
     interval = (save_at, since, until)
     if accuracy is None:
-        run = prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
+        ready = prepare(problem, start, (nodes, rule, key), settings, interval)
+        run = ready.run(progress, tell=tell)
         of_nodes = not asked and isinstance(start, AbstractEmbedding) and rule in BALANCED
         few = None if asked_of_data else data_nodes
         warn_of_few(problem, run.network, run.loss, rtol, of_nodes, few)
@@ -133,9 +138,8 @@ def solve(
 
     def one(nodes: int, key: PRNGKeyArray, rtol: float, sizes: Sizes | None) -> Predicted:
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
-        return predicted(
-            prepare(problem, start, (nodes, rule, key), finer, interval, sizes), x, progress
-        )
+        ready = prepare(problem, start, (nodes, rule, key), finer, interval, sizes)
+        return predicted(ready, x, progress, tell)
 
     return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 

@@ -9,6 +9,7 @@ momentum, temperature or penalty a step is as their modules in `neuronal.motion`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ from ...distributions import Samples
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
+from ...records.record import OnRecord as OnRecords
+from ...records.record import told
 from ...sharding import (
     Devices,
     mesh_for,
@@ -63,6 +66,7 @@ def train(
     data_nodes: int = 1024,
     devices: Devices | None = None,
     progress: bool | OnRecord = False,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
 ) -> Trajectory:
     r"""Train a network by SGD.
 
@@ -83,6 +87,7 @@ def train(
         devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
             those of `network` if left out and it is spread.
         progress: True for a bar, or a callable of `(time, loss, network)`.
+        on_record: called with each `neuronal.records.Record`: a function or several.
 
     Returns:
         the `Trajectory`; its loss is the risk, not the samples' loss.
@@ -91,6 +96,7 @@ def train(
         InvalidInput: arguments that do not fit.
         DivergenceError: predictions left the finite numbers.
     """
+    tell = told(on_record)
     return prepare(
         problem,
         network,
@@ -101,7 +107,7 @@ def train(
         data,
         data_nodes=data_nodes,
         devices=devices,
-    ).run(progress)
+    ).run(progress, tell=tell)
 
 
 def prepare(

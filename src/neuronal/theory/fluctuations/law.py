@@ -149,7 +149,8 @@ class Fluctuations:
 
         how = (learning_rate, batch_size)
         mean = lambda n: self.risk_mean(n, *how) if self.complete else self.risk
-        of_widths = {n: (mean(n), self.risk_sd(n, *how)) for n in widths}
+        sd = lambda n: 2 * self.risk_sd(n, *how)
+        of_widths = {n: drawings.Range(mean(n), mean(n) - sd(n), mean(n) + sd(n)) for n in widths}
         return drawings.bands(drawings.on(ax), self.times, self.risk, of_widths)
 
     def prediction_mean(

@@ -1,0 +1,123 @@
+"""The page of a run without results: one that goes on, was interrupted, or diverged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import xarray as xr
+from filelock import FileLock, Timeout
+
+from ..experiments import checkpoints, results
+from ..experiments.checkpoints import Checkpoint
+from ..experiments.config import Experiment
+from ..experiments.folder import CHECKPOINTS, LOCK, PAGE
+from ..experiments.jobs import Job, jobs
+from ..files.writing import write_text
+from . import document
+from .document import Cell, Notice, Section, Table, number
+from .figures import shown
+from .page import pictures, summary, total_seconds
+
+
+def way_on(experiment: Experiment) -> str:
+    """How to go on with a run, in words that hold no path of a machine."""
+    if experiment.problem.kind == "given":
+        return "experiment.resume(DIR)"
+    return "neuronal run FILE.toml --out DIR --resume"
+
+
+def write(
+    experiment: Experiment,
+    states: Mapping[Job, Checkpoint],
+    folder: Path,
+    notice: Notice,
+    whole: bool = True,
+) -> Path:
+    """Write the page of a run that has come as far as these states; returns its path.
+
+    Args:
+        states: of the jobs that have begun.
+        notice: how it stands.
+        whole: all figures, in files too; else that of the risk alone, in the page.
+    """
+    path = folder / PAGE
+    write_text(path, page(experiment, states, notice, folder if whole else None))
+    return path
+
+
+def page(
+    experiment: Experiment,
+    states: Mapping[Job, Checkpoint],
+    notice: Notice,
+    folder: Path | None = None,
+) -> str:
+    """The page as HTML.
+
+    Args:
+        folder: for the files of figures; the risk alone is drawn if left out.
+    """
+    data = results.recorded(experiment, dict(states))
+    todo = list(jobs(experiment))
+    done = sum(job in states and states[job].records == len(job.times) for job in todo)
+    facts = [
+        ("runs done", f"{done} of {len(todo)}"),
+        ("to MF time", number(float(data.time.values[-1]))),
+        ("time in the drivers", f"{total_seconds(data):.0f} s"),
+    ]
+    sections = [
+        Section("Runs", [_jobs(todo, states)]),
+        Section("Figures", shown(_chosen(data, folder is not None), folder)),
+        Section("Summary", [summary(data)] if states else []),
+    ]
+    return document.document(data, "an unfinished run", facts, sections, "", notice)
+
+
+def of_folder(experiment: Experiment, folder: Path) -> Path | None:
+    """Write the page of what a folder without results holds; None if that is nothing.
+
+    Whether its run goes on is told by the folder's lock, whether it diverged by its checkpoints.
+    """
+    states = {}
+    for job in jobs(experiment):
+        state = checkpoints.glance(folder / CHECKPOINTS / job.file)
+        if state is not None:
+            states[job] = state
+    if not states:
+        return None
+    notice = Notice("interrupted", "Interrupted.", way_on(experiment))
+    for job, state in states.items():
+        if state.diverged_at is not None:
+            field = "networks.learning_rate" if job.width else "limit.step or limit.rtol"
+            words = f"{job.title}: diverged at t = {state.diverged_at:g}. Take a smaller {field}."
+            notice = Notice("diverged", words)
+    try:
+        with FileLock(folder / LOCK, blocking=False):
+            pass
+    except Timeout:
+        notice = Notice("running", "Running; by its last checkpoints.")
+    return write(experiment, states, folder, notice)
+
+
+def _chosen(data: xr.Dataset, whole: bool) -> list:
+    names = {"risk", "difference", "test-accuracy", "test-risk"} if whole else {"risk"}
+    return [picture for picture in pictures(data) if picture.name in names]
+
+
+def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:
+    """How far each job is."""
+    rows: list[list[str | Cell]] = []
+    for job in todo:
+        state, end = states.get(job), job.times[-1]
+        if state is None or state.records == 0:
+            rows.append([job.title, "not begun", f"0 of {number(end)}", "–"])
+            continue
+        status = Cell("finished")
+        if state.diverged_at is not None:
+            status = Cell(f"diverged at t = {number(state.diverged_at)}", kind="failed")
+        elif state.records < len(job.times):
+            status = Cell("begun")
+        reached = number(job.times[state.records - 1])
+        risk = number(float(state.series["risk"][-1]))
+        rows.append([job.title, status, f"{reached} of {number(end)}", risk])
+    return Table(["run", "status", "MF time", "last risk"], [rows])
