@@ -5,13 +5,16 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 import xarray as xr
+from browser import is_sound
+from matplotlib.colors import to_hex
 from pages import outside, read
 from rich.console import Console
 
 from neuronal.experiments import parse
-from neuronal.pictures import style
+from neuronal.pictures import saved, style
 from neuronal.report import document, page, plots, predictions, terminal
 from neuronal.theory.certificate.document import Certificate
 from neuronal.theory.certificate.rows import Row
@@ -150,6 +153,81 @@ def test_every_figure_is_drawn_for_both_themes_and_windows(shown):
     assert len(shown.images) == 4 * len(NAMES) == len(set(shown.images))
     for image in shown.images:
         assert ET.fromstring(image).tag.endswith("svg")
+
+
+def luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    """Of WCAG 2, from 1 to 21."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def colours(svg):
+    """The ground of a figure, the colours of its text, and of every line and marker that is no grid."""
+    text, lines, ground = set(), set(), None
+    for element in ET.fromstring(svg).iter():
+        drawn = dict(re.findall(r"([\w-]+): ([^;]+)", element.get("style", "")))
+        if "fill-opacity" in drawn or "opacity" in drawn:  # a band
+            continue
+        found = {drawn[name] for name in ("stroke", "fill") if drawn.get(name, "")[:1] == "#"}
+        if ground is None and found:
+            (ground,) = found
+        elif "path" in element.tag or "use" in element.tag:
+            lines |= found
+        elif found:
+            text |= found
+    return ground, text, lines - {ground, style.LIGHT.grid, style.DARK.grid}
+
+
+def test_every_line_stands_out_from_its_ground(shown):
+    """3 : 1 for lines and markers, 4.5 : 1 for text; what is drawn dark has no colour of the light theme."""
+    themes = {theme.ground: theme for theme in (style.LIGHT, style.DARK)}
+    met = set()
+    for image in shown.images:
+        ground, text, lines = colours(image)
+        theme = themes[ground]
+        met.add(ground)
+        assert text and len(lines) >= 3
+        assert min(contrast(c, ground) for c in text) >= 4.5
+        assert {c: contrast(c, ground) for c in lines if contrast(c, ground) < 3} == {}
+        own = {c.lower() for c in (theme.ink, theme.faint, theme.limit, theme.line, *theme.series)}
+        shades = {to_hex(style.share_of_shades(theme, k / 1024)) for k in range(1025)}
+        assert text | lines <= own | shades
+    assert met == set(themes)
+
+
+@pytest.mark.parametrize("theme", [style.LIGHT, style.DARK], ids=["light", "dark"])
+def test_all_colours_of_a_theme_stand_out(theme):
+    lines = [theme.limit, theme.line, *theme.series, *map(to_hex, style.shades(64, theme))]
+    assert min(contrast(colour, theme.ground) for colour in lines) >= 3
+    assert min(contrast(colour, theme.ground) for colour in (theme.ink, theme.faint)) >= 4.5
+
+
+def test_the_page_is_readable_in_a_browser(folder):
+    is_sound(folder / "report.html")
+
+
+def test_the_files_of_a_figure_open(folder):
+    """In PDFium, which Chromium shows PDFs with: one page, its words, and ink on white."""
+    pdfium = pytest.importorskip("pypdfium2")
+    for name in NAMES:
+        document = pdfium.PdfDocument(folder / "figures" / f"{name}.pdf")
+        assert len(document) == 1
+        page = document[0]
+        words = " ".join(page.get_textpage().get_text_bounded().split())
+        drawn = page.render(scale=1).to_numpy()
+        assert "mean-field time" in words or "width" in words or "prediction" in words
+        assert drawn.max() == 255 and drawn.min() < 100
+        with PIL.Image.open(folder / "figures" / f"{name}.png") as image:
+            image.load()
+            assert image.width == pytest.approx(page.get_width() / 72 * saved.DPI, abs=2)
+        root = ET.parse(folder / "figures" / f"{name}.svg").getroot()
+        assert root.get("width") == f"{page.get_width():g}pt"
 
 
 def test_certificates_are_folded_with_what_deviates_first(shown):

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import xarray as xr
+from browser import is_sound
 from pages import outside, read
 
 from neuronal.experiments import parse
@@ -106,6 +107,10 @@ def test_figures_compare_by_each_field_and_by_time(shown):
     ]
     for image in shown.images:
         assert ET.fromstring(image).tag.endswith("svg")
+
+
+def test_the_page_is_readable_in_a_browser(text, folder):
+    is_sound(folder / "sweep.html")
 
 
 def test_a_line_per_combination_of_the_other_fields(data):

@@ -109,7 +109,7 @@ def law(
 ) -> Axes:
     """A power of what distances fall with, from a first value."""
     how: dict[str, Any] = {"lw": 1.3, "color": theme.faint, "zorder": 1.5}
-    ax.loglog(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
+    ax.plot(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
     return _told(ax)
 
 

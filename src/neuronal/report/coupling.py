@@ -189,7 +189,7 @@ def risks(data: xr.Dataset, theme: Theme) -> Figure:
             for n in data.width.values
         }
         drawings.bands(axis, t, data.risk_limit.values[i], of_widths, theme)
-        axis.set_xlim(0, t[-1])
+        sheets.linear_time(axis, float(t[-1]))
     sheets.labels(axes, "risk", theme)
     sheets.legend(figure)
     return figure

@@ -21,7 +21,9 @@ NARROW = 3.75
 """Of one for telephones."""
 HEIGHT = 2.5
 _ENTRY = 1.3
-"""Width that an entry of a legend takes, in inches."""
+"""Width that an entry of a legend takes at least, in inches."""
+_CHARACTER = 0.065
+"""Width of a character of it."""
 
 Panels = list[tuple[int, Axes]]
 
@@ -78,7 +80,7 @@ def legend(figure: Figure, title: str = "", first: Collection[str] = ("limit",))
     names = sorted(found, key=lambda name: name not in first)
     if not names:
         return
-    entry = max(_ENTRY, 0.085 * max(map(len, names)) + 0.5)
+    entry = max(_ENTRY, _CHARACTER * max(map(len, names)) + 0.5)
     columns = min(len(names), max(1, int(figure.get_figwidth() / entry)))
     columns = -(-len(names) // -(-len(names) // columns))
     # Matplotlib fills a legend column by column; these are to be read row by row.
@@ -96,8 +98,13 @@ def time_axis(axis: Axes, data: xr.Dataset) -> None:
         axis.set_xscale("log")
         axis.set_xlim(t[1], t[-1])
     else:
-        axis.set_xlim(0, t[-1])
-        axis.xaxis.set_major_locator(MaxNLocator(5))
+        linear_time(axis, float(t[-1]))
+
+
+def linear_time(axis: Axes, end: float) -> None:
+    """MF time below, from 0, with few ticks."""
+    axis.set_xlim(0, end)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def over_seeds(runs: np.ndarray) -> Range:
