@@ -50,18 +50,19 @@ LOOK = r"""
     if (image.naturalWidth === 0) faults.push(`no image: ${image.alt.slice(0, 40)}`);
     return image.currentSrc;
   });
-  return { faults, images };
+  return { faults, images, plots: document.querySelectorAll(".js-plotly-plot").length };
 }
 """
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A page in one window: what is wrong with it, the images chosen, and what it asked for elsewhere."""
+    """A page in one window: faults, images chosen, what it asked for elsewhere, and Plotly's plots."""
 
     faults: list[str]
     images: list[str]
     asked: list[str]
+    plots: int
 
 
 def looks(path: Path) -> dict[tuple[int, str], Seen]:
@@ -85,7 +86,7 @@ def looks(path: Path) -> dict[tuple[int, str], Seen]:
                 page.wait_for_function("[...document.images].every((image) => image.complete)")
                 seen = page.evaluate(LOOK)
                 outside = [url for url in asked if not url.startswith(("file:", "data:"))]
-                found[width, colours] = Seen(seen["faults"], seen["images"], outside)
+                found[width, colours] = Seen(seen["faults"], seen["images"], outside, seen["plots"])
                 page.close()
         browser.close()
     return found

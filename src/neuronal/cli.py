@@ -194,11 +194,16 @@ def sweep(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run or a sweep wrote.")],
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Write figures with hover, too; takes Plotly.")
+    ] = False,
 ) -> None:
-    """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
+    """Write report.html anew, of a run that has ended or not, or sweep.html."""
     from .report import anew
 
     _out.print(f"wrote {escape(str(anew.write(folder)))}", soft_wrap=True)
+    if interactive:
+        _out.print(f"wrote {escape(str(anew.look(folder)))}", soft_wrap=True)
 
 
 app.command()(gallery)

@@ -399,7 +399,7 @@ def test_a_page_is_written_whole_or_stays_as_it_was(whole, tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device: '.*report.html'"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*risk.pdf'"):
         page.write(whole[0], tmp_path)
     with pytest.raises(OSError, match="No space left on device: '.*results.nc'"):
         results.write(whole[0], tmp_path / "results.nc")

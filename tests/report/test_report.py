@@ -1,6 +1,7 @@
 """The page: every number and figure of the dataset, and nothing from outside."""
 
 import html
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -8,14 +9,14 @@ import pandas as pd
 import PIL.Image
 import pytest
 import xarray as xr
-from browser import is_sound
+from browser import is_sound, looks
 from matplotlib.colors import to_hex
 from pages import outside, read
 from rich.console import Console
 
 from neuronal.experiments import parse
 from neuronal.pictures import saved, style
-from neuronal.report import document, page, plots, predictions, terminal
+from neuronal.report import document, interactive, page, plots, predictions, terminal
 from neuronal.theory.certificate.document import Certificate
 from neuronal.theory.certificate.rows import Row
 
@@ -221,13 +222,38 @@ def test_the_files_of_a_figure_open(folder):
         page = document[0]
         words = " ".join(page.get_textpage().get_text_bounded().split())
         drawn = page.render(scale=1).to_numpy()
-        assert "mean-field time" in words or "width" in words or "prediction" in words
+        assert "mean-field" in words or "width" in words or "prediction" in words
         assert drawn.max() == 255 and drawn.min() < 100
         with PIL.Image.open(folder / "figures" / f"{name}.png") as image:
             image.load()
             assert image.width == pytest.approx(page.get_width() / 72 * saved.DPI, abs=2)
         root = ET.parse(folder / "figures" / f"{name}.svg").getroot()
         assert root.get("width") == f"{page.get_width():g}pt"
+
+
+def test_plotly_is_given_what_is_drawn(data):
+    with style.using(style.LIGHT):
+        figure = plots.risk(data, style.LIGHT)
+        figure.draw_without_rendering()
+    told = interactive.plotted(figure, style.LIGHT)
+    lines = [trace for trace in told["data"] if trace.get("fill") is None]
+    assert len(lines) == sum(len(axis.lines) for axis in figure.axes) == 2 * 6
+    names = [trace["name"] for trace in lines if trace["showlegend"]]
+    assert sorted(names) == sorted({trace["name"] for trace in lines})
+    by_axis = {(trace["name"], trace["xaxis"]): trace for trace in lines}
+    assert by_axis["limit", "x2"]["y"] == data.limit_risk.values[1].tolist()
+    assert by_axis["infimum of the risk", "x"]["x"] == list(figure.axes[0].get_xlim())
+    bands = [trace for trace in told["data"] if trace.get("fill") == "toself"]
+    assert {band["legendgroup"] for band in bands} == {"$n = 4$", "$n = 8$", "$n = 16$"}
+    assert told["layout"]["annotations"][0]["text"] == "deep <6>"
+
+
+def test_interactive_figures_need_nothing_from_outside(data, tmp_path):
+    pytest.importorskip("plotly")
+    path = interactive.write("A & B", [next(page.pictures(data))], tmp_path)
+    for seen in looks(path).values():
+        assert not seen.asked and not [f for f in seen.faults if f.startswith("the page")]
+        assert seen.plots == 1
 
 
 def test_certificates_are_folded_with_what_deviates_first(shown):

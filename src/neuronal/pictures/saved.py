@@ -6,8 +6,12 @@ import io
 import re
 from dataclasses import fields
 from functools import cache
+from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -15,7 +19,7 @@ from .style import DARK, LIGHT, Theme, share_of_shades, using
 
 DPI = 200
 """Of PNG."""
-_METADATA: dict[str, dict[str, None]] = {
+_METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
@@ -25,12 +29,19 @@ _COLOUR = re.compile(rb"#[0-9a-f]{6}\b")
 
 
 def saved(figure: Figure, theme: Theme, kind: str) -> bytes:
-    """A figure as ``svg``, its text as paths, ``pdf`` or ``png``; laid out the first time it is saved."""
+    """A figure as ``svg``, its text as paths, ``pdf`` or ``png``; laid out the first time it is saved.
+
+    By the canvases themselves: `Figure.savefig` draws everything twice, the first time for its layout.
+    """
     buffer = io.BytesIO()
+    figure.set(facecolor=theme.ground, dpi=DPI)
     with using(theme):
-        figure.savefig(
-            buffer, format=kind, dpi=DPI, facecolor=theme.ground, metadata=_METADATA[kind]
-        )
+        if kind == "svg":
+            FigureCanvasSVG(figure).print_svg(buffer, metadata=_METADATA[kind])
+        elif kind == "pdf":
+            FigureCanvasPdf(figure).print_pdf(buffer, metadata=_METADATA[kind])
+        else:
+            FigureCanvasAgg(figure).print_png(buffer, metadata=_METADATA[kind])
     figure.set_layout_engine("none")
     return buffer.getvalue()
 

@@ -192,7 +192,7 @@ def summary(data: xr.Dataset) -> Table:
 
 def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str | Cell]]:
     infimum = float(data.infimum) if "infimum" in data else 0.0
-    scale = float(data.constant_risk) - infimum if "constant_risk" in data else 0.0
+    scale = float(data.constant_risk) - infimum
 
     def row(name: str, prefix: str, place: tuple[int, ...], t_half: np.ndarray) -> list[str | Cell]:
         curves = np.atleast_2d(data[f"{prefix}risk"].values[place])
@@ -206,14 +206,12 @@ def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str 
             percent = test == "test_accuracy"
             cells.append(_spread(ends * (100 if percent else 1), percent))
         seconds = np.atleast_1d(data[f"{prefix}seconds"].values[place])
-        return [*cells, f"{np.nansum(seconds):.1f}"]
+        return [*cells, f"{seconds.sum():.1f}"]
 
     if "limit_risk" in data:
         name = "limit"
-        known = np.isfinite(data.limit_risk.values[system])
-        if not known.any():
-            name += ", not begun"
-        elif (reached := data.time.values[known][-1]) < data.time.values[-1] * (1 - 1e-9):
+        reached = data.time.values[np.isfinite(data.limit_risk.values[system])][-1]
+        if reached < data.time.values[-1] * (1 - 1e-9):
             name += f" to t = {number(reached)}"
         yield row(name, "limit_", (system,), plots.half_times(data, "limit_risk"))
     if "risk" in data:
@@ -248,10 +246,7 @@ def _last(curve: np.ndarray) -> float:
 def _spread(values: np.ndarray, percent: bool = False) -> Cell:
     """The median, and the range if there are several."""
     write = (lambda v: f"{v:.1f}\u00a0%") if percent else number
-    known = values[~np.isnan(values)]
-    if known.size == 0:
-        return Cell("–")
-    middle = write(float(np.median(known)))
-    if len(known) == 1:
+    middle = write(float(np.median(values)))
+    if len(values) == 1:
         return Cell(middle)
-    return Cell(middle, f"[{write(float(known.min()))}, {write(float(known.max()))}]")
+    return Cell(middle, f"[{write(float(values.min()))}, {write(float(values.max()))}]")

@@ -14,6 +14,8 @@ from ..pictures import drawings
 from ..pictures.style import Theme, plain, shade
 from .sheets import HEIGHT, labels, legend, over_seeds, panels, single, time_axis, width
 
+_LEFT = 10.0
+"""Times the largest risk at the start, above which a run has left what a linear axis shows."""
 View = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,12 +29,17 @@ def risk(data: xr.Dataset, theme: Theme) -> Figure:
             drawings.level(axis, constant, "best constant", theme.faint, ":")
         if "infimum" in data:
             drawings.level(axis, float(data.infimum), "infimum of the risk", theme.line)
-    top = _starts(data)
+    risks = [data[name].values for name in ("risk", "limit_risk") if name in data]
+    top = float(max(np.nanmax(of[..., 0]) for of in risks))
     if "constant_risk" in data:
         top = max(top, float(data.constant_risk))
     low = float(data.infimum) if "infimum" in data else 0.0
+    leaves = max(np.nanmax(of) for of in risks) > _LEFT * top
     for _, axis in axes:
-        axis.set_ylim(low - 0.05 * (top - low), top * 1.12 - 0.12 * low)
+        if leaves:
+            axis.set_yscale("log")
+        else:
+            axis.set_ylim(low - 0.05 * (top - low), top * 1.12 - 0.12 * low)
     labels(axes, "risk", theme)
     legend(figure)
     return figure
@@ -221,9 +228,3 @@ def _largest(off: Float[np.ndarray, "widths seeds T"]) -> Float[np.ndarray, "wid
     """The largest size over times; NaN where nothing is known."""
     sizes = np.where(np.isfinite(off), np.abs(off), -np.inf).max(axis=-1)
     return np.where(np.isfinite(sizes), sizes, np.nan)
-
-
-def _starts(data: xr.Dataset) -> float:
-    """The largest risk at t = 0."""
-    starts = [np.nanmax(data[n].values[..., 0]) for n in ("risk", "limit_risk") if n in data]
-    return float(max(starts))

@@ -144,7 +144,7 @@ def _table(data: xr.Dataset, points: list[Place], folder: Path) -> Table:
                 cells.append(Cell(point.error, kind="how"))
             found.append([cells])
     heads += ["error"] * failed
-    note = "A click on a heading sorts. Of several seeds: the median."
+    note = "In a wide window a click on a heading sorts. Of several seeds: the median."
     return Table(heads, found, [note], "sortable")
 
 

@@ -17,7 +17,7 @@ from ..files.writing import write_text
 from . import document
 from .document import Cell, Notice, Section, Table, number
 from .figures import shown
-from .page import pictures, summary, total_seconds
+from .page import pictures, total_seconds
 
 
 def way_on(experiment: Experiment) -> str:
@@ -67,8 +67,7 @@ def page(
     ]
     sections = [
         Section("Runs", [_jobs(todo, states)]),
-        Section("Figures", shown(_chosen(data, folder is not None), folder)),
-        Section("Summary", [summary(data)] if states else []),
+        Section("Figures", shown(_chosen(_reached(data, states), folder is not None), folder)),
     ]
     return document.document(data, "an unfinished run", facts, sections, "", notice)
 
@@ -102,6 +101,12 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
 def _chosen(data: xr.Dataset, whole: bool) -> list:
     names = {"risk", "difference", "test-accuracy", "test-risk"} if whole else {"risk"}
     return [picture for picture in pictures(data) if picture.name in names]
+
+
+def _reached(data: xr.Dataset, states: Mapping[Job, Checkpoint]) -> xr.Dataset:
+    """The times up to the last record of any job."""
+    last = max((state.records for state in states.values()), default=0)
+    return data.isel(time=slice(0, max(last, 2)))
 
 
 def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:

@@ -55,7 +55,7 @@ class Live:
                 f"Running: {job.title}, at t = {t:.4g} of {job.times[-1]:g}. The page is of "
                 f"{time.strftime('%H:%M:%S')} and renews itself."
             )
-            self._write(Notice("running", words, refresh=int(EVERY)), whole=False)
+            self._write(Notice("running", words, refresh=max(1, round(EVERY))), whole=False)
             now = time.monotonic()
             self._next = now + max(EVERY, (now - began) / SHARE)
 
