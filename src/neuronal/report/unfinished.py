@@ -27,6 +27,17 @@ def way_on(experiment: Experiment) -> str:
     return "neuronal run FILE.toml --out DIR --resume"
 
 
+def interrupted(experiment: Experiment, states: Mapping[Job, Checkpoint]) -> Notice:
+    """Where a run was interrupted that has come as far as these states."""
+    words = "Interrupted"
+    for job, state in states.items():
+        if state.records < len(job.times):
+            reached = job.times[state.records - 1]
+            words += f" in {job.title}, at t = {reached:.4g} of {job.times[-1]:g}"
+    words += ". What was reached is kept."
+    return Notice("interrupted", words, way_on(experiment))
+
+
 def write(
     experiment: Experiment,
     states: Mapping[Job, Checkpoint],
@@ -84,7 +95,7 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
             states[job] = state
     if not states:
         return None
-    notice = Notice("interrupted", "Interrupted.", way_on(experiment))
+    notice = interrupted(experiment, states)
     for job, state in states.items():
         if state.diverged_at is not None:
             field = "networks.learning_rate" if job.width else "limit.step or limit.rtol"
@@ -125,4 +136,4 @@ def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:
         reached = number(job.times[state.records - 1])
         risk = number(float(state.series["risk"][-1]))
         rows.append([job.title, status, f"{reached} of {number(end)}", risk])
-    return Table(["run", "status", "MF time", "last risk"], [rows])
+    return Table(["run", "status", "MF time", "last risk"], [[row] for row in rows])

@@ -17,7 +17,6 @@ from ..experiments.folder import CHECKPOINTS
 from ..experiments.jobs import Job, jobs
 from ..report import unfinished
 from ..report.document import Notice
-from ..report.unfinished import way_on
 
 EVERY = 5.0
 """Seconds between two pages at least."""
@@ -72,7 +71,7 @@ class Live:
             diverged = isinstance(error, DivergenceError)
             if not self._told and not diverged:
                 return
-            notice = Notice("interrupted", "Interrupted.", way_on(self._experiment))
+            notice = unfinished.interrupted(self._experiment, self._states())
             if diverged:
                 notice = Notice("diverged", f"Diverged. {error}.")
             elif isinstance(error, Exception):
