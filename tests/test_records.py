@@ -169,11 +169,8 @@ def test_a_run_is_logged_and_its_page_renewed_interrupted_and_gone_on_with(tmp_p
     assert len(running.captions) == 1 and not outside(running)
     text = (folder / "report.html").read_text(encoding="utf-8")
     ended = read(text)
-    assert (
-        "refresh" not in text
-        and "Interrupted in L = 3, width 4" in ended.words
-        and "--resume" in ended.words
-    )
+    assert "refresh" not in text and "--resume" in ended.words
+    assert "Interrupted in L = 3, width 4, seed 0, at t = 0.8 of 2." in ended.words
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in ended.rows if len(row) == 4}
     assert rows["L = 3, limit"][:2] == ["finished", "2 of 2"]
     assert rows["L = 3, width 4, seed 0"][:2] == ["begun", "0.8 of 2"]

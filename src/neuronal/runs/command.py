@@ -48,8 +48,8 @@ def run(
 ) -> None:
     """Solve the limit, train the networks, and write a folder with a page.
 
-    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b], the
-    certificates and the checkpoints.
+    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b] and its
+    [b]figures[/b], the certificates and the checkpoints. The page is there while the run goes on.
     """
     from ..experiments import load
 
