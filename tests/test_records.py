@@ -26,7 +26,7 @@ CONTENT = {
     "systems": [{"label": "L = 3", "embedding": "bidirectional", "depth": 3, "rank": 2}],
     "limit": {"nodes": 8, "data_nodes": 8},
     "networks": {"widths": [4], "learning_rate": 0.1},
-    "run": {"until": 2.0, "records": 10, "checkpoints": 2},
+    "run": {"until": 2.0, "records": 5, "checkpoints": 2},
 }
 
 
@@ -159,7 +159,7 @@ def test_a_run_is_logged_and_its_page_renewed_interrupted_and_gone_on_with(tmp_p
         heard.append(record)
         if record.label == "L = 3, width 4, seed 0" and record.number == 2:
             pages.append((folder / "report.html").read_text(encoding="utf-8"))
-        if record.label == "L = 3, width 4, seed 0" and record.number == 4:
+        if record.label == "L = 3, width 4, seed 0" and record.number == 3:
             raise Stop
 
     with pytest.raises(Stop):
@@ -170,21 +170,21 @@ def test_a_run_is_logged_and_its_page_renewed_interrupted_and_gone_on_with(tmp_p
     text = (folder / "report.html").read_text(encoding="utf-8")
     ended = read(text)
     assert "refresh" not in text and "--resume" in ended.words
-    assert "Interrupted in L = 3, width 4, seed 0, at t = 0.8 of 2." in ended.words
+    assert "Interrupted in L = 3, width 4, seed 0, at t = 1.2 of 2." in ended.words
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in ended.rows if len(row) == 4}
     assert rows["L = 3, limit"][:2] == ["finished", "2 of 2"]
-    assert rows["L = 3, width 4, seed 0"][:2] == ["begun", "0.8 of 2"]
+    assert rows["L = 3, width 4, seed 0"][:2] == ["begun", "1.2 of 2"]
     anew.write(folder)  # from the checkpoints alone it is the same
     again = read((folder / "report.html").read_text(encoding="utf-8"))
     assert [row[0].text for row in again.rows] == [row[0].text for row in ended.rows]
-    assert "Interrupted in L = 3, width 4, seed 0, at t = 0.6 of 2." in again.words
+    assert "Interrupted in L = 3, width 4, seed 0, at t = 0.8 of 2." in again.words
     after = []
     data, path = run_whole(experiment, folder, resume=True, tell=after.append)
     assert "unfinished" not in path.read_text(encoding="utf-8")
     networks = [r for r in heard + after if r.label == "L = 3, width 4, seed 0"]
     risks = {record.number: record.risk for record in networks}
-    np.testing.assert_array_equal([risks[k] for k in range(11)], data.risk[0, 0, 0])
-    assert [record.number for record in after] == list(range(4, 11))
+    np.testing.assert_array_equal([risks[k] for k in range(6)], data.risk[0, 0, 0])
+    assert [record.number for record in after] == list(range(3, 6))
 
 
 def test_a_run_that_diverges_has_a_page_that_says_where(tmp_path):
@@ -223,9 +223,9 @@ def test_the_command_writes_lines_of_json(call, tmp_path):
     code, _, err = call("run", file, "--out", "a", "--log", "jsonl:log.jsonl", "--quiet")
     assert (code, err) == (0, "")
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["label"] for line in lines] == ["L = 3, limit"] * 11 + [
+    assert [line["label"] for line in lines] == ["L = 3, limit"] * 6 + [
         "L = 3, width 4, seed 0"
-    ] * 11
+    ] * 6
     code, _, err = call("run", file, "--out", "b", "--log", "csv:a")
     assert code == 2 and "log: takes" in err and not (tmp_path / "b").exists()
     assert load(tmp_path / "a" / "config.toml").name == "small"

@@ -322,8 +322,13 @@ def test_accuracy_is_given_in_percent(data):
     accuracy = np.full(data.risk.shape, 0.975)
     data["test_accuracy"] = (data.risk.dims, accuracy)
     data["limit_test_accuracy"] = (data.limit_risk.dims, accuracy[:, 0, 0])
-    text = page.page(data)
-    assert "97.5\u00a0%" in text and "Accuracy on the held-out part" in text
+    table = page.summary(data)
+    assert {row[-2].text for rows in table.groups for row in rows} == {"97.5\u00a0%"}
+    (picture,) = [p for p in page.pictures(data) if p.name == "test-accuracy"]
+    assert "Accuracy on the held-out part" in picture.caption
+    with style.using(style.LIGHT):
+        figure = picture.draw(style.LIGHT)
+    assert figure.axes[0].lines[0].get_ydata()[0] == 97.5
 
 
 def foretold(data, mean, sd):
