@@ -108,6 +108,7 @@ def difference(data: xr.Dataset, theme: Theme) -> Figure:
             color, words = theme.series[1], "largest difference"
             at, of = data.width.values[known], largest[known]
             drawings.powers(below, at, of, -0.5, words, color, theme=theme)
+        below.set_visible(bool(known.any()))
         below.set_xlabel("width $n$")
         by_width.append(below)
     for axes, label in ((over_time, "risk less the limit's"), (by_width, "largest size")):

@@ -29,12 +29,14 @@ def way_on(experiment: Experiment) -> str:
 
 def interrupted(experiment: Experiment, states: Mapping[Job, Checkpoint]) -> Notice:
     """Where a run was interrupted that has come as far as these states."""
-    words = "Interrupted"
-    for job, state in states.items():
-        if state.records < len(job.times):
-            reached = job.times[state.records - 1]
-            words += f" in {job.title}, at t = {reached:.4g} of {job.times[-1]:g}"
-    words += ". What was reached is kept."
+    begun = [job for job, state in states.items() if state.records < len(job.times)]
+    where = "".join(
+        f" in {job.title}, at t = {job.times[states[job].records - 1]:.4g} of {job.times[-1]:g}"
+        for job in begun
+    )
+    if len(states) == len(list(jobs(experiment))) and not begun:
+        where = " when its runs had ended, before its certificates and page"
+    words = f"Interrupted{where}. What was reached is kept."
     return Notice("interrupted", words, way_on(experiment))
 
 
@@ -76,9 +78,14 @@ def page(
         ("to MF time", number(float(data.time.values[-1]))),
         ("time in the drivers", f"{total_seconds(data):.0f} s"),
     ]
+    names = {"risk"}
+    if folder is not None:
+        names |= {"test-accuracy", "test-risk"}
+        names |= {"difference"} if notice.kind != "diverged" else set()
+    figures = [p for p in pictures(_reached(data, states)) if p.name in names]
     sections = [
         Section("Runs", [_jobs(todo, states)]),
-        Section("Figures", shown(_chosen(_reached(data, states), folder is not None), folder)),
+        Section("Figures", shown(figures, folder)),
     ]
     return document.document(data, "an unfinished run", facts, sections, "", notice)
 
@@ -109,11 +116,6 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
     return write(experiment, states, folder, notice)
 
 
-def _chosen(data: xr.Dataset, whole: bool) -> list:
-    names = {"risk", "difference", "test-accuracy", "test-risk"} if whole else {"risk"}
-    return [picture for picture in pictures(data) if picture.name in names]
-
-
 def _reached(data: xr.Dataset, states: Mapping[Job, Checkpoint]) -> xr.Dataset:
     """The times up to the last record of any job."""
     last = max((state.records for state in states.values()), default=0)
@@ -121,13 +123,11 @@ def _reached(data: xr.Dataset, states: Mapping[Job, Checkpoint]) -> xr.Dataset:
 
 
 def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:
-    """How far each job is."""
+    """How far each job is that has begun, and how many have not."""
     rows: list[list[str | Cell]] = []
-    for job in todo:
-        state, end = states.get(job), job.times[-1]
-        if state is None or state.records == 0:
-            rows.append([job.title, "not begun", f"0 of {number(end)}", "–"])
-            continue
+    begun = [job for job in todo if job in states and states[job].records]
+    for job in begun:
+        state, end = states[job], job.times[-1]
         status = Cell("finished")
         if state.diverged_at is not None:
             status = Cell(f"diverged at t = {number(state.diverged_at)}", kind="failed")
@@ -136,4 +136,6 @@ def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:
         reached = number(job.times[state.records - 1])
         risk = number(float(state.series["risk"][-1]))
         rows.append([job.title, status, f"{reached} of {number(end)}", risk])
-    return Table(["run", "status", "MF time", "last risk"], [[row] for row in rows])
+    left = len(todo) - len(begun)
+    notes = [f"{left} more {'run has' if left == 1 else 'runs have'} not begun."] if left else []
+    return Table(["run", "status", "MF time", "last risk"], [[row] for row in rows], notes)

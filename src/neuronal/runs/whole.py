@@ -52,10 +52,10 @@ def run_whole(
     try:
         with saved_at_stop(live.end):
             data = run(experiment, folder, resume, overwrite, record, tell)
+            foretold = predictions.predict_run(experiment, folder, data, say)
+            say("certifying", None)
+            found = certificates.certify_run(experiment, folder)
+            return data, page.write(data, folder, found, foretold)
     except BaseException as error:
         live.end(error)
         raise
-    foretold = predictions.predict_run(experiment, folder, data, say)
-    say("certifying", None)
-    found = certificates.certify_run(experiment, folder)
-    return data, page.write(data, folder, found, foretold)
