@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from .style import LIGHT, Theme, plain, shade
+from .style import current, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME = "mean-field time $t$"
-STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#69707d", "violated": "#c2410c"}
+STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#6b7280", "violated": "#c2410c"}
 _QUANTILES = ((0.05, 0.95), (0.25, 0.75))
 
 
@@ -36,7 +36,7 @@ def risk(
     if np.all(np.asarray(values) > 0) and ax.get_yscale() == "linear":
         ax.set_yscale("log")
     ax.set(xlabel=TIME, ylabel="risk")
-    return _told(ax)
+    return told(ax)
 
 
 def curve(
@@ -48,7 +48,7 @@ def curve(
         how: dict[str, Any] = {"lw": 1.8, **line, "label": line.get("label") if j == 0 else None}
         ax.plot(x[order], values[order, j], **how)
     ax.set(xlabel="$x$", ylabel=r"$\hat y(x)$")
-    return _told(ax)
+    return told(ax)
 
 
 def laws(
@@ -56,7 +56,7 @@ def laws(
     weights: Float[np.ndarray, "n"], color: str | None = None, name: str = "",
 ) -> Axes:  # fmt: skip
     """A law over time: its median, and the ranges that hold a half and nine tenths of it."""
-    color = color or LIGHT.series[0]
+    color = color or current().series[0]
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
     mass = np.cumsum(weights[order], axis=1) - weights[order] / 2
@@ -76,7 +76,6 @@ def powers(
     label: str = "",
     color: str | tuple[float, ...] | None = None,
     *,
-    theme: Theme = LIGHT,
     predicted: Float[np.ndarray, "V"] | None = None,
     seeds: bool = True,
     lw: float = 1.8,
@@ -89,7 +88,7 @@ def powers(
         seeds: whether each is a point of its own.
         lw: width of the line.
     """
-    color = color or theme.series[0]
+    color = color or current().series[0]
     middle = np.sqrt(np.mean(np.square(distances), axis=1))
     if seeds:
         ax.loglog(at, distances, "o", ms=2.2, mew=0, color=color)
@@ -98,25 +97,23 @@ def powers(
     if predicted is not None:
         ax.loglog(at, predicted, "--", lw=1.5, color=color, zorder=3)
     if power is not None:
-        law(ax, at, middle[0], power, theme)
+        law(ax, at, middle[0], power)
     ax.set_xticks(at, [f"{v:g}" for v in at])
     ax.set_xticks([], minor=True)
-    return _told(ax)
+    return told(ax)
 
 
-def law(
-    ax: Axes, at: Float[np.ndarray, "V"], start: float, exponent: float, theme: Theme = LIGHT
-) -> Axes:
+def law(ax: Axes, at: Float[np.ndarray, "V"], start: float, exponent: float) -> Axes:
     """A power of what distances fall with, from a first value."""
-    how: dict[str, Any] = {"lw": 1.3, "color": theme.faint, "zorder": 1.5}
+    how: dict[str, Any] = {"lw": 1.3, "color": current().faint, "zorder": 1.5}
     ax.plot(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
-    return _told(ax)
+    return told(ax)
 
 
 def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes:
     r"""Distances of Picard iterates; $(Ct)^m / m!$ through the third; what time's points leave."""
     m = np.arange(len(distances))
-    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=LIGHT.series[0], label="iterates")
+    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=current().series[0], label="iterates")
     place = min(2, len(m) - 1)
     if place:
         factorial = np.cumprod(np.maximum(m, 1), dtype=float)
@@ -127,12 +124,12 @@ def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes
             np.maximum(bound, floor / 10 or 1e-16),
             "--",
             lw=1.3,
-            color=LIGHT.line,
+            color=current().line,
             label="$(Ct)^m/m!$",
         )
-    ax.axhline(floor, color=LIGHT.faint, lw=1.2, ls=":", label="last two iterates")
+    ax.axhline(floor, color=current().faint, lw=1.2, ls=":", label="last two iterates")
     ax.set(xlabel="iteration $m$", ylabel="distance to the solution")
-    return _told(ax)
+    return told(ax)
 
 
 class Range(NamedTuple):
@@ -163,22 +160,21 @@ def bands(
     times: Float[np.ndarray, "T"],
     limit: Float[np.ndarray, "T"] | None,
     of_widths: Mapping[int, Range],
-    theme: Theme = LIGHT,
     ylabel: str = "risk",
 ) -> Axes:
     """A series of networks, a curve and its range per width, and that of the limit on top of them."""
     for i, (width, of) in enumerate(of_widths.items()):
-        band(ax, times, of, shade(theme, i, len(of_widths)), f"$n = {width}$")
+        band(ax, times, of, shade(current(), i, len(of_widths)), f"$n = {width}$")
     if limit is not None:
-        ax.plot(times, limit, color=theme.limit, lw=2.2, label="limit", zorder=3)
+        ax.plot(times, limit, color=current().limit, lw=2.2, label="limit", zorder=3)
     ax.set_ylabel(ylabel)
-    return _told(ax)
+    return told(ax)
 
 
 def level(ax: Axes, value: float, label: str, color: str, dashes: str = "--") -> Axes:
     """A line at a value that does not change, such as the infimum of the risk."""
     ax.axhline(value, color=color, lw=1.4, ls=dashes, label=label, zorder=1.5)
-    return _told(ax)
+    return told(ax)
 
 
 def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
@@ -186,7 +182,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     for place, (condition, status, figure) in enumerate(rows):
         color = STATUS[status]
         ax.plot([0], [-place], "s", ms=7, color=color)
-        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=LIGHT.ink)
+        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=current().ink)
         words = f"{status} {figure}".strip()
         ax.text(6.2, -place, plain(words[:60]), va="center", fontsize=9, color=color)
     ax.set(xlim=(-0.4, 10.0), ylim=(-len(rows) + 0.4, 0.6))
@@ -194,7 +190,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     return ax
 
 
-def _told(ax: Axes) -> Axes:
+def told(ax: Axes) -> Axes:
     """With a legend, where something has a name."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.colors
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ DARK = Theme(
 )  # fmt: skip
 NARROW = replace(LIGHT, columns=1)
 """For telephones: panels below each other."""
+
+
+def current() -> Theme:
+    """That of Matplotlib's settings: `DARK` where text is light."""
+    return DARK if sum(matplotlib.colors.to_rgb(mpl.rcParams["text.color"])) > 1.5 else LIGHT
 
 
 def settings(theme: Theme) -> dict[Any, Any]:

@@ -146,9 +146,7 @@ def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
                 data.predicted.isel(system=i).sel(place).values if "predicted" in data else None
             )
             power = POWERS[along] if pair in (PARTED[along], "sgd-limit") else None
-            drawings.powers(
-                axis, at, table, power, _NAMES[pair], color, theme=theme, predicted=foretold
-            )
+            drawings.powers(axis, at, table, power, _NAMES[pair], color, predicted=foretold)
         if _predicted(data):
             axis.add_line(Line2D([], [], label="predicted", color=theme.faint, lw=1.5, ls="--"))
     sheets.labels(axes, "prediction distance", theme, _AXES[along])
@@ -171,8 +169,8 @@ def weights(data: xr.Dataset, theme: Theme) -> Figure:
                 ("weight_max", "_maximum", 0.9),
             ):
                 table = own[name].sel(layer=layer).transpose("width", "seed").values
-                drawings.powers(axis, n, table, None, label, color, theme=theme, seeds=False, lw=lw)
-        drawings.law(axis, n, float(own.weight_max.isel(width=0).max()), -0.5, theme)
+                drawings.powers(axis, n, table, None, label, color, seeds=False, lw=lw)
+        drawings.law(axis, n, float(own.weight_max.isel(width=0).max()), -0.5)
     sheets.labels(axes, "weight distance", theme, _AXES["width"])
     sheets.legend(figure)
     return figure
@@ -188,7 +186,7 @@ def risks(data: xr.Dataset, theme: Theme) -> Figure:
             int(n): sheets.over_seeds(sgd.sel(width=n).transpose("seed", "time").values)
             for n in data.width.values
         }
-        drawings.bands(axis, t, data.risk_limit.values[i], of_widths, theme)
+        drawings.bands(axis, t, data.risk_limit.values[i], of_widths)
         sheets.linear_time(axis, float(t[-1]))
     sheets.labels(axes, "risk", theme)
     sheets.legend(figure)

@@ -92,7 +92,7 @@ def difference(data: xr.Dataset, theme: Theme) -> Figure:
             grid[block * each, column], sharey=over_time[0] if over_time else None
         )
         of_widths = {int(n): over_seeds(off[i, j]) for j, n in enumerate(data.width.values)}
-        drawings.bands(top, data.time.values, None, of_widths, theme, "")
+        drawings.bands(top, data.time.values, None, of_widths, "")
         top.axhline(0.0, color=theme.limit, lw=1.2, label="limit", zorder=1.5)
         top.set_title(plain(data.system.values[i]))
         time_axis(top, data)
@@ -107,7 +107,7 @@ def difference(data: xr.Dataset, theme: Theme) -> Figure:
         if known.any():
             color, words = theme.series[1], "largest difference"
             at, of = data.width.values[known], largest[known]
-            drawings.powers(below, at, of, -0.5, words, color, theme=theme)
+            drawings.powers(below, at, of, -0.5, words, color)
         below.set_visible(bool(known.any()))
         below.set_xlabel("width $n$")
         by_width.append(below)
@@ -221,7 +221,7 @@ def _series(
     limit = None
     if f"limit_{name}" in data:
         limit = view(data[f"limit_{name}"].values[system])
-    drawings.bands(axis, data.time.values, limit, of_widths, theme)
+    drawings.bands(axis, data.time.values, limit, of_widths)
     time_axis(axis, data)
 
 
