@@ -139,6 +139,19 @@ def test_where_both_generations_are_damaged_the_job_starts_anew(broken, damage):
         resumed()
 
 
+def test_a_glance_reads_what_was_recorded_without_weights(whole, broken):
+    path, _ = broken
+    seen, full = checkpoints.glance(path), checkpoints.load(path)
+    assert (seen.records, seen.time, seen.seconds) == (full.records, full.time, full.seconds)
+    np.testing.assert_array_equal(seen.series["risk"], whole[0].limit_risk[0])
+    assert seen.weights == [] and seen.pace is None
+    earlier = checkpoints.load(path.with_name("system0-limit.previous.npz"))
+    shortened(path)
+    assert checkpoints.glance(path).records == earlier.records < full.records
+    path.with_name("system0-limit.previous.npz").unlink()
+    assert checkpoints.glance(path) is None and path.is_file()
+
+
 def test_two_generations_are_kept_whatever_the_moment(tmp_path, monkeypatch):
     """Stopped before any of the moves of a file, one of the generations is whole."""
     path = tmp_path / "a.npz"
