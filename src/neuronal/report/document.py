@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ..pictures.templates import markup, render
-from ..theory.certificate.document import Certificate
 from .figures import Shown
+
+if TYPE_CHECKING:
+    from ..theory.certificate.document import Certificate
 
 TEMPLATES = Path(__file__).parent / "templates"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

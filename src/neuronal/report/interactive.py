@@ -14,6 +14,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator
+from matplotlib.transforms import Bbox
 
 from ..errors import InvalidInput
 from ..files.writing import write_text
@@ -75,18 +77,18 @@ def plotted(figure: Figure, theme: Theme) -> dict[str, Any]:
         "plot_bgcolor": theme.ground,
         "font": {"color": theme.ink, "size": 13},
         "margin": {"l": 10, "r": 10, "t": 60, "b": 10},
-        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "y": 1 + 30 / float(size[1]), "yanchor": "bottom"},
         "hovermode": "closest",
         "annotations": [],
     }
     traces: list[dict[str, Any]] = []
     named: set[str] = set()
-    for place, axis in enumerate(a for a in figure.axes if a.get_visible()):
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    for place, (axis, box) in enumerate(zip(shown, _boxes(shown), strict=True)):
         number = str(place + 1) if place else ""
-        box = axis.get_position()
         x, y = _axis(axis, "x", theme), _axis(axis, "y", theme)
         x |= {"domain": [box.x0, box.x1], "anchor": f"y{number}"}
-        y |= {"domain": [box.y0, box.y1 * 0.999], "anchor": f"x{number}"}
+        y |= {"domain": [box.y0, box.y1], "anchor": f"x{number}"}
         layout |= {f"xaxis{number}": x, f"yaxis{number}": y}
         title = _words(axis.get_title(loc="left") or axis.get_title())
         if title:
@@ -108,11 +110,32 @@ def plotted(figure: Figure, theme: Theme) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
+def _boxes(axes: list[Axes]) -> list[Bbox]:
+    """Where axes stand, the whole of them as wide and as high as Plotly's ground."""
+    boxes = [axis.get_position() for axis in axes]
+    whole = Bbox.union(boxes)
+    return [
+        Bbox(
+            [
+                [(x - whole.x0) / whole.width, (y - whole.y0) / whole.height]
+                for x, y in box.get_points()
+            ]
+        )
+        for box in boxes
+    ]
+
+
 def _axis(axis: Axes, which: str, theme: Theme) -> dict[str, Any]:
     own = axis.xaxis if which == "x" else axis.yaxis
     low, high = axis.get_xlim() if which == "x" else axis.get_ylim()
     log = own.get_scale() == "log"
-    return {
+    ticks: dict[str, Any] = {}
+    if isinstance(own.get_major_locator(), FixedLocator):
+        words = [_words(label.get_text()) for label in own.get_ticklabels()]
+        ticks = {"tickvals": [float(v) for v in own.get_ticklocs()], "ticktext": words}
+    side = "labelbottom" if which == "x" else "labelleft"
+    return ticks | {
+        "showticklabels": bool(own.get_tick_params()[side]),
         "type": "log" if log else "linear",
         "range": [float(v) for v in (np.log10([low, high]) if log else (low, high))],
         "title": {"text": _words(own.get_label_text()), "standoff": 4},
@@ -145,7 +168,11 @@ def _line(line: Line2D, axis: Axes) -> dict[str, Any] | None:
             "width": line.get_linewidth() * 1.2,
             "dash": _DASHES.get(str(line.get_linestyle()), "solid"),
         },
-        "marker": {"color": color, "size": max(line.get_markersize() * 1.3, 4)},
+        "marker": {
+            "color": color,
+            "size": max(line.get_markersize() * 1.3, 4),
+            "symbol": "x" if line.get_marker() == "x" else "circle",
+        },
     }
 
 

@@ -6,16 +6,19 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from ..experiments.folder import PAGE, RESULTS
 from ..files.writing import write_text
-from ..theory.certificate.document import Certificate
 from . import document, plots, predictions
 from .document import Cell, Folded, Items, Section, Table, number
 from .figures import Picture, rows, shown
+
+if TYPE_CHECKING:
+    from ..theory.certificate.document import Certificate
 
 _TESTS = {"test_risk": "test risk", "test_accuracy": "test accuracy"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -16,7 +16,7 @@ from ..experiments.jobs import Job, jobs
 from ..files.writing import write_text
 from . import document
 from .document import Cell, Notice, Section, Table, number
-from .figures import shown
+from .figures import Shown, shown
 from .page import pictures, total_seconds
 
 
@@ -45,30 +45,14 @@ def write(
     states: Mapping[Job, Checkpoint],
     folder: Path,
     notice: Notice,
-    whole: bool = True,
+    figures: Sequence[Shown],
 ) -> Path:
     """Write the page of a run that has come as far as these states; returns its path.
 
     Args:
         states: of the jobs that have begun.
         notice: how it stands.
-        whole: all figures, in files too; else that of the risk alone, in the page.
-    """
-    path = folder / PAGE
-    write_text(path, page(experiment, states, notice, folder if whole else None))
-    return path
-
-
-def page(
-    experiment: Experiment,
-    states: Mapping[Job, Checkpoint],
-    notice: Notice,
-    folder: Path | None = None,
-) -> str:
-    """The page as HTML.
-
-    Args:
-        folder: for the files of figures; the risk alone is drawn if left out.
+        figures: of `drawn`.
     """
     data = results.recorded(experiment, dict(states))
     todo = list(jobs(experiment))
@@ -78,16 +62,25 @@ def page(
         ("to MF time", number(float(data.time.values[-1]))),
         ("time in the drivers", f"{total_seconds(data):.0f} s"),
     ]
-    names = {"risk"}
-    if folder is not None:
-        names |= {"test-accuracy", "test-risk"}
-        names |= {"difference"} if notice.kind != "diverged" else set()
-    figures = [p for p in pictures(_reached(data, states)) if p.name in names]
-    sections = [
-        Section("Runs", [_jobs(todo, states)]),
-        Section("Figures", shown(figures, folder)),
-    ]
-    return document.document(data, "an unfinished run", facts, sections, "", notice)
+    sections = [Section("Runs", [_jobs(todo, states)]), Section("Figures", figures)]
+    path = folder / PAGE
+    write_text(path, document.document(data, "an unfinished run", facts, sections, "", notice))
+    return path
+
+
+def drawn(
+    experiment: Experiment,
+    states: Mapping[Job, Checkpoint],
+    names: Collection[str] = ("risk",),
+    folder: Path | None = None,
+) -> list[Shown]:
+    """The figures of what the states reached, of those names if there is something for them.
+
+    Args:
+        folder: for their files; none are written if left out.
+    """
+    data = _reached(results.recorded(experiment, dict(states)), states)
+    return shown([p for p in pictures(data) if p.name in names], folder)
 
 
 def of_folder(experiment: Experiment, folder: Path) -> Path | None:
@@ -113,7 +106,15 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
             pass
     except Timeout:
         notice = Notice("running", "Running; by its last checkpoints.")
-    return write(experiment, states, folder, notice)
+    return write(
+        experiment, states, folder, notice, drawn(experiment, states, names(notice), folder)
+    )
+
+
+def names(notice: Notice) -> set[str]:
+    """The figures of a run that has ended so: what diverged has left its limit."""
+    found = {"risk", "difference", "test-accuracy", "test-risk"}
+    return found - {"difference"} if notice.kind == "diverged" else found
 
 
 def _reached(data: xr.Dataset, states: Mapping[Job, Checkpoint]) -> xr.Dataset:

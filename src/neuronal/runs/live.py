@@ -17,6 +17,7 @@ from ..experiments.folder import CHECKPOINTS
 from ..experiments.jobs import Job, jobs
 from ..report import unfinished
 from ..report.document import Notice
+from ..report.figures import Shown
 
 EVERY = 5.0
 """Seconds between two pages at least."""
@@ -36,6 +37,7 @@ class Live:
         self._before: dict[Job, Checkpoint] = {}
         self._told: dict[Job, list[float]] = {}
         self._drawing = threading.Lock()
+        self._figures: list[Shown] = []
         self._ended = False
         self._next = time.monotonic() + EVERY
 
@@ -54,14 +56,19 @@ class Live:
                 f"Running: {job.title}, at t = {t:.4g} of {job.times[-1]:g}. The page is of "
                 f"{time.strftime('%H:%M:%S')} and renews itself."
             )
-            self._write(Notice("running", words, refresh=max(1, round(EVERY))), whole=False)
+            notice = Notice("running", words, refresh=max(1, round(EVERY)))
+            with suppress(Exception):
+                states = self._states()
+                self._figures = unfinished.drawn(self._experiment, states)
+                unfinished.write(self._experiment, states, self._folder, notice, self._figures)
             now = time.monotonic()
             self._next = now + max(EVERY, (now - began) / SHARE)
 
     def end(self, error: BaseException | None = None) -> None:
         """Write the last page of a run that has no results: why it ended, and what it reached.
 
-        A run that was refused, or ended before its first record, leaves the folder's page as it is.
+        A run that was refused, or ended before its first record, leaves the folder's page as it is. One that
+        was told to end does so at once: its page has the figures of the last renewal.
 
         Args:
             error: that ended it; None if it was told to end.
@@ -71,17 +78,18 @@ class Live:
             diverged = isinstance(error, DivergenceError)
             if not self._told and not diverged:
                 return
-            notice = unfinished.interrupted(self._experiment, self._states())
+            states = self._states()
+            notice = unfinished.interrupted(self._experiment, states)
             if diverged:
                 notice = Notice("diverged", f"Diverged. {error}.")
             elif isinstance(error, Exception):
                 words = f"Ended by an error: {type(error).__name__}, {error}"
                 notice = notice._replace(kind="stopped", words=words)
-            self._write(notice, whole=error is not None)
-
-    def _write(self, notice: Notice, whole: bool) -> None:
-        with suppress(Exception):
-            unfinished.write(self._experiment, self._states(), self._folder, notice, whole)
+            with suppress(Exception):
+                if error is not None:
+                    names = unfinished.names(notice)
+                    self._figures = unfinished.drawn(self._experiment, states, names, self._folder)
+                unfinished.write(self._experiment, states, self._folder, notice, self._figures)
 
     def _states(self) -> dict[Job, Checkpoint]:
         """What each job has recorded: by its last checkpoint, and since then."""
