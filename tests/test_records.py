@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import tomli_w
+from browser import is_sound
 from pages import outside, read
 
 import neuronal as nr
@@ -203,6 +204,7 @@ def test_a_run_that_diverges_has_a_page_that_says_where(tmp_path):
     status = [row[1].text for row in shown.rows if row[0].text == "wide, width 4, seed 0"]
     assert status[0].startswith("diverged at t = ")
     anew.write(folder)
+    is_sound(folder / "report.html")
     again = read((folder / "report.html").read_text(encoding="utf-8"))
     assert f"diverged at t = {error.value.time:g}" in again.words
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray as xr
+from browser import is_sound
 from rich.console import Console
 
 import neuronal as nr
@@ -138,5 +139,6 @@ def test_the_command_prints_the_rates_and_writes_the_page(call, tmp_path):
     data = xr.load_dataset(tmp_path / "runs" / "tiny" / "coupling.nc")
     assert str(fitted(data.isel(system=0), "width", "flow-limit")) in out
     assert "three <3>" in out and (tmp_path / "runs" / "tiny" / "coupling.html").is_file()
+    is_sound(tmp_path / "runs" / "tiny" / "coupling.html")
     code, _, err = call("couple", file)
     assert code == 2 and "finished coupling" in err and "--overwrite" in err
