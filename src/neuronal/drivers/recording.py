@@ -18,7 +18,7 @@ from ..errors import DivergenceError
 from ..kernels import rank
 from ..network import Network
 from ..records.record import OnRecord as OnRecords
-from ..records.record import Record
+from ..records.record import Record, told
 from ..vocabulary import MOST_RECORDS
 from .driver import Driver, Pace, Report, Segment, State
 from .trajectory import Kept, Trajectory
@@ -105,9 +105,10 @@ class Prepared:
         self,
         progress: bool | OnRecord = False,
         watch: OnRecord | None = None,
-        tell: OnRecords | None = None,
+        on_record: OnRecords | Sequence[OnRecords] | None = None,
     ) -> Trajectory:
-        """Run it; `watch` and `tell` are called at each record besides what shows the progress."""
+        """Run it; `watch` and `on_record` are called at each record besides what shows the progress."""
+        tell = told(on_record)
         if progress is True:
             with bar(self.label, self.times[0], self.times[-1]) as shown:
                 return self.record(watch, shown, tell=tell)

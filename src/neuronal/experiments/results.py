@@ -25,6 +25,8 @@ _SERIES = {
     "test_risk": "mean loss on the held-out part",
     "test_accuracy": "share of the held-out part in its class",
 }
+_LAST = ("limit_report", "target", "constant_risk", "infimum")
+"""Variables that come after those of the limit and of the networks."""
 
 
 def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint]) -> xr.Dataset:
@@ -52,7 +54,8 @@ def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint])
         data["infimum"] = (
             (), built.infimum, {"description": "infimum of the risk (Bayes risk)", "units": "1"}
         )  # fmt: skip
-    return data
+    order = lambda name: (name in _LAST, name != "depth", not name.startswith("limit_"))
+    return data[sorted(map(str, data.data_vars), key=order)]
 
 
 def recorded(experiment: Experiment, states: dict[Job, Checkpoint]) -> xr.Dataset:

@@ -23,8 +23,7 @@ from ...checks import positive, require, shown
 from ...errors import InaccuracyWarning, InvalidInput
 from ...kernels import room, with_rows
 from ...network import Network
-from ...records.record import OnRecord as OnRecords
-from ..recording import OnRecord, Prepared
+from ..recording import OnRecord, OnRecords, Prepared
 from ..trajectory import Trajectory
 from .stepper import AbstractStepper
 
@@ -150,12 +149,15 @@ def _fine_enough(
 
 
 def predicted(
-    run: Prepared, x: Float[Array, "m d"], progress: bool | OnRecord, tell: OnRecords | None = None
+    run: Prepared,
+    x: Float[Array, "m d"],
+    progress: bool | OnRecord,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
 ) -> Predicted:
     """A run, and its predictions of x at the recorded times."""
     predictions: list[Array] = []
     watch = lambda t, loss, network: predictions.append(network(x))
-    trajectory = run.run(progress, watch, tell)
+    trajectory = run.run(progress, watch, on_record)
     return trajectory, jnp.stack(predictions)
 
 

@@ -26,11 +26,9 @@ from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
 from ...network import Network
 from ...problem import Problem
-from ...records.record import OnRecord as OnRecords
-from ...records.record import told
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
 from ..driver import Driver, Report, Risk, added_to_risk, network_widths
-from ..recording import OnRecord, Prepared, record_times
+from ..recording import OnRecord, OnRecords, Prepared, record_times
 from ..sgd.train import SGD, whole_steps
 from ..storage import choose_kernel, network_as_factors, network_with_room, ode_copies
 from ..trajectory import Trajectory
@@ -102,10 +100,8 @@ def solve(
         data_nodes: quadrature nodes of $E_Z$, 256 if left out, and looked at likewise; a finite law
             is taken whole and exactly.
         max_steps: from one record to the next, after which the run is given up.
-        devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
-            those of `start` if left out and it is a network that is spread.
-        progress: True for a bar, or a callable of `(time, loss, network)`, the network to the
-            accuracy of a step.
+        devices: over which to cut the neurons (`neuronal.sharding`); those of `start` if left out.
+        progress: True for a bar, or a callable of `(time, loss, network)`, to the accuracy of a step.
         on_record: called with each `neuronal.records.Record`: a function or several.
 
     Raises:
@@ -118,13 +114,13 @@ def solve(
             nodes left out are too few for the tolerance, by how much.
     """
     asked, asked_of_data = nodes is not None, data_nodes is not None
-    nodes, tell = NODES if nodes is None else nodes, told(on_record)
+    nodes = NODES if nodes is None else nodes
     data_nodes = DATA_NODES if data_nodes is None else data_nodes
     settings = ODESettings(rtol, atol, kernel, solver, step, data_nodes, max_steps, devices)
     interval = (save_at, since, until)
     if accuracy is None:
         ready = prepare(problem, start, (nodes, rule, key), settings, interval)
-        run = ready.run(progress, tell=tell)
+        run = ready.run(progress, on_record=on_record)
         of_nodes = not asked and isinstance(start, AbstractEmbedding) and rule in BALANCED
         few = None if asked_of_data else data_nodes
         warn_of_few(problem, run.network, run.loss, rtol, of_nodes, few)
@@ -139,7 +135,7 @@ def solve(
     def one(nodes: int, key: PRNGKeyArray, rtol: float, sizes: Sizes | None) -> Predicted:
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
         ready = prepare(problem, start, (nodes, rule, key), finer, interval, sizes)
-        return predicted(ready, x, progress, tell)
+        return predicted(ready, x, progress, on_record)
 
     return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 

@@ -32,8 +32,6 @@ from ...distributions import Samples
 from ...kernels.orthogonal import one_lapack_thread
 from ...network import Network
 from ...problem import Problem
-from ...records.record import OnRecord as OnRecords
-from ...records.record import told
 from ...sharding import (
     Devices,
     mesh_for,
@@ -43,7 +41,7 @@ from ...sharding import (
 )
 from ...vocabulary import MOST_STEPS
 from ..driver import Driver, Pace, Report, Risk, Segment, State, added_to_risk
-from ..recording import OnRecord, Prepared, record_times
+from ..recording import OnRecord, OnRecords, Prepared, record_times
 from ..storage import check_kernels, network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
@@ -96,7 +94,6 @@ def train(
         InvalidInput: arguments that do not fit.
         DivergenceError: predictions left the finite numbers.
     """
-    tell = told(on_record)
     return prepare(
         problem,
         network,
@@ -107,7 +104,7 @@ def train(
         data,
         data_nodes=data_nodes,
         devices=devices,
-    ).run(progress, tell=tell)
+    ).run(progress, on_record=on_record)
 
 
 def prepare(
