@@ -416,7 +416,8 @@ def test_a_page_is_written_whole_or_stays_as_it_was(whole, tmp_path, monkeypatch
         page.write(whole[0], tmp_path)
     with pytest.raises(OSError, match="No space left on device: '.*results.nc'"):
         results.write(whole[0], tmp_path / "results.nc")
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert {p.name for p in tmp_path.iterdir()} == {"report.html", "figures"}
+    assert not list(tmp_path.rglob("*.partial"))
     assert (tmp_path / "report.html").read_bytes() == before
 
 
