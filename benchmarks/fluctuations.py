@@ -5,6 +5,7 @@ the least and the largest ratio of predicted to measured over the times (predict
 inputs).
 Rows take minutes each: `python -m benchmarks.fluctuations --resume --parts 1` measures the next one that
 the file lacks.
+`--parts 0 --cost` measures what the law costs beside `solve` and beside networks; alone on the machine.
 *within*: at how many of the ten times the risk's deviation is met within 10 % or two standard errors
 of the measurement. *shift*: mean risk less the limit's, times n, at the last time.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 
 import numpy as np
 
@@ -130,7 +132,9 @@ def cost(nodes: int = 1024, data: int = 128, rounds: int = 2) -> dict:
     }
     ratio = {"of solve": median["fluctuations"] / median["solve"]}
     ratio |= {"of 64 networks": median["fluctuations"] / (64 * median["a network of 512"])}
-    return {f"{name}, s": t for name, t in median.items()} | ratio | own
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = {"most memory of all, GiB": peak}
+    return {f"{name}, s": t for name, t in median.items()} | ratio | own | memory
 
 
 def main(arguments: list[str] | None = None) -> None:

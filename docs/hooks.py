@@ -44,7 +44,10 @@ def benchmark(name: str) -> str:
     versions = ", ".join(f"{package} {version}" for package, version in machine.items())
     claim = record["claim"][0].upper() + record["claim"][1:]
     notes = f" {record['notes'][0].upper()}{record['notes'][1:]}." if record["notes"] else ""
-    return f"{claim}.{notes}\n\n{table(record['rows'])}\n\n*{lead}; {versions}.*\n"
+    tables = table(record["rows"])
+    if "cost" in record:
+        tables += f"\n\n{table([record['cost']])}"
+    return f"{claim}.{notes}\n\n{tables}\n\n*{lead}; {versions}.*\n"
 
 
 def benchmarks(_: str) -> str:

@@ -20,6 +20,14 @@ ACTIVATIONS = {
     "relu": (lambda h: np.where(h > 0, h, 0.0), lambda h: np.where(h > 0, 1.0, 0.0)),
     "softplus": (lambda h: np.logaddexp(0, h), special.expit),
     "square": (np.square, lambda h: 2 * h),
+    "gelu": (
+        lambda h: h * special.ndtr(h),
+        lambda h: special.ndtr(h) + h * np.exp(-(h**2) / 2) / np.sqrt(2 * np.pi),
+    ),
+    "silu": (
+        lambda h: h * special.expit(h),
+        lambda h: special.expit(h) * (1 + h * special.expit(-h)),
+    ),
 }
 
 

@@ -100,8 +100,8 @@ EMBEDDINGS = [
     ("spread", lambda: bidirectional(gain="critical", spread=-1.0)),
     ("inputs", lambda: bidirectional(gain="critical", inputs=np.ones((4, 3)))),
     ("inputs", lambda: bidirectional(gain="critical", inputs=np.ones((4, 2)))),
-    ("activation.*gelu", lambda: bidirectional(activation="gelu")),
-    ("activation.*gelu", lambda: E.IID(2, 3, last_activation="gelu")),
+    ("activation.*mish", lambda: bidirectional(activation="mish")),
+    ("activation.*mish", lambda: E.IID(2, 3, last_activation="mish")),
     ("mean", lambda: E.IID(2, 3, mean=[0.0])),
     ("mean", lambda: E.IID(2, 3, mean="zero")),
     ("gain", lambda: bidirectional(gain=[[1.0, 1.0]])),
@@ -375,6 +375,8 @@ DRIVERS = [
     ("embedding", lambda: nr.plan(problem(), 1e6, embedding=bidirectional())),
     ("directions", lambda: nr.plan(problem(), 1e6, directions=3)),
     ("nodes", lambda: nr.plan(problem(), 1e6, nodes=0)),
+    ("probes", lambda: nr.plan(problem(), 1e6, probes=-1)),
+    ("probes", lambda: nr.plan(problem(), 1e6, probes=0.5)),
 ]
 
 FILES = [

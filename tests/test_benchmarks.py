@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import neuronal as nr
 from benchmarks import __main__ as command
-from benchmarks import common, gpu, regression_1d
+from benchmarks import clt, common, digits_band, gpu, regression_1d
 from neuronal.experiments import load, parse
 from neuronal.experiments.examples import example
 
@@ -125,3 +126,26 @@ def test_the_rates_kept_of_transfer_are_those_of_the_code():
     at = point["rates"].index(point["best"]) - 1
     ours = transfer.ours(64, 3, point["rates"][at], 0)
     assert ours == pytest.approx(point["risks"][at][0], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_central_limit_theorem_kept_is_that_of_the_code():
+    """Few networks, fewer nodes. If not: python -m benchmarks clt."""
+    problem, embedding = clt.problem_and_embedding()
+    law = nr.fluctuations(problem, embedding, clt.UNTIL, 1024, save_at=1, directions=16)
+    row = clt.row_of(64, clt.ends(problem, embedding, 64, 64), law)
+    (before,) = (row for row in kept("clt")["rows"] if row["n"] == 64)
+    np.testing.assert_allclose(row["samples' share"], before["samples' share"], rtol=0.1)
+    assert row["error"] < 2.5 * row["by chance"]
+    np.testing.assert_allclose(row["by chance"], before["by chance"] * np.sqrt(999 / 63), rtol=0.1)
+    assert abs(row["variance / predicted"] - 1) < 4 * row["its s.e. "]
+
+
+def test_curves_of_the_law_predicted_lie_in_its_band():
+    rng = np.random.default_rng(0)
+    mean, sd = np.linspace(2, 1, 4), np.array([0.1, 0.2, 0.2, 0.3])
+    row = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean, sd)
+    assert abs(row["points inside"] - 0.95) < 0.01
+    assert row["its s.e. "] < 0.004
+    wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, sd)
+    assert wide["points inside"] < 0.7

@@ -16,7 +16,7 @@ ROOMS = [
     "errors", "vocabulary", "files", "records", "pictures", "programs", "checks", "bounds", "activations",
     "losses", "schedules", "quadrature", "kernels", "units", "dynamics", "network",
     "distributions", "embeddings", "datasets", "motion", "problem", "sharding", "drivers",
-    "communication", "transfer", "widths", "theory", "saving", "estimators", "interop",
+    "communication", "recipes", "widths", "theory", "transfer", "saving", "estimators", "interop",
     "experiments", "report", "runs", "works", "cli", "__main__",
 ]  # fmt: skip
 """From the ground up: each may import what stands before it."""

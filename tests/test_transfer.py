@@ -1,5 +1,7 @@
 """Transfer: the rate found is the best of those tried, and a run at any size is the run that it says."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,6 +125,45 @@ def test_one_rate_serves_widths_and_depths(problem):
     assert float(risks.min()) < 0.01
 
 
+def test_data_held_out_decide_and_the_run_takes_all(monkeypatch):
+    """The risk of each rate is the loss of its run on a fifth of the data, which the run has not seen."""
+    rng = np.random.default_rng(0)
+    x = LAWS.with_bias(jnp.asarray(rng.normal(size=(20, 1))))
+    law = LAWS.Empirical(x, rng.normal(size=20))
+    of_data = nr.Problem(law, nr.losses.Squared())
+    tuned = tune(of_data, 20, width=8, rates=[0.1, 0.4], seeds=1, key=5, embedding=embedding)
+    kept, apart = law.parted(0.2, jax.random.fold_in(jax.random.key(5), 1))
+    assert (len(kept.x), len(apart.x)) == (16, 4)
+    rows = {tuple(row) for row in np.asarray(kept.x)} | {tuple(row) for row in np.asarray(apart.x)}
+    assert rows == {tuple(row) for row in np.asarray(law.x)}
+    search = Recipe(nr.Problem(kept, nr.losses.Squared()), embedding, 20)
+    run = search.train(8, 3, 0.1, jax.random.split(jax.random.key(5), 1)[0])
+    expected = np.mean(0.5 * (run.network(apart.x) - apart.y) ** 2)
+    assert tuned.risks[0, 0] == pytest.approx(float(expected), rel=1e-5)
+    assert tuned.recipe.problem is of_data and (tuned.steps, tuned.batch_size) == (20, 32)
+    assert law.parted(0.0, jax.random.key(0)) == (law, None)
+
+
+def test_a_scan_warns_of_the_grids_edge(monkeypatch, problem):
+    from neuronal.transfer import scanning
+
+    monkeypatch.setattr(
+        scanning, "final_risk", lambda recipe, width, depth, rate, key: -rate * width
+    )
+    recipe = Recipe(problem, embedding, 4)
+    with pytest.warns(
+        UserWarning, match=r"0\.4, for width 8 at L = 3, width 16 at L = 3; give larger"
+    ):
+        risks = scan(recipe, [8, 16], [3], [0.1, 0.2, 0.4], seeds=2)
+    assert list(risks.seed.values) == [0, 1]
+    monkeypatch.setattr(
+        scanning, "final_risk", lambda recipe, width, depth, rate, key: (rate - 0.2) ** 2
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scan(recipe, [8], [3], [0.1, 0.2, 0.4])
+
+
 def test_a_scan_goes_on_where_a_run_diverges_and_tells_each_risk(problem):
     squared = nr.Problem(problem.distribution, nr.losses.Squared())
     told = []
@@ -156,6 +197,8 @@ def test_the_default_embedding_fits_classes_too():
         ("depth", lambda p: tune(p, depth=1)),
         ("width", lambda p: tune(p, width=0)),
         ("batch_size", lambda p: tune(p, batch_size=0)),
+        ("held_out", lambda p: tune(p, held_out=1.0)),
+        ("held_out", lambda p: tune(p, held_out=-0.1)),
         ("embedding", lambda p: tune(p, embedding=embedding(3))),
         ("embedding.*depth 4", lambda p: tune(p, embedding=lambda depth: embedding(4))),
         ("problem.*schedules", lambda p: tune(nr.Problem(p.distribution, p.loss, lambda t: t))),

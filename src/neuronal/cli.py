@@ -1,4 +1,4 @@
-"""The command line: `neuronal run`, `certify`, `couple`, `predict`, `sweep`, `report` and so on.
+"""The command line: `neuronal run`, `certify`, `couple`, `predict`, `plan`, `sweep` and so on.
 
 Exit codes: 0 done; 1 points of a sweep failed, or claims of works; 2 input that cannot be used, or a
 run that diverged; 130 interrupted, 143 told to end.
@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from .experiments.interrupts import going_on, listening, ways_on
 from .runs.command import Out, Overwrite, Quiet, gallery, run
+from .runs.planning import plan
 from .works.command import works
 
 app = typer.Typer(
@@ -186,8 +187,7 @@ def sweep(
     if not quiet:
         _out.print(terminal.swept(data, list(swept)))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
-    failed = int((data.status == "failed").sum())
-    if failed:
+    if failed := int((data.status == "failed").sum()):
         _stop(f"{failed} of {data.status.size} points failed; the same command tries them again", 1)
 
 
@@ -234,6 +234,7 @@ def warmup(
     _out.print(f"programs are kept in {escape(folder)}", soft_wrap=True)
 
 
+app.command()(plan)
 app.command()(works)
 
 

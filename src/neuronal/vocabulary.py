@@ -16,6 +16,8 @@ ACTIVATIONS = (
     "relu",
     "softplus",
     "square",
+    "gelu",
+    "silu",
 )
 """The keys of `neuronal.activations.ACTIVATIONS`."""
 

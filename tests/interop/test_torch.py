@@ -292,6 +292,10 @@ class Doubled(nn.Sequential):
         return 2 * super().forward(x)
 
 
+def rough():
+    return nn.Sequential(nn.Linear(2, 3), nn.GELU("tanh"), nn.Linear(3, 1, bias=False))
+
+
 def seq(*modules):
     return nn.Sequential(*modules)
 
@@ -304,7 +308,8 @@ WEIGHTED = network(3, "f4", "weighted")
 BAD = [
     ("model: takes an nn.Sequential", lambda: from_torch(nn.Linear(2, 3))),
     ("model: takes 2 nn.Linear or more, got 1", lambda: from_torch(seq(nn.Linear(2, 3)))),
-    (r"model\.1 \(GELU\): takes Linear,", lambda: from_torch(mlp(2, (3,), 1, nn.GELU))),
+    (r"model\.1 \(Mish\): takes Linear,", lambda: from_torch(mlp(2, (3,), 1, nn.Mish))),
+    (r"model\.1 \(GELU\): takes approximate='none'", lambda: from_torch(rough())),
     (
         r"model\.2 \(Linear\): has a bias",
         lambda: from_torch(seq(lin(2, 3), nn.Tanh(), nn.Linear(3, 1))),

@@ -1,6 +1,7 @@
 """Fluctuations against closed forms, finite differences, low-dimensional laws and networks."""
 
 import itertools
+import warnings
 
 import diffrax
 import jax
@@ -13,6 +14,7 @@ from scipy.stats import binom
 import neuronal as nr
 from neuronal.theory.fluctuations.directions import neuron_directions
 from neuronal.theory.fluctuations.estimates import Source, square_draws
+from neuronal.theory.fluctuations.expand import _limits_meet
 from neuronal.theory.fluctuations.propagation import along_neurons
 from neuronal.theory.fluctuations.repeats import averaged
 from neuronal.theory.tangent import tangent_kernel
@@ -195,6 +197,8 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     neurons = last.sel(source="layer 1")
     np.testing.assert_allclose(neurons.prediction_variance, cov[1, 1] * linear.x**2, rtol=1e-5)
     np.testing.assert_allclose(neurons.prediction_bias, shift[1] * linear.x, rtol=1e-5)
+    between = law.prediction_covariance(50)[-1, :, 0, :, 0]
+    np.testing.assert_allclose(50 * between, cov[1, 1] * np.outer(linear.x, linear.x), rtol=1e-5)
     g, s = linear.gradient(mean[1]), np.mean(linear.x**2)
     np.testing.assert_allclose(neurons.risk_variance, g**2 * cov[1, 1], rtol=1e-5)
     np.testing.assert_allclose(neurons.risk_shift, s * cov[1, 1] / 2 + g * shift[1], rtol=1e-5)
@@ -204,6 +208,75 @@ def test_a_linear_network_fluctuates_as_its_three_moments_do():
     np.testing.assert_allclose(law.term_ratio(50)[-1], ratio, rtol=1e-5)
     remainder = ratio**2 * np.abs(neurons.risk_shift.values) / 50
     np.testing.assert_allclose(law.risk_mean_remainder(50)[-1], remainder, rtol=1e-5)
+
+
+class DeepLinearNetwork:
+    r"""$\hat y = \theta x$, L = 3, with $w_2^0 = \alpha \otimes \beta$: eight coefficients move alone.
+
+    Weights stay in the span of the initial ones: $w_1 = a \cdot U$, $w_3 = c \cdot V$, $w_2 = U^T M V$ with
+    $U = (w_1^0, \alpha)$, $V = (w_3^0, \beta)$, and measures enter by $G_1 = E[U U^T]$, $G_2 = E[V V^T]$:
+    $a' = -g M G_2 c$, $M' = -g\, a c^T$, $c' = -g M^T G_1 a$, $\theta = a^T G_1 M G_2 c$.
+    """
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.x, self.y = LinearNetwork().x, LinearNetwork().y
+        self.bases = [rng.normal(size=(2, n)) + 0.4 for n in (5, 6)]
+        (u, alpha), (v, beta) = self.bases
+        law = nr.distributions.Empirical(self.x[:, None], self.y)
+        self.problem = nr.Problem(law, SQUARED)
+        weights = [u[:, None], np.outer(alpha, beta), v[:, None]]
+        self.network = nr.Network(weights, "identity")
+
+    def moments(self):
+        """Of each layer, and the covariance of those of one neuron."""
+        rows = [np.stack([f * f, f * g, g * g]) for f, g in self.bases]
+        return [r.mean(1) for r in rows], [np.cov(r, ddof=0) for r in rows]
+
+    def theta(self, moments, until):
+        g1, g2 = (np.array([[m[0], m[1]], [m[1], m[2]]]) for m in moments)
+
+        def rate(t, state):
+            a, c, m = state[:2], state[2:4], state[4:].reshape(2, 2)
+            g = np.mean((a @ g1 @ m @ g2 @ c * self.x - self.y) * self.x)
+            return -g * np.concatenate([m @ g2 @ c, m.T @ g1 @ a, np.outer(a, c).ravel()])
+
+        start = np.array([1.0, 0, 1, 0, 0, 0, 0, 1])
+        end = solve_ivp(rate, (0, until), start, "DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        return end[:2] @ g1 @ end[4:].reshape(2, 2) @ g2 @ end[2:4]
+
+    def along(self, layer, until, step=1e-3):
+        """Variance of theta and its bias, from differences along the principal moments of a layer."""
+        means, covs = self.moments()
+        variance = bias = 0.0
+        sizes, axes = np.linalg.eigh(covs[layer])
+        for size, axis in zip(sizes, axes.T, strict=True):
+            delta = np.sqrt(max(size, 0.0)) * axis
+
+            def at(h, delta=delta):
+                return self.theta(
+                    [m + h * delta * (i == layer) for i, m in enumerate(means)], until
+                )
+
+            far, near = ((at(h) - at(-h)) / (2 * h) for h in (2 * step, step))
+            wide, narrow = ((at(h) - 2 * at(0) + at(-h)) / h**2 for h in (2 * step, step))
+            variance += ((4 * near - far) / 3) ** 2
+            bias += (4 * narrow - wide) / 6
+        return variance, bias
+
+
+def test_a_deep_linear_network_fluctuates_as_its_eight_coefficients_do():
+    deep, until = DeepLinearNetwork(), 1.0
+    law = nr.fluctuations(deep.problem, deep.network, until, save_at=1, directions=8, rtol=1e-7)
+    last = law.data.isel(time=-1, output=0)
+    theta = deep.theta(deep.moments()[0], until)
+    assert abs(theta - deep.theta(deep.moments()[0], 0.0)) > 0.1  # it has moved
+    np.testing.assert_allclose(last.prediction.values, theta * deep.x, rtol=1e-4)
+    for layer in (0, 1):
+        variance, bias = deep.along(layer, until)
+        found = last.sel(source=f"layer {layer + 1}")
+        np.testing.assert_allclose(found.prediction_variance, variance * deep.x**2, rtol=1e-5)
+        np.testing.assert_allclose(found.prediction_bias, bias * deep.x, rtol=1e-4)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -285,6 +358,43 @@ def test_draws_have_the_variance(law):
     assert np.all(np.abs(mean[:, 0, 1:]) <= 4 * error[:, 0, 1:])
 
 
+def test_covariances_have_the_variances_of_all_sources(law):
+    at = ((50, 200), 0.1, 2)
+    found = law.prediction_covariance(*at)
+    flat = found.reshape(len(found), 5, 5)
+    of_each = np.diagonal(flat, axis1=1, axis2=2)
+    np.testing.assert_allclose(of_each, law.prediction_sd(*at)[..., 0] ** 2, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(flat, flat.transpose(0, 2, 1), rtol=1e-12)
+    assert np.linalg.eigvalsh(flat).min() > -1e-3 * flat.max()  # between ends of steps
+    error = law.data.prediction_covariance_error
+    assert error.shape == law.data.prediction_covariance.shape and error.max() > 0
+
+
+@pytest.mark.slow
+def test_another_law_judges_without_taking_part():
+    """On rows of no weight derivatives are those of a finite law that has them; the motion is as without."""
+    problem, other = problem_of(5, k=2), problem_of(8, k=2).distribution
+    network = network_of(2, 4, 5, 2)
+    how = {"save_at": 2, "directions": 16}
+    plain = nr.fluctuations(problem, network, 0.8, **how)
+    judged = nr.fluctuations(problem, network, 0.8, judge=other, **how)
+    own = nr.fluctuations(problem, network, 0.8, judge=problem.distribution, **how)
+    assert judged.data.sizes["input"] == 8 and judged.prediction_covariance(9).shape[1:3] == (8, 2)
+    # The first five rows of the other law are those of the problem's own.
+    np.testing.assert_allclose(other.x[:5], problem.distribution.x)
+    for name in ("prediction", "prediction_variance", "prediction_bias", "prediction_step_bias"):
+        neurons = {"source": slice(0, 2)} if "source" in plain.data[name].dims else {}
+        values = lambda law, name=name, at=neurons: law.data[name].isel(**at, input=slice(0, 5))
+        np.testing.assert_allclose(values(judged), values(plain), rtol=1e-6, atol=1e-12)
+    for name in ("risk", "risk_variance", "risk_shift", "risk_step_bias", "risk_quadratic"):
+        # Between the ends of steps a risk is not quite that of the predictions there.
+        rtol = 1e-4 if name == "risk" else 1e-6
+        np.testing.assert_allclose(own.data[name], plain.data[name], rtol=rtol, atol=1e-12)
+    run = nr.solve(problem, network, 0.8, save_at=2, rtol=1e-3)
+    expected = [float(nr.Problem(other, SQUARED).risk(run.at(t))) for t in run.times]
+    np.testing.assert_allclose(judged.risk, expected, rtol=1e-3)
+
+
 def test_distances_are_those_that_couple_measures(law):
     found = law.distances([50, 200], [0.1, 0.025], 2)
     mean_square = law.prediction_sd(50, 0.1, 2)[..., 0] ** 2 @ law.data.mass.values
@@ -348,6 +458,9 @@ def test_refusals(law):
         nr.fluctuations(problem, alike, 1.0, 16)
     with pytest.raises(nr.InvalidInput, match="directions"):
         nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, directions=3)
+    for judge in (problem, problem_of(5, d=3).distribution):
+        with pytest.raises(nr.InvalidInput, match="judge|input_dim"):
+            nr.fluctuations(problem, nr.embeddings.IID(2, 2), 1.0, 16, judge=judge)
 
 
 @pytest.mark.slow
@@ -359,6 +472,59 @@ def test_independent_weights_at_three_layers_have_a_deviation_and_no_mean():
     for ask in (found.risk_mean, found.risk_mean_error, found.prediction_mean):
         with pytest.raises(nr.InvalidInput, match="single weights"):
             ask(100)
+
+
+@pytest.mark.parametrize(
+    ("depth", "rule", "complete"),
+    [
+        (3, ("sobol", "sample"), True),
+        (3, ("sample", "sobol"), True),
+        (4, ("sobol", "sample", "sobol"), True),
+        (4, ("sample", "sobol", "sobol"), False),
+        (4, "sobol", False),
+        (2, "sobol", True),
+    ],
+)
+def test_means_are_there_where_no_two_limits_of_independent_weights_meet(depth, rule, complete):
+    assert _limits_meet(nr.embeddings.IID(2, depth, mean=1.0), rule) != complete
+    assert not _limits_meet(nr.embeddings.Bidirectional(2, depth), rule)
+
+
+@pytest.mark.slow
+def test_beside_sampled_neurons_the_limit_of_independent_weights_has_a_mean():
+    """Of nodes that have the weights to each of four neurons, as of a network of the same neurons."""
+    embedding, rules = nr.embeddings.IID(2, 3, mean=1.0), ("monte-carlo", "sample")
+    how = {"save_at": 1, "directions": 64, "rtol": 1e-2}
+    half = nr.fluctuations(problem_of(4), embedding, 0.5, (32, 4), rules, key=5, **how)
+    network = embedding.quadrature((32, 4), rules, jax.random.split(jax.random.key(5))[0])
+    whole = nr.fluctuations(problem_of(4), network, 0.5, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nr.InaccuracyWarning)
+        np.testing.assert_allclose(half.risk_mean((100, 10)), whole.risk_mean((100, 10)), rtol=1e-6)
+
+
+class Falling(nr.losses.Loss):
+    r"""$-\hat y^4$, whose gradient flow leaves the finite numbers in finite time."""
+
+    def __call__(self, y, prediction):
+        return -jnp.sum(prediction**4, axis=1)
+
+    def gradient(self, y, prediction):
+        return -4 * prediction**3
+
+    def infimum(self, y, weights):
+        return jnp.full(len(y), -jnp.inf)
+
+
+@pytest.mark.slow
+def test_a_horizon_past_divergence_is_told():
+    x = np.array([[1.0, 1.0]])
+    problem = nr.Problem(nr.distributions.Empirical(x, np.zeros(1)), Falling())
+    start = nr.Network([np.array([[0.5, 0.25], [0.25, 0.5]]), np.full((2, 1), 0.5)], "identity")
+    before = nr.fluctuations(problem, start, 0.01, save_at=1, directions=4)
+    assert np.all(np.isfinite(before.risk_sd(10)))
+    with pytest.raises((nr.DivergenceError, nr.InvalidInput), match="finite|not reached in"):
+        nr.fluctuations(problem, start, 5.0, save_at=1, directions=4)
 
 
 def test_few_nodes_are_told(law):

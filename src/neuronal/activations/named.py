@@ -19,6 +19,7 @@ from ..bounds.intervals import Interval
 from ..checks import shown
 from ..errors import InvalidInput
 from .base import Activation, check
+from .gates import gelu, silu
 
 
 def _tanh(h: Array) -> tuple[Array, Array]:
@@ -196,7 +197,8 @@ square = Activation(
 )  # fmt: skip
 
 ACTIVATIONS = {
-    a.name: a for a in (tanh, erf, sigmoid, softsign, sin, identity, relu, softplus, square)
+    a.name: a
+    for a in (tanh, erf, sigmoid, softsign, sin, identity, relu, softplus, square, gelu, silu)
 }
 
 

@@ -44,6 +44,13 @@ class Distribution(FactsOfX):
     ) -> tuple[Float[Array, "n d"], Float[Array, "n k"], Float[Array, "n"]]:
         """Samples and weights of sum 1 for $E_Z$: about `m` nodes, or all of a finite law."""
 
+    def parted(self, share: float, key: PRNGKeyArray) -> tuple[Distribution, Samples | None]:
+        """A law to learn from, and samples apart from it on which a risk is that of new ones.
+
+        None where the law's own quadrature is that already, since no sample comes twice.
+        """
+        return self, None
+
     def bayes_risk(self, loss: Loss) -> float | None:
         r"""$\inf_{\tilde y} E_Z[\mathcal{L}(Y, \tilde y(X))]$, or None where it is not known."""
         return None

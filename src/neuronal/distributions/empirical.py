@@ -13,7 +13,7 @@ from ..bounds.finding import PROVED, Finding
 from ..bounds.proofs import proof
 from ..checks import columns, finite, on_device, require, shares
 from ..losses import Loss
-from .base import Distribution
+from .base import Distribution, Samples
 
 _FEW = 2**16
 """Samples up to which numbers in [0, 1) of 23 bits draw each by its weight to 1 %."""
@@ -58,6 +58,20 @@ class Empirical(Distribution):
 
     def quadrature(self, m: int) -> tuple[Array, Array, Array]:
         return self.x, self.y, self.weights
+
+    def parted(self, share: float, key: PRNGKeyArray) -> tuple[Empirical, Samples | None]:
+        """A share of the samples apart, at least one; none if there are not two to part."""
+        m = len(self.x)
+        apart = max(1, round(share * m)) if share else 0
+        if not 0 < apart < m:
+            return self, None
+        order = np.asarray(jax.random.permutation(key, m))
+        kept, held = np.sort(order[apart:]), np.sort(order[:apart])
+        x, y, weights = map(np.asarray, (self.x, self.y, self.weights))
+        if not (weights[kept].any() and weights[held].any()):
+            return self, None
+        of_held = Empirical(x[held], y[held], weights[held])
+        return Empirical(x[kept], y[kept], weights[kept]), Samples(*of_held.quadrature(apart))
 
     @proof
     def support(self) -> Float[np.ndarray, "n d"]:

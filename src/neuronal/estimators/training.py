@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from .. import transfer
+from .. import recipes
 from ..datasets.scale import Scale
 from ..distributions import Empirical, Samples
 from ..drivers.sgd.train import train
@@ -22,7 +22,7 @@ from ..problem import Problem, mean_loss
 
 SEARCH_WIDTH = 32
 """Width at which a rate is searched for."""
-RATES = transfer.RATES[:8]
+RATES = recipes.RATES[:8]
 """Factors of 2, 0.025 to 3.2."""
 _RTOL = 1e-3
 _ATOL = 1e-5
@@ -134,7 +134,7 @@ class Training:
     def problem(self, law: Empirical, until: float) -> Problem:
         """The learning problem over MF time `until`."""
         horizon = until if self.annealed else None
-        schedules = transfer.run_schedules(self.depth, self.balance, horizon)
+        schedules = recipes.run_schedules(self.depth, self.balance, horizon)
         return Problem(law, self.loss, schedules, self.decay, momentum=self.momentum)
 
     def steps(self, samples: int, epochs: int) -> int:
@@ -188,7 +188,7 @@ class Training:
     def find_rate(self, trials: Sequence[Trial], network: Network, steps: int) -> float:
         """The rate of `RATES` with the least risk on samples held out; `network` may be narrow.
 
-        Rates are tried as `transfer.ascend` does in the first trial. The best one and its neighbours
+        Rates are tried as `recipes.ascend` does in the first trial. The best one and its neighbours
         are too near to be told apart by one run: the mean over all trials decides among them.
 
         Raises:
@@ -207,7 +207,7 @@ class Training:
         def mean_risk(rate: float) -> float:
             return float(np.mean([risk(rate, trial) for trial in range(len(trials))]))
 
-        best = RATES.index(transfer.ascend(lambda rate: risk(rate, 0), RATES))
+        best = RATES.index(recipes.ascend(lambda rate: risk(rate, 0), RATES))
         return min(RATES[max(best - 1, 0) : best + 2], key=mean_risk)
 
 

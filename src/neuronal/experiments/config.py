@@ -25,6 +25,7 @@ from .sections import (
     CouplingSection,
     MotionSection,
     NonNegative,
+    PlanSection,
     Positive,
     ProblemSection,
     ScheduleSection,
@@ -172,6 +173,7 @@ class Experiment(Holding):
     networks: NetworksSection = NetworksSection()
     coupling: CouplingSection = CouplingSection()
     fluctuations: FluctuationsSection | None = None
+    plan: PlanSection | None = None
     run: RunSection
 
     @model_validator(mode="after")

@@ -119,7 +119,8 @@ def _coupled(
 
 def _digest(experiment: Experiment, built: Built) -> str:
     """Of all that the runs of a coupling depend on."""
-    words: Any = {"title": True, "description": True, "name": True, "coupling": {"predicted"}}
+    words: Any = dict.fromkeys(("title", "description", "name", "plan"), True)
+    words["coupling"] = {"predicted"}
     content = experiment.model_dump(mode="json", exclude=words)
     return hashlib.sha256(f"{json.dumps(content)}{built.digest}".encode()).hexdigest()[:16]
 

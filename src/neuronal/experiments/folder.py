@@ -34,6 +34,9 @@ COUPLING_PAGE = "coupling.html"
 COUPLING_RUNS = "coupling-runs"
 """The folder of the runs of a coupling that is not finished."""
 PREDICTION = "prediction.nc"
+PLAN = "plan.nc"
+PLANNED = "planned.toml"
+"""The experiment that a plan comes to."""
 SWEEP = "sweep.nc"
 SWEEP_PAGE = "sweep.html"
 LOCK = ".lock"
@@ -120,8 +123,8 @@ def differing_tables(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for content in (before, now):
             if key not in content and isinstance(field.default, Section):
                 content[key] = field.default.model_dump(exclude_none=True)
-    # Words change no number, and couplings and predictions stand in files of their own.
-    words = ("title", "description", "coupling", "fluctuations")
+    # Words change no number; couplings, predictions and plans stand in files of their own.
+    words = ("title", "description", "coupling", "fluctuations", "plan")
     return [
         key for key in sorted({*before, *now})
         if key not in words and before.get(key) != now.get(key)

@@ -244,3 +244,22 @@ class CouplingSection(Section):
     until: Positive | None = None
     records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 16
     predicted: bool = False
+
+
+class PlanSection(Section):
+    """What `neuronal plan` spends on what; where left out, as `neuronal.plan` has it."""
+
+    budget: Positive
+    held_out: bool = False
+    depths: Annotated[list[Annotated[int, Field(ge=2, le=MOST)]], Field(min_length=1)] | None = None
+    widths: Annotated[list[Count], Field(min_length=1)] | None = None
+    learning_rates: Annotated[list[Positive], Field(min_length=1)] | None = None
+    batch_size: Count | None = None
+    until: Positive | None = None
+    level: Annotated[float, Field(gt=0, lt=1)] | None = None
+    probes: NonNegativeInt | None = None
+    nodes: Count | None = None
+    rule: one_of(*RULES) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    data_nodes: Count | None = None
+    directions: Annotated[int, Field(ge=4, lt=2**31)] | None = None
+    rtol: Positive | None = None

@@ -240,6 +240,15 @@ def _activation(graph: Graph, value: str, activation: Activation, dtype: np.dtyp
         falling = graph.apply("Exp", graph.apply("Neg", graph.apply("Abs", value)))
         more = graph.apply("Log", graph.apply("Add", falling, graph.constant(np.ones((), dtype))))
         return graph.apply("Add", graph.apply("Relu", value), more)
+    if activation == activations.silu:
+        return graph.apply("Mul", value, graph.apply("Sigmoid", value))
+    if activation == activations.gelu:
+        scaled = graph.apply("Mul", value, graph.constant(np.asarray(0.5**0.5, dtype)))
+        below = graph.cast(graph.apply("Erf", graph.cast(scaled, np.float32)), dtype)
+        half = graph.apply("Mul", value, graph.constant(np.asarray(0.5, dtype)))
+        return graph.apply(
+            "Mul", half, graph.apply("Add", below, graph.constant(np.ones((), dtype)))
+        )
     if activation == activations.square:
         return graph.apply("Mul", value, value)
     known = ", ".join(sorted(activations.ACTIVATIONS))

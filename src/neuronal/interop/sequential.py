@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import activations
 from ..activations import Activation
-from ..checks import require
+from ..checks import require, several
 from ..errors import InvalidInput
 from .extras import extra
 
@@ -57,9 +57,15 @@ MODULES: dict[Activation, type[nn.Module]] = {
     activations.relu: nn.ReLU,
     activations.softplus: nn.Softplus,
     activations.square: Square,
+    activations.gelu: nn.GELU,
+    activations.silu: nn.SiLU,
     activations.identity: nn.Identity,
 }
 """The module of each activation, for both directions; one of your own may be added."""
+
+
+_SETTINGS = {"approximate": "none", "beta": 1}
+"""Of GELU and Softplus, as activations of the package have them."""
 
 
 class Layer(NamedTuple):
@@ -77,14 +83,26 @@ class Layer(NamedTuple):
     activation: Activation
 
 
-def read(model: nn.Sequential) -> list[Layer]:
+def read(
+    model: nn.Module, layers: Sequence[str] | None = None, inner_biases: bool = False
+) -> list[Layer]:
     """The layers of a model.
+
+    Args:
+        layers: names of the linear layers of a module that is no `nn.Sequential`, in the order in which they
+            act; what is between them, and before, is then taken for activations, and not read.
+        inner_biases: whether layers after the first may have a bias, which no `Network` has.
 
     Raises:
         InvalidInput: a module that is no linear layer or activation, stands where it cannot, or
-            is more than its class, named.
+            is more than its class, named; parameters that none of the layers named has.
     """
-    require(isinstance(model, nn.Sequential), f"model: takes an nn.Sequential, got {type(model)}")
+    if layers is not None:
+        return _named(model, layers, inner_biases)
+    require(
+        isinstance(model, nn.Sequential),
+        f"model: takes an nn.Sequential, or names of its layers, got {type(model)}",
+    )
     for name, module in model.named_modules(prefix="model"):
         require(
             not isinstance(module, nn.Sequential) or type(module).forward is nn.Sequential.forward,
@@ -92,26 +110,54 @@ def read(model: nn.Sequential) -> list[Layer]:
         )
         _check_plain(f"{name} ({type(module).__name__})", module)
     known = {module: activation for activation, module in MODULES.items()}
-    layers: list[Layer] = []
+    found: list[Layer] = []
     for name, module in _leaves(model, "model"):
         label = f"{name} ({type(module).__name__})"
         if type(module) is nn.Linear:
-            _check_linear(label, module, layers)
-            layers.append(Layer(label, module.weight, module.bias, activations.identity))
+            _check_linear(label, module, found, inner_biases)
+            found.append(Layer(label, module.weight, module.bias, activations.identity))
         elif type(module) is nn.Identity:
             continue
         elif type(module) in known:
-            require(bool(layers), f"{label}: stands before the first nn.Linear")
+            require(bool(found), f"{label}: stands before the first nn.Linear")
             require(
-                layers[-1].activation == activations.identity,
+                found[-1].activation == activations.identity,
                 f"{label}: a second activation in a row",
             )
-            layers[-1] = layers[-1]._replace(activation=known[type(module)])
+            for setting, value in _SETTINGS.items():
+                given = getattr(module, setting, value)
+                require(given == value, f"{label}: takes {setting}={value!r}, got {given!r}")
+            found[-1] = found[-1]._replace(activation=known[type(module)])
         else:
             names = ", ".join(sorted(kind.__name__ for kind in known))
             raise InvalidInput(f"{label}: takes Linear, {names} and Sequential of them")
-    require(len(layers) >= 2, f"model: takes 2 nn.Linear or more, got {len(layers)}")
-    return layers
+    require(len(found) >= 2, f"model: takes 2 nn.Linear or more, got {len(found)}")
+    return found
+
+
+def _named(model: nn.Module, layers: Sequence[str], inner_biases: bool) -> list[Layer]:
+    require(isinstance(model, nn.Module), f"model: takes an nn.Module, got {type(model)}")
+    names = several("layers", layers, "names of linear layers")
+    modules = dict(model.named_modules())
+    found: list[Layer] = []
+    for name in names:
+        module = modules.get(name)
+        if not isinstance(module, nn.Linear) or type(module) is not nn.Linear:
+            raise InvalidInput(
+                f"layers: {name!r} is no nn.Linear of the model, but {type(module).__name__}"
+            )
+        label = f"{name} (Linear)"
+        _check_plain(label, module)
+        _check_linear(label, module, found, inner_biases)
+        found.append(Layer(label, module.weight, module.bias, activations.identity))
+    require(len(found) >= 2, f"layers: takes 2 names or more, got {len(found)}")
+    theirs = {id(p) for layer in found for p in (layer.weight, layer.bias)}
+    others = [name for name, p in model.named_parameters() if id(p) not in theirs]
+    require(
+        not others,
+        f"layers: of none is {', '.join(others)}; mean-field rates are known of linear layers alone",
+    )
+    return found
 
 
 def _check_plain(label: str, module: nn.Module) -> None:
@@ -141,11 +187,13 @@ def _check_plain(label: str, module: nn.Module) -> None:
         )
 
 
-def _check_linear(label: str, module: nn.Linear, before: Sequence[Layer]) -> None:
+def _check_linear(
+    label: str, module: nn.Linear, before: Sequence[Layer], inner_biases: bool
+) -> None:
     if not before:
         return
     require(
-        module.bias is None,
+        inner_biases or module.bias is None,
         f"{label}: has a bias; mean-field layers have one in the first alone, take bias=False",
     )
     outputs = len(before[-1].weight)

@@ -139,6 +139,11 @@ class Range(NamedTuple):
     low: Float[np.ndarray, "T"]
     high: Float[np.ndarray, "T"]
 
+    @classmethod
+    def about(cls, middle: Float[np.ndarray, "T"], half: Float[np.ndarray, "T"]) -> Range:
+        """As far on either side."""
+        return cls(middle, middle - half, middle + half)
+
 
 def band(
     ax: Axes,

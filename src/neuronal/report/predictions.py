@@ -219,4 +219,4 @@ def _rows(data: xr.Dataset, prediction: xr.Dataset, system: int, end: int) -> It
 
 def _about(mean: Float[np.ndarray, "T"], sd: Float[np.ndarray, "T"]) -> drawings.Range:
     """A mean and its band: of networks and of the prediction alike."""
-    return drawings.Range(mean, mean - _BAND * sd, mean + _BAND * sd)
+    return drawings.Range.about(mean, _BAND * sd)

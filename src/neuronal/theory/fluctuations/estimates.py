@@ -75,6 +75,10 @@ class LossAlong(NamedTuple):
         """At some of the ends of steps."""
         return LossAlong(self.slope[steps], self.curvature[steps], self.weights)
 
+    def on(self, rows: slice) -> LossAlong:
+        """On some of the samples."""
+        return LossAlong(self.slope[:, rows], self.curvature[:, rows], self.weights[rows])
+
     def linear(self, first: Float[np.ndarray, "S K m k"]) -> Float[np.ndarray, "S K"]:
         r"""$E_X[\mathcal{L}' f']$."""
         return np.einsum("m,Kmk,SKmk->SK", self.weights, self.slope, first, optimize=True)
@@ -124,6 +128,22 @@ def moments(source: Source, loss: LossAlong) -> dict[str, tuple[np.ndarray, np.n
         "risk_variance": source.mean(loss.linear(first) ** 2),
         "risk_shift": source.mean(shift),
     }
+
+
+def covariance(
+    source: Source,
+) -> tuple[Float[np.ndarray, "K m k m k"], Float[np.ndarray, "K m k m k"]]:
+    """The covariance of predictions at pairs of inputs, per unit of the source's scale, and its error."""
+    return source.mean(np.einsum("SKmk,SKnl->SKmknl", source.first, source.first))
+
+
+def largest_distance(
+    draws: Float[np.ndarray, "T draws sources sources"], scales: Float[np.ndarray, "sources"]
+) -> float:
+    """Of root mean squares over inputs the largest over times; of that the root mean square over draws."""
+    roots = np.sqrt(scales)
+    squares = np.einsum("s,r,tdsr->td", roots, roots, draws, optimize=True)
+    return float(np.sqrt(np.mean(np.maximum(squares.max(axis=0), 0))))
 
 
 def quadratic_variance(a: Source, b: Source, loss: LossAlong, same: bool) -> Float[np.ndarray, "K"]:

@@ -2,6 +2,7 @@ r"""`nr.fluctuations`: the limit, directions in its measures, and derivatives al
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,16 +14,17 @@ import xarray as xr
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 from scipy.interpolate import CubicSpline
 
-from ...checks import key_of, positive, require, whole
+from ...checks import key_of, positive, require, shown, whole
+from ...distributions import Distribution
 from ...drivers.ode.integrate import Control
 from ...embeddings import AbstractEmbedding
-from ...embeddings.base import Rules
+from ...embeddings.base import SAMPLE, Rules, rules_of
 from ...errors import InvalidInput
 from ...network import Network
 from ...problem import Problem
 from . import propagation
 from .directions import Response, neuron_directions, noise_directions
-from .estimates import loss_along, moments, quadratic_variance, square_draws
+from .estimates import covariance, loss_along, moments, quadratic_variance, square_draws
 from .law import Fluctuations
 from .limit import recorded_limit
 from .records import dataset
@@ -37,6 +39,8 @@ _DRAWS = 512
 """Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
 """Of the limit, to its end."""
+_MOST_COVARIED = 64
+"""Inputs times outputs up to which covariances between them are kept."""
 
 
 def fluctuations(
@@ -53,6 +57,7 @@ def fluctuations(
     accuracy: float | None = None,
     rtol: float = 1e-3,
     repeats: int = 1,
+    judge: Distribution | None = None,
     progress: bool | Callable[[str, float], None] = False,
 ) -> Fluctuations:
     r"""How far finite networks are from their limit, from the limit alone.
@@ -84,6 +89,8 @@ def fluctuations(
         rtol: tolerance of the steps on which derivatives are taken; they are exact for these steps.
         repeats: sets of nodes and directions, at that many times the cost. Figures are means over
             them, and standard errors are those of their scatter, which has all that is random.
+        judge: the law by which risks and predictions are told, such as that of rows held out; the
+            problem's own, by which networks are trained, if left out.
         progress: called with words and the share of the work done; True prints them.
 
     Returns:
@@ -115,8 +122,11 @@ def fluctuations(
     )
     count, sets = whole("directions", directions, 4), whole("repeats", repeats, 1)
     how = _Settings(
-        until, nodes, rule, save_at, data_nodes, count, accuracy, positive("rtol", rtol)
+        until, nodes, rule, save_at, data_nodes, count, accuracy, positive("rtol", rtol), judge
     )
+    if judge is not None:
+        require(isinstance(judge, Distribution), f"judge: takes a distribution, got {shown(judge)}")
+        Problem(judge, problem.loss).check(start)
     say = print if progress is True else progress or _silent
     keys = [key_of(key)] if sets == 1 else jax.random.split(key_of(key), sets)
     found = []
@@ -126,8 +136,17 @@ def fluctuations(
             say(words if sets == 1 else f"nodes {i + 1} of {sets}: {words}", (i + share) / sets)
 
         found.append(_expanded(problem, start, of_set, how, tell))
-    complete = isinstance(start, Network) or not start.edges_apart
+    complete = isinstance(start, Network) or not _limits_meet(start, rule)
     return Fluctuations(found[0] if sets == 1 else averaged(found), complete)
+
+
+def _limits_meet(start: AbstractEmbedding, rule: Rules) -> bool:
+    """Whether two layers side by side are limits, with random weights between that their nodes do not have.
+
+    Nodes beside a layer of sampled neurons have the weights to and from each of these.
+    """
+    sampled = [own == SAMPLE for own in rules_of(rule, start.depth)]
+    return start.edges_apart and any(not (a or b) for a, b in itertools.pairwise(sampled))
 
 
 class _Settings(NamedTuple):
@@ -141,6 +160,7 @@ class _Settings(NamedTuple):
     directions: int
     accuracy: float | None
     rtol: float
+    judge: Distribution | None
 
 
 def _expanded(
@@ -154,8 +174,9 @@ def _expanded(
     until, count = how.until, how.directions
     rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))
     limit = recorded_limit(
-        problem, start, until, how.nodes, how.rule, key, how.save_at, how.data_nodes, how.accuracy
-    )
+        problem, start, until, how.nodes, how.rule, key, how.save_at, how.data_nodes, how.accuracy,
+        how.judge,
+    )  # fmt: skip
     network, data = limit.network, limit.data
     dtype = network.weights[0].dtype
     control = Control(
@@ -176,7 +197,7 @@ def _expanded(
     )
     fine_loss = loss_along(problem.loss, data, predictions)
     leading = min(round(_LEADING * count), count - 2)
-    work = Work(network, problem, data, say, count)
+    work = Work(network, problem, data, limit.rows, say, count)
     kept = work.kept(len(steps))
     sources = [
         work.of_neurons(
@@ -186,16 +207,18 @@ def _expanded(
         )
         for i, (p, of) in enumerate(zip(network.measures, limit.influences, strict=True), start=1)
     ]
-    response = Response(finer, limit.looks, limit.kernels, *fine_loss)
-    paths = noise_directions(response, leading, count - leading, rng)
+    own = slice(None) if how.judge is None else slice(limit.rows.start)
+    response = Response(finer, limit.looks, limit.kernels, *fine_loss.on(own))
+    paths, fixed = noise_directions(response, leading, count - leading, rng)
+    paths = np.pad(paths, [(0, 0)] * 3 + [(0, len(data.x) - paths.shape[-1])])
     reads = np.searchsorted(finer, steps)[kept]
-    sources.append(work.of_samples(*paths, Grid(finer, reads)))
-    loss = fine_loss.at(reads)
+    sources.append(work.of_samples(paths, fixed, Grid(finer, reads)))
+    loss = fine_loss.on(limit.rows).at(reads)._replace(weights=limit.mass)
     of_sources = [moments(source, loss) for source in sources]
     at = _Interpolation(finer[reads], limit.times)
     quadratic = [[at(quadratic_variance(a, b, loss, a is b)) for b in sources] for a in sources]
     draws = at(square_draws(sources, loss.weights, _DRAWS, rng))
-    step_bias = np.asarray(step_bias, np.float64)[reads]
+    step_bias = np.asarray(step_bias, np.float64)[reads][:, limit.rows]
     of_time = {
         "risk": (("time",), limit.risk),
         "risk_error": (("time",), limit.risk_error),
@@ -213,7 +236,11 @@ def _expanded(
         }
         for of in of_sources
     ]
-    law = np.asarray(data.x), np.asarray(data.weights)
+    if limit.predictions[0].size <= _MOST_COVARIED:
+        for figures, source in zip(interpolated, sources, strict=True):
+            value, error = covariance(source)
+            figures["prediction_covariance"] = at(value), at(error, True)
+    law = np.asarray(data.x[limit.rows]), np.asarray(limit.mass, data.x.dtype)
     return dataset(limit.times, interpolated, np.asarray(quadratic), of_time, law)
 
 

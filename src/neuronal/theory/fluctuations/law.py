@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from ...checks import hidden_sizes, is_number, non_negative, positive, require, shown, whole
 from ...errors import InaccuracyWarning
+from .estimates import largest_distance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ class Fluctuations:
             averaged over inputs, of the sources' parts of the prediction's fluctuation, drawn 512 times
             along `draw`; they take the root of each source's scale. `sharpness` is the largest
             eigenvalue of the tangent kernel times the loss's curvature, `sharpness_sum` their sum.
+            `prediction_covariance` between inputs and outputs, where these are 64 at most.
             Coordinates `x` and `mass` are the inputs and their law.
         complete: whether means have all of their terms of order 1/n.
     """
@@ -149,8 +151,7 @@ class Fluctuations:
 
         how = (learning_rate, batch_size)
         mean = lambda n: self.risk_mean(n, *how) if self.complete else self.risk
-        sd = lambda n: 2 * self.risk_sd(n, *how)
-        of_widths = {n: drawings.Range(mean(n), mean(n) - sd(n), mean(n) + sd(n)) for n in widths}
+        of_widths = {n: drawings.Range.about(mean(n), 2 * self.risk_sd(n, *how)) for n in widths}
         return drawings.bands(drawings.on(ax), self.times, self.risk, of_widths)
 
     def prediction_mean(
@@ -178,11 +179,23 @@ class Fluctuations:
         scales = self._scales(width, learning_rate, batch_size)
         return np.sqrt(np.tensordot(scales, self.data.prediction_variance.values, 1))
 
+    def prediction_covariance(
+        self, width: int | Sequence[int], learning_rate: float = 0.0, batch_size: int = 1
+    ) -> Float[np.ndarray, "T m k m k"]:
+        r"""The covariance of the predictions of networks at pairs of inputs, to first order.
+
+        Raises:
+            InvalidInput: arguments that do not fit; more than 64 inputs times outputs.
+        """
+        require(
+            "prediction_covariance" in self.data,
+            "prediction_covariance: kept for up to 64 inputs times outputs; take fewer data_nodes",
+        )
+        scales = self._scales(width, learning_rate, batch_size)
+        return np.tensordot(scales, self.data.prediction_covariance.values, 1)
+
     def distances(
-        self,
-        widths: Sequence[int],
-        learning_rates: Sequence[float],
-        batch_size: int = 1,
+        self, widths: Sequence[int], learning_rates: Sequence[float], batch_size: int = 1
     ) -> xr.DataArray:
         """What `couple` measures as the distances of predictions, to first order.
 
@@ -200,15 +213,13 @@ class Fluctuations:
             InvalidInput: arguments that do not fit.
         """
         draws = self.data.square_draws.values
-
-        def largest(width: int, rate: float, of: slice) -> float:
-            roots = np.sqrt(self._scales(width, rate, batch_size)[of])
-            squares = np.einsum("s,r,tdsr->td", roots, roots, draws[..., of, of], optimize=True)
-            return float(np.sqrt(np.mean(np.maximum(squares.max(axis=0), 0))))
-
+        scales = lambda n, eps: self._scales(n, eps, batch_size)
         pairs = {"sgd-flow": slice(-1, None), "flow-limit": slice(-1), "sgd-limit": slice(None)}
         values = [
-            [[largest(n, eps, of) for n in widths] for eps in learning_rates]
+            [
+                [largest_distance(draws[..., of, of], scales(n, eps)[of]) for n in widths]
+                for eps in learning_rates
+            ]
             for of in pairs.values()
         ]
         coords = {"pair": list(pairs), "learning_rate": learning_rates, "width": widths}
@@ -262,11 +273,8 @@ class Fluctuations:
         A perturbation of the prediction is forgotten at rates that are the eigenvalues of the tangent kernel
         times the loss's curvature. Their largest $\lambda$ and their sum $\Lambda$ bound the step by
         $2 / (\lambda (1 - 1/B) + \Lambda / B)$: the mean square of the perturbation grows above it, if
-        inputs are seen one at a time in directions of their own, and batches bring this nearer to
-        gradient descent's own bound.
-
-        Args:
-            batch_size: B.
+        inputs are seen one at a time in directions of their own, and batches of B samples, `batch_size`,
+        bring this nearer to gradient descent's own bound.
         """
         share = 1 / whole("batch_size", batch_size, 1)
         total = self.data.sharpness.values * (1 - share) + self.data.sharpness_sum.values * share
@@ -333,9 +341,8 @@ class Fluctuations:
     def _require_complete(self, name: str) -> None:
         require(
             self.complete,
-            f"{name}: the limit of independent weights leaves out the noise of single weights, which "
-            "enters means at order 1/n for L >= 3; take embedding.sample(n, key) in its place, whose "
-            "neurons have it",
+            f"{name}: the limit of independent weights has no noise of single weights, which enters means "
+            "at order 1/n for L >= 3; take embedding.sample(n, key), whose neurons have it",
         )
 
 

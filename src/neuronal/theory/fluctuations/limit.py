@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray
 
 from ...checks import require
-from ...distributions import Samples
+from ...distributions import Distribution, Samples
 from ...drivers.ode.accuracy import ORDERS
 from ...drivers.ode.solve import solve
 from ...embeddings import AbstractEmbedding
@@ -36,7 +36,9 @@ class Limit(NamedTuple):
 
     Attributes:
         network: its neurons at t = 0, on which derivatives are taken.
-        data: the samples of $E_Z$.
+        data: the samples of $E_Z$; behind them, with weight zero, those of another law that judges.
+        mass: the law by which risks and predictions are told, on
+        rows: those of `data` that it is on.
         looks: a few times; there
         influences: of each hidden layer, `(m k, n_i)`, with the law of x in their scale, and
         kernels: the tangent kernel, None where it is large, and
@@ -49,6 +51,8 @@ class Limit(NamedTuple):
 
     network: Network
     data: Samples
+    mass: Float[np.ndarray, "m"]
+    rows: slice
     times: Float[np.ndarray, "T"]
     looks: Float[np.ndarray, "a"]
     influences: list[list[Float[np.ndarray, "_ n"]]]
@@ -70,6 +74,7 @@ def recorded_limit(
     save_at: int | ArrayLike | None,
     data_nodes: int,
     accuracy: float | None,
+    judge: Distribution | None,
 ) -> Limit:
     """The limit solved: once for its derivatives, and as often as its error takes."""
     first, second = jax.random.split(key)
@@ -83,38 +88,44 @@ def recorded_limit(
     run = solved(key=first, kernel="dense")
     network = run.at(0.0)
     _require_random(network)
-    data = problem.quadrature(data_nodes, network.weights[0].dtype)
-    predictions = np.asarray(run.predict(data.x), np.float64)
-    risk, error = run.loss, np.zeros(len(run.times))
+    dtype = network.weights[0].dtype
+    own = problem.quadrature(data_nodes, dtype)
+    seen = own if judge is None else Problem(judge, problem.loss).quadrature(data_nodes, dtype)
+    data, rows = (own, slice(None)) if judge is None else _behind(own, seen)
+    predict = lambda run: np.asarray(run.predict(seen.x), np.float64)
+    risk_of = lambda run: run.loss if judge is None else _risks(problem, seen, predict(run))
+    predictions = predict(run)
+    risk, error = risk_of(run), np.zeros(len(run.times))
     if accuracy is not None:
         fine = solved(key=first, accuracy=accuracy)
-        risk, predictions = fine.loss, np.asarray(fine.predict(data.x), np.float64)
-        slope = loss_along(problem.loss, data, jnp.asarray(predictions, data.x.dtype)).slope
+        risk, predictions = risk_of(fine), predict(fine)
+        slope = loss_along(problem.loss, seen, jnp.asarray(predictions, dtype)).slope
         error = float(fine.report.error or 0.0) * np.sqrt(
-            np.einsum("m,Tmk->T", data.weights, slope**2)
+            np.einsum("m,Tmk->T", seen.weights, slope**2)
         )
     elif isinstance(start, AbstractEmbedding) and isinstance(rule, str) and rule in ORDERS:
         other = solved(key=second)
-        gap = np.abs(other.loss - run.loss) / 2
-        risk, error = (run.loss + other.loss) / 2, np.maximum(gap, np.sqrt(np.mean(gap**2)))
-        predictions = (predictions + np.asarray(other.predict(data.x), np.float64)) / 2
+        gap = np.abs(risk_of(other) - risk) / 2
+        risk, error = (risk + risk_of(other)) / 2, np.maximum(gap, np.sqrt(np.mean(gap**2)))
+        predictions = (predictions + predict(other)) / 2
     times = np.linspace(0.0, run.times[-1], LOOKS)
-    seen = [run.at(t) for t in times]
+    states = [run.at(t) for t in times]
     of_time = lambda t: problem.rates(jnp.asarray(t, data.x.dtype), network.depth)
-    few = jnp.arange(0, len(data.x), -(-predictions[0].size // _MOST_KERNEL))
+    few = jnp.arange(0, len(own.x), -(-len(own.x) * network.output_dim // _MOST_KERNEL))
     size = len(few) * network.output_dim
     kernels = np.stack(
         [
-            np.asarray(tangent_kernel(at, data.x[few], of_time(t)), np.float64).reshape(size, size)
-            for at, t in zip(seen, times, strict=True)
+            np.asarray(tangent_kernel(at, own.x[few], of_time(t)), np.float64).reshape(size, size)
+            for at, t in zip(states, times, strict=True)
         ]
     )
-    bends = loss_along(problem.loss, data, jnp.stack([at(data.x) for at in seen])).curvature[:, few]
-    shares = np.asarray(data.weights, np.float64)[few]
+    bends = loss_along(problem.loss, own, jnp.stack([at(own.x) for at in states])).curvature[:, few]
+    shares = np.asarray(own.weights, np.float64)[few]
     bends *= (shares / shares.sum())[:, None, None]
-    own = np.einsum("amkml->amkl", kernels.reshape(LOOKS, len(few), size // len(few), len(few), -1))
-    roots = np.sqrt(np.asarray(data.weights, np.float64))[:, None, None]
-    looks = [influences(at, data.x) for at in seen]
+    blocks = kernels.reshape(LOOKS, len(few), size // len(few), len(few), -1)
+    blocks = np.einsum("amkml->amkl", blocks)
+    roots = np.sqrt(np.asarray(seen.weights, np.float64))[:, None, None]
+    looks = [influences(at, seen.x) for at in states]
     scaled = [
         [(np.asarray(of[i], np.float64) * roots).reshape(-1, n) for of in looks]
         for i, n in enumerate(network.widths)
@@ -122,16 +133,34 @@ def recorded_limit(
     return Limit(
         network,
         data,
+        np.asarray(seen.weights, np.float64),
+        rows,
         run.times,
         times,
         scaled,
-        kernels if len(few) == len(data.x) else None,
+        kernels if len(few) == len(own.x) else None,
         np.array([_largest(*pair) for pair in zip(kernels, bends, strict=True)]),
-        np.einsum("amkl,amlk->a", own, bends),
+        np.einsum("amkl,amlk->a", blocks, bends),
         risk,
         error,
         predictions,
     )
+
+
+def _behind(own: Samples, others: Samples) -> tuple[Samples, slice]:
+    """Samples with others of weight zero behind them, which take no part in the motion; the rows of these."""
+    x, y = (jnp.concatenate(pair) for pair in zip(own[:2], others[:2], strict=True))
+    weights = jnp.concatenate([own.weights, jnp.zeros_like(others.weights)])
+    return Samples(x, y, weights), slice(len(own.x), None)
+
+
+def _risks(
+    problem: Problem, samples: Samples, predictions: Float[np.ndarray, "T m k"]
+) -> Float[np.ndarray, "T"]:
+    losses = jax.lax.map(
+        lambda a: problem.loss(samples.y, a), jnp.asarray(predictions, samples.x.dtype)
+    )
+    return np.asarray(losses, np.float64) @ np.asarray(samples.weights, np.float64)
 
 
 def _largest(kernel: Float[np.ndarray, "mk mk"], bend: Float[np.ndarray, "m k k"]) -> float:

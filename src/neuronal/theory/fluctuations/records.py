@@ -22,8 +22,9 @@ def dataset(
     """Everything under names."""
     layers = [f"layer {i}" for i in range(1, len(of_sources))]
     arrays = dict(of_time)
-    for name in of_sources[0]:
-        dims = ("source", "time", "input", "output")[: 2 if name.startswith("risk") else 4]
+    for name, (value, _) in of_sources[0].items():
+        dims = ("source", "time", "input", "output", "other_input", "other_output")
+        dims = dims[: 1 + value.ndim]
         for suffix, part in (("", 0), ("_error", 1)):
             arrays[name + suffix] = (dims, np.stack([of[name][part] for of in of_sources]))
     arrays["risk_quadratic"] = (("source", "other", "time"), quadratic)

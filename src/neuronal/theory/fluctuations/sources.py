@@ -39,19 +39,21 @@ class Work:
     """Directions sent along the limit, a few at a time.
 
     Attributes:
+        rows: the samples at which predictions are told.
         directions: of each source; `done` are done, of all sources.
     """
 
     network: Network
     problem: Problem
     data: Samples
+    rows: slice
     say: Callable[[str, float], None]
     directions: int
     done: int = 0
 
     def kept(self, steps: int) -> Int[np.ndarray, "_"]:
         """Of so many ends of steps those to read."""
-        most = _NUMBERS // (len(self.data.x) * self.network.output_dim * self.directions)
+        most = _NUMBERS // (len(self.data.x[self.rows]) * self.network.output_dim * self.directions)
         count = min(steps, _MOST_READ, max(most, 16))
         return np.unique(np.linspace(0, steps - 1, count).round().astype(int))
 
@@ -72,12 +74,15 @@ class Work:
         times = jnp.asarray(grid.times, self.network.weights[0].dtype)
         # As equal pieces as may be: each is as large as the largest, which is compiled once.
         size = -(-count // max(1, -(-count // _CHUNK)))
-        shape = (0, len(grid.reads), len(self.data.x), self.network.output_dim)
+        shape = (0, len(grid.reads), len(self.data.x[self.rows]), self.network.output_dim)
         first, second = [np.zeros(shape)], [np.zeros(shape)]
         for begin in range(0, count, max(size, 1)):
             some = form.unflatten([self._piece(a, begin, size) for a in leaves])
             readings = propagate(self.network, self.problem, self.data, times, some)
-            found = [np.asarray(a[: count - begin][:, grid.reads], np.float64) for a in readings]
+            found = [
+                np.asarray(a[: count - begin, :, self.rows][:, grid.reads], np.float64)
+                for a in readings
+            ]
             first.append(found[0])
             second.append(found[1])
             self.done += len(found[0])

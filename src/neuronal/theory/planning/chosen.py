@@ -14,7 +14,6 @@ from ...drivers.sgd.train import train
 from ...drivers.trajectory import Trajectory
 from ...embeddings import AbstractEmbedding
 from ...problem import Problem
-from .candidates import interval
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +25,8 @@ class Plan:
         budget: in floating-point operations of training.
         width: of all hidden layers.
         learning_rate, steps, batch_size: of SGD.
-        risk: expected at its end.
+        risk: expected at its end; where networks were tried, the mean of three of them.
+        sd: of networks' risks around it, with what is not known of it.
         interval: in which the risk of a network trained so lies, with probability `level`.
         end: what keeps it from more steps: the ``budget``; the ``first order``, beyond which nothing is
             expected, though networks may well do better; the ``learning rate``, no longer stable; or
@@ -36,6 +36,9 @@ class Plan:
             the ``budget`` does not pay for it, the ``learning rate`` is not stable, or the ``first
             order`` in 1/n and $\epsilon$ does not hold.
         unknown: depths of which nothing is known, with the reason.
+        probes: networks that were tried, in their order: `depth`, `width`, `learning_rate`, `steps` and
+            the `risk` then.
+        spent: floating-point operations of these trials.
     """
 
     problem: Problem
@@ -48,9 +51,12 @@ class Plan:
     risk: float
     sd: float
     level: float
+    interval: tuple[float, float]
     end: str
     candidates: xr.Dataset
     unknown: dict[int, str]
+    probes: pd.DataFrame
+    spent: float
 
     @property
     def depth(self) -> int:
@@ -63,13 +69,8 @@ class Plan:
         return self.learning_rate * self.steps
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """In which the risk of a network lies, with probability `level`."""
-        return interval(self.risk, self.sd, self.level)
-
-    @property
     def table(self) -> pd.DataFrame:
-        """The best rate of each depth and width, by expected risk."""
+        """The best rate of each depth and width, by expected risk, of those of which it is known."""
         data = self.candidates.drop_vars("why").to_dataframe().dropna().reset_index()
         ranked = data.sort_values("risk").drop_duplicates(["depth", "width"])
         return ranked.reset_index(drop=True)

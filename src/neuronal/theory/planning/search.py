@@ -1,33 +1,30 @@
-"""`nr.plan`: the limits of several depths, as far in MF time as their best networks go."""
+"""`nr.plan`: what the limits of several depths expect of networks, and trials of what they leave open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from ...checks import is_number, key_of, positive, require, several, shown, whole
+from ...distributions import Distribution
 from ...errors import DivergenceError, InvalidInput
 from ...problem import Problem
-from ...transfer import OfDepth, bidirectional_for, increasing
+from ...recipes import OfDepth, bidirectional_for, increasing
 from ..fluctuations import Fluctuations, fluctuations
-from .candidates import Shape, choices, interval, largest_rates
+from .candidates import Shape, choices, interval
 from .chosen import Plan
+from .probes import Arm, Probe, Trials, Winner, arms, in_order, measured_interval
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 RATES = tuple(0.0125 * 2**j for j in range(9))
 """0.0125 to 3.2."""
-_FIRST, _FURTHER = 8.0, 4.0
-"""MF time of the first look, and the factor from one look to the next."""
 _RECORDS = 48
-_GAIN = 0.02
-"""Of the risk: a look that brings less is the last."""
-_NEAR = 1.25
-"""Times the least risk, from which a network that is cut off by the look may yet become the best."""
 
 
 def plan(
@@ -38,8 +35,10 @@ def plan(
     widths: Sequence[int] = WIDTHS,
     learning_rates: Sequence[float] = RATES,
     batch_size: int = 1,
-    until: float = 128.0,
+    until: float = 32.0,
     level: float = 0.9,
+    probes: int = 0,
+    judge: Distribution | None = None,
     embedding: OfDepth | None = None,
     nodes: int = 128,
     rule: str = "sobol",
@@ -49,21 +48,28 @@ def plan(
     key: PRNGKeyArray | int = 0,
     progress: bool | Callable[[str, float], None] = False,
 ) -> Plan:
-    r"""Width, depth, learning rate and steps for a budget, before any network is trained.
+    r"""Width, depth, learning rate and steps for a budget, before any network is trained, or after few are.
 
     For each depth, one limit with its fluctuations tells the mean risk and its deviation at any width, rate
     and number of steps; of all that the budget pays for, the least expected risk is taken. Left out
     are rates above half of what is stable, and widths and rates where the first order is not to be
     trusted (`Fluctuations.term_ratio` above 1/2).
 
+    Beyond that, and beyond `until`, nothing is expected. There `probes` look: networks of the widths that
+    theory leaves open are trained, at the largest stable rate and one of a quarter at most, and the better
+    ones go on (`neuronal.theory.planning.probes`).
+
     Args:
         problem: what is learned. Its risk is that of its law: of a data set, the one of training.
         budget: floating-point operations of training, 6 per weight and sample.
         depths, widths, learning_rates: those considered; a width is that of all hidden layers.
         batch_size: samples per step.
-        until: the longest MF time considered. Limits are looked at up to 8, and further as long as
-            this pays.
+        until: the longest MF time at which limits are looked at.
         level: probability of the interval.
+        probes: networks that may be tried, 0 or more. About a quarter of so many budgets, and three
+            more, are what the trials cost: `Plan.spent` says.
+        judge: the law whose risk is to be least, if not the problem's: that of rows held out. Then more
+            steps may do harm, and a plan may end before the budget does.
         embedding: a function of the depth; `Bidirectional` with its critical gain on the
             problem's inputs if left out.
         nodes, rule, data_nodes, directions, rtol, key: as `fluctuations` takes them.
@@ -80,7 +86,7 @@ def plan(
         >>> import neuronal as nr, numpy as np
         >>> x = np.linspace(-1, 1, 8)[:, None]
         >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
-        >>> plan = nr.plan(problem, 1e7, depths=[2], widths=[32, 64], nodes=128, batch_size=4)
+        >>> plan = nr.plan(problem, 1e7, depths=[2], widths=[32, 64], batch_size=4, until=8.0)
         >>> low, high = plan.interval
         >>> bool(low < plan.train(0).loss[-1] < high)
         True
@@ -93,128 +99,109 @@ def plan(
     require(bool(sizes), "widths: takes one or more")
     require(bool(layers), "depths: takes one or more")
     rates = increasing("learning_rates", learning_rates)
-    batch = whole("batch_size", batch_size, 1)
+    batch, most = whole("batch_size", batch_size, 1), whole("probes", probes, 0)
     require(is_number(level) and 0 < level < 1, f"level: takes one in (0, 1), got {shown(level)}")
     require(embedding is None or callable(embedding), "embedding: takes a function of the depth")
     of_depth = embedding or bidirectional_for(problem)
     say = print if progress is True else progress or _silent
-    found: dict[int, xr.Dataset] = {}
+    *keys, of_trials = jax.random.split(key_of(key), len(layers) + 1)
+    found: dict[int, _Known] = {}
     unknown: dict[int, str] = {}
-    for i, (depth, own) in enumerate(
-        zip(layers, jax.random.split(key_of(key), len(layers)), strict=True)
-    ):
+    for i, (depth, own) in enumerate(zip(layers, keys, strict=True)):
         start = of_depth(depth)
         shape = Shape(depth, start.input_dim, start.output_dim)
+        last = min(longest, _reach(shape, min(sizes), rates[-1], batch, budget))
         tell = lambda words, share, i=i, depth=depth: say(
             f"L = {depth}: {words}", (i + share) / len(layers)
         )
-        look = partial(
-            fluctuations, problem, start, nodes=nodes, rule=rule, data_nodes=data_nodes,
-            directions=directions, rtol=rtol, key=own, progress=tell,
-        )  # fmt: skip
-        most = partial(_reach, shape, min(sizes), rates, batch, budget, longest)
-        choose = lambda law, shape=shape: choices(law, shape, sizes, rates, batch, budget)
         try:
-            found[depth] = _searched(look, most, choose)
+            law = fluctuations(
+                problem, start, last, nodes, rule, data_nodes=data_nodes, directions=directions,
+                rtol=rtol, key=own, progress=tell, judge=judge,
+                save_at=last * np.linspace(0, 1, _RECORDS + 1)[1:] ** 2,
+            )  # fmt: skip
+            found[depth] = _Known(law, shape, choices(law, shape, sizes, rates, batch, budget))
         except (InvalidInput, DivergenceError) as error:
             unknown[depth] = str(error)
     if not found:
         raise InvalidInput("; ".join(f"L = {depth}: {why}" for depth, why in unknown.items()))
-    return _least(problem, of_depth, found, unknown, budget, batch, float(level))
+    judged = problem if judge is None else Problem(judge, problem.loss)
+    trials = Trials(problem, judged, of_depth, batch, of_trials, [], lambda words: say(words, 1.0))
+    winner = trials.best(_opened(found, batch, budget, most)) if most else None
+    return _least(problem, of_depth, found, unknown, budget, batch, float(level), trials, winner)
 
 
-def _searched(
-    look: Callable[..., Fluctuations],
-    reach: Callable[[Fluctuations | None], float],
-    choose: Callable[[Fluctuations], xr.Dataset],
-) -> xr.Dataset:
-    """The choices of one depth, from looks at its limit that go further as long as this pays.
+class _Known(NamedTuple):
+    """What theory says of one depth."""
 
-    Args:
-        look: the law up to a time.
-        reach: the longest time that the budget pays for, at rates that the law allows if it is known.
-    """
-    until, before = min(_FIRST, reach(None)), np.inf
-    found: xr.Dataset | None = None
-    while True:
-        try:
-            law = look(until=until, save_at=until * np.linspace(0, 1, _RECORDS + 1)[1:] ** 2)
-        except (InvalidInput, DivergenceError):
-            if found is None:
-                raise
-            return found
-        found = choose(law)
-        best = np.nan_to_num(found.risk.values, nan=np.inf)
-        further = reach(law)
-        at_the_end = (found.steps * found.learning_rate).values >= 0.9 * until
-        promising = at_the_end & (best <= _NEAR * best.min())
-        gained = best.min() < (1 - _GAIN) * before
-        if until >= further or not gained or not promising.any():
-            return found
-        until, before = min(_FURTHER * until, further), float(best.min())
+    law: Fluctuations
+    shape: Shape
+    choices: xr.Dataset
 
 
-def _reach(
-    shape: Shape,
-    width: int,
-    rates: Sequence[float],
-    batch_size: int,
-    budget: float,
-    longest: float,
-    law: Fluctuations | None,
-) -> float:
-    """The longest MF time considered, of the narrowest network at the largest rate that is."""
+def _opened(found: dict[int, _Known], batch_size: int, budget: float, most: int) -> list[Arm]:
+    """What theory leaves open, of all depths."""
+    expected = [known.choices.risk.values for known in found.values()]
+    below = float(np.min([np.nan_to_num(risks, nan=np.inf).min() for risks in expected]))
+    of_depths = [arms(*known, batch_size, budget, below) for known in found.values()]
+    return in_order(of_depths, most)
+
+
+def _reach(shape: Shape, width: int, rate: float, batch_size: int, budget: float) -> float:
+    """The longest MF time that the budget pays for: of the narrowest network at the largest rate."""
     steps = shape.steps(width, batch_size, budget)
     require(
         steps > 0,
         f"budget: {budget:.3g} operations do not pay for one step of the narrowest network, "
         f"{shape.weights(width)} weights at batches of {batch_size}",
     )
-    stable = np.inf if law is None else largest_rates(law, batch_size)[-1]
-    allowed = [rate for rate in rates if rate <= stable]
-    return min(longest, steps * (allowed or rates[:1])[-1])
+    return steps * rate
 
 
 def _least(
     problem: Problem,
     of_depth: OfDepth,
-    found: dict[int, xr.Dataset],
+    found: dict[int, _Known],
     unknown: dict[int, str],
     budget: float,
     batch_size: int,
     level: float,
+    trials: Trials,
+    winner: Winner | None,
 ) -> Plan:
-    """The plan of least expected risk."""
+    """The plan of least risk: of those expected, and of the one that trials left."""
     depths = sorted(found)
-    candidates: xr.Dataset = xr.concat([found[depth] for depth in depths], "depth")
+    candidates: xr.Dataset = xr.concat([found[depth].choices for depth in depths], "depth")
     candidates = candidates.assign_coords(depth=depths)
     bounds = np.vectorize(lambda risk, sd: interval(risk, sd, level))
     low, high = bounds(candidates.risk.values, candidates.sd.values)
     dims = candidates.risk.dims
     candidates = candidates.assign(low=(dims, low), high=(dims, high))
     risks = np.nan_to_num(candidates.risk.values, nan=np.inf)
+    measured = np.inf if winner is None else float(np.mean(winner.risks))
     require(
-        bool(np.isfinite(risks.min())),
+        bool(np.isfinite(min(risks.min(), measured))),
         "budget: nothing can be expected of any width, depth and rate: "
         + "; ".join(f"{n} fail by {why}" for why, n in _reasons(candidates)),
     )
-    i, j, r = np.unravel_index(int(np.argmin(risks)), risks.shape)
-    best = candidates.isel(depth=i, width=j, learning_rate=r)
+    if winner is not None and measured < risks.min():
+        arm, sd = winner.arm, float(np.std(winner.risks, ddof=1))
+        whole = arm.steps >= found[arm.depth].shape.steps(arm.width, batch_size, budget)
+        end = "budget" if whole else ""
+        chosen = (*arm[1:], measured, sd, measured_interval(winner.risks, level), end)
+        depth = arm.depth
+    else:
+        i, j, r = np.unravel_index(int(np.argmin(risks)), risks.shape)
+        best = candidates.isel(depth=i, width=j, learning_rate=r)
+        depth, bounds = depths[i], (float(best.low), float(best.high))
+        chosen = (int(best.width), float(best.learning_rate), int(best.steps))
+        chosen += (float(best.risk), float(best.sd), bounds, str(best.end.item()))
+    width, rate, steps, risk, sd, bounds, end = chosen
     return Plan(
-        problem,
-        of_depth(depths[i]),
-        budget,
-        int(best.width),
-        float(best.learning_rate),
-        int(best.steps),
-        batch_size,
-        float(best.risk),
-        float(best.sd),
-        level,
-        str(best.end.item()),
-        candidates,
-        unknown,
-    )
+        problem, of_depth(depth), budget, width, rate, steps, batch_size, risk, sd, level, bounds,
+        end, candidates, unknown, pd.DataFrame(trials.probes, columns=list(Probe._fields)),
+        trials.spent,
+    )  # fmt: skip
 
 
 def _reasons(candidates: xr.Dataset) -> list[tuple[str, int]]:
