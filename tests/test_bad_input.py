@@ -304,6 +304,8 @@ PROBLEMS = [
 ]
 
 DRIVERS = [
+    ("on_record", lambda: solve(on_record=3)),
+    ("on_record", lambda: train(on_record=[print, "a"])),
     ("learning_rate", lambda: train(learning_rate=0.0)),
     ("learning_rate", lambda: train(learning_rate=-0.1)),
     ("learning_rate", lambda: train(learning_rate=NAN)),

@@ -32,7 +32,7 @@ def test_run_then_report(call, tmp_path):
     folder = tmp_path / "runs" / "tiny"
     assert {p.name for p in folder.iterdir()} == {
         "config.toml", "results.nc", "report.html", "checkpoints", "certificate.json", "certificate.md",
-        ".lock",
+        ".lock", "figures",
     }  # fmt: skip
     assert "L = 2" in out and "report.html" in out
     before = (folder / "report.html").read_text()

@@ -13,7 +13,7 @@ import neuronal
 
 SRC = Path(neuronal.__file__).parent
 ROOMS = [
-    "errors", "vocabulary", "files", "pictures", "programs", "checks", "bounds", "activations",
+    "errors", "vocabulary", "files", "records", "pictures", "programs", "checks", "bounds", "activations",
     "losses", "schedules", "quadrature", "kernels", "units", "dynamics", "network",
     "distributions", "embeddings", "datasets", "motion", "problem", "sharding", "drivers",
     "communication", "recipes", "widths", "theory", "transfer", "saving", "estimators", "interop",

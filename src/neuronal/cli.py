@@ -10,19 +10,16 @@ import io
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from .experiments.interrupts import going_on, listening, ways_on
+from .runs.command import Out, Overwrite, Quiet, gallery, run
 from .runs.planning import plan
 from .works.command import works
-
-if TYPE_CHECKING:
-    from .experiments.config import Experiment
 
 app = typer.Typer(
     name="neuronal",
@@ -33,16 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _out = Console(highlight=False)
-
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder to write; runs/NAME if left out.")
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Set a field.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where a run is.")]
 
 
 def _version(asked: bool) -> None:
@@ -63,26 +50,7 @@ def _root(
     """The mean-field theory of multilayer neural networks, made executable."""
 
 
-@app.command()
-def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment.")],
-    settings: Set = None,
-    out: Out = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Solve the limit, train the networks, and write a folder with a page.
-
-    The folder holds [b]config.toml[/b] (as run), [b]results.nc[/b], [b]report.html[/b], the
-    certificates and the checkpoints.
-    """
-    from .experiments import load
-
-    experiment = load(file)
-    from .experiments.sweep.combinations import changed_by
-
-    _run(changed_by(experiment, settings or [], file.parent), out, resume, overwrite, quiet)
+app.command()(run)
 
 
 @app.command()
@@ -226,39 +194,19 @@ def sweep(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run or a sweep wrote.")],
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Write figures with hover, too; takes Plotly.")
+    ] = False,
 ) -> None:
-    """Write report.html anew from results.nc, or sweep.html from sweep.nc."""
+    """Write report.html anew, of a run that has ended or not, or sweep.html."""
     from .report import anew
 
     _out.print(f"wrote {escape(str(anew.write(folder)))}", soft_wrap=True)
+    if interactive:
+        _out.print(f"wrote {escape(str(anew.look(folder)))}", soft_wrap=True)
 
 
-@app.command()
-def gallery(
-    name: Annotated[str | None, typer.Argument(help="The example to run.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print its file instead.")] = False,
-    out: Out = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """List the bundled examples, or run one."""
-    from .experiments import examples, load
-
-    if name is None:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        table.add_column("example", style="bold", no_wrap=True)
-        table.add_column("what it shows")
-        for key, path in examples.examples().items():
-            table.add_row(key, escape(load(path).title))
-        _out.print(table)
-        _out.print("\nneuronal gallery NAME runs one, --show prints its file.")
-        return
-    path = examples.example(name)
-    if show:
-        typer.echo(path.read_text(encoding="utf-8"), nl=False)
-        return
-    _run(load(path), out, resume, overwrite, quiet)
+app.command()(gallery)
 
 
 @app.command()
@@ -288,24 +236,6 @@ def warmup(
 
 app.command()(plan)
 app.command()(works)
-
-
-def _run(
-    experiment: Experiment, out: Path | None, resume: bool, overwrite: bool, quiet: bool
-) -> None:
-    from .experiments.jobs import jobs
-    from .report import progress, terminal
-    from .runs.whole import run_whole
-
-    folder = out or Path("runs") / experiment.name
-    with (
-        progress.Jobs(_out, list(jobs(experiment)), quiet) as shown,
-        going_on(f"--resume goes on from the checkpoints in {folder}"),
-    ):
-        data, path = run_whole(experiment, folder, resume, overwrite, shown.record, shown.say)
-    if not quiet:
-        _out.print(terminal.summary(data))
-        _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)
 
 
 def _end(trouble: str) -> None:

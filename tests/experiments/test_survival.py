@@ -139,6 +139,19 @@ def test_where_both_generations_are_damaged_the_job_starts_anew(broken, damage):
         resumed()
 
 
+def test_a_glance_reads_what_was_recorded_without_weights(whole, broken):
+    path, _ = broken
+    seen, full = checkpoints.glance(path), checkpoints.load(path)
+    assert (seen.records, seen.time, seen.seconds) == (full.records, full.time, full.seconds)
+    np.testing.assert_array_equal(seen.series["risk"], whole[0].limit_risk[0])
+    assert seen.weights == [] and seen.pace is None
+    earlier = checkpoints.load(path.with_name("system0-limit.previous.npz"))
+    shortened(path)
+    assert checkpoints.glance(path).records == earlier.records < full.records
+    path.with_name("system0-limit.previous.npz").unlink()
+    assert checkpoints.glance(path) is None and path.is_file()
+
+
 def test_two_generations_are_kept_whatever_the_moment(tmp_path, monkeypatch):
     """Stopped before any of the moves of a file, one of the generations is whole."""
     path = tmp_path / "a.npz"
@@ -399,11 +412,12 @@ def test_a_page_is_written_whole_or_stays_as_it_was(whole, tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device: '.*report.html'"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*risk.pdf'"):
         page.write(whole[0], tmp_path)
     with pytest.raises(OSError, match="No space left on device: '.*results.nc'"):
         results.write(whole[0], tmp_path / "results.nc")
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert {p.name for p in tmp_path.iterdir()} == {"report.html", "figures"}
+    assert not list(tmp_path.rglob("*.partial"))
     assert (tmp_path / "report.html").read_bytes() == before
 
 

@@ -3,16 +3,22 @@
 import html
 import re
 import xml.etree.ElementTree as ET
-from base64 import b64decode
 
 import numpy as np
+import pandas as pd
+import PIL.Image
 import pytest
 import xarray as xr
+from browser import is_sound, looks
+from matplotlib.colors import to_hex
+from pages import outside, read
 from rich.console import Console
 
 from neuronal.experiments import parse
-from neuronal.pictures import style
-from neuronal.report import document, page, plots, predictions, terminal
+from neuronal.pictures import saved, style
+from neuronal.report import document, interactive, page, plots, predictions, terminal
+from neuronal.theory.certificate.document import Certificate
+from neuronal.theory.certificate.rows import Row
 
 CONFIGURATION = {
     "name": "made",
@@ -24,6 +30,17 @@ CONFIGURATION = {
     "networks": {"widths": [4, 8, 16], "seeds": [0, 1]},
     "run": {"until": 10.0},
 }
+
+
+def certificate(title, *statuses):
+    rows = [Row(f"1.{k} C_{k}", f"states {k}", s, 0.5, "by <i>") for k, s in enumerate(statuses, 1)]
+    return Certificate(title, tuple(rows))
+
+
+CERTIFICATES = [
+    certificate("deep <6>", "proved", "measured", "violated"),
+    certificate("flat", "proved", "proved"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +83,21 @@ def data(made):
 
 
 @pytest.fixture(scope="module")
-def text(made, tmp_path_factory):
-    return page.write(made, tmp_path_factory.mktemp("run")).read_text(encoding="utf-8")
+def folder(made, tmp_path_factory):
+    """Of the run's page, with two certificates of which one deviates."""
+    home = tmp_path_factory.mktemp("run")
+    page.write(made, home, CERTIFICATES)
+    return home
+
+
+@pytest.fixture(scope="module")
+def text(folder):
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shown(text):
+    return read(text)
 
 
 def test_half_time_is_where_the_excess_has_halved(data):
@@ -97,32 +127,172 @@ def terminal_text(data):
     return captured.get()
 
 
-def test_the_page_is_self_contained(text):
-    outside = [
-        source
-        for source in re.findall(r'(?:src|srcset|href)="([^"]*)"', text)
-        if not source.startswith("data:image/svg+xml;base64,")
-    ]
-    assert not outside
+def test_the_page_is_self_contained(text, shown, folder):
+    assert not outside(shown)
     assert "url(" not in text and "@import" not in text and "<script" not in text
+    files = {link for link in shown.links if link.startswith("figures/")}
+    assert files == {f"figures/{p.name}" for p in (folder / "figures").iterdir()}
 
 
-def test_the_page_shows_each_run_and_escapes_names(text):
+def test_the_page_shows_each_run_and_escapes_names(text, shown):
     assert "A &amp; B" in text and "deep &lt;6&gt;" in text and "deep <6>" not in text
-    rows = re.findall(r"<tr class=.*?</tr>", text)
+    rows = [row for row in shown.rows if row[0].head == "system"]
     assert len(rows) == 2 * (1 + 3)
-    assert "never" in rows[4] and "never" not in rows[0]
-    assert rows[0].count("0.1<") == 1  # final risk: the infimum to three digits
+    halves = [row[5].text for row in rows]
+    assert [words.split()[0] for words in halves[4:]] == ["never"] * 4 and "never" not in halves[0]
+    assert [cell.text for cell in rows[0][:4]] == ["deep <6>", "6", "limit", "0.1"]
+    assert rows[1][3].text == "0.101 [0.1, 0.101]"  # median and range over seeds
     assert "Tsit5: 7 steps" in text and "<p>Two.</p>" in text
 
 
-def test_every_figure_is_drawn_in_both_themes(text):
-    captions = re.findall(r"<figcaption><b>Figure (\d)", text)
-    assert captions == list("12345")  # risk, excess, limits, predictions, escape
-    images = re.findall(r"base64,([^\"]*)", text)
-    assert len(images) == 2 * len(captions)
-    for image in images:
-        assert ET.fromstring(b64decode(image)).tag.endswith("svg")
+NAMES = ["risk", "excess-risk", "limits", "difference", "predictions", "half-time"]
+
+
+def test_every_figure_is_drawn_for_both_themes_and_windows(shown):
+    assert [c.split(".")[0] for c in shown.captions] == [f"Figure {k}" for k in range(1, 7)]
+    assert [anchor for anchor in shown.anchors if anchor in NAMES] == NAMES
+    assert len(shown.images) == 4 * len(NAMES) == len(set(shown.images))
+    for image in shown.images:
+        assert ET.fromstring(image).tag.endswith("svg")
+
+
+def luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    """Of WCAG 2, from 1 to 21."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def colours(svg):
+    """The ground of a figure, the colours of its text, and of every line and marker that is no grid."""
+    text, lines, ground = set(), set(), None
+    for element in ET.fromstring(svg).iter():
+        drawn = dict(re.findall(r"([\w-]+): ([^;]+)", element.get("style", "")))
+        if "fill-opacity" in drawn or "opacity" in drawn:  # a band
+            continue
+        found = {drawn[name] for name in ("stroke", "fill") if drawn.get(name, "")[:1] == "#"}
+        if ground is None and found:
+            (ground,) = found
+        elif "path" in element.tag or "use" in element.tag:
+            lines |= found
+        elif found:
+            text |= found
+    return ground, text, lines - {ground, style.LIGHT.grid, style.DARK.grid}
+
+
+def test_every_line_stands_out_from_its_ground(shown):
+    """3 : 1 for lines and markers, 4.5 : 1 for text; what is drawn dark has no colour of the light theme."""
+    themes = {theme.ground: theme for theme in (style.LIGHT, style.DARK)}
+    met = set()
+    for image in shown.images:
+        ground, text, lines = colours(image)
+        theme = themes[ground]
+        met.add(ground)
+        assert text and len(lines) >= 3
+        assert min(contrast(c, ground) for c in text) >= 4.5
+        assert {c: contrast(c, ground) for c in lines if contrast(c, ground) < 3} == {}
+        own = {c.lower() for c in (theme.ink, theme.faint, theme.limit, theme.line, *theme.series)}
+        shades = {to_hex(style.share_of_shades(theme, k / 1024)) for k in range(1025)}
+        assert text | lines <= own | shades
+    assert met == set(themes)
+
+
+@pytest.mark.parametrize("theme", [style.LIGHT, style.DARK], ids=["light", "dark"])
+def test_all_colours_of_a_theme_stand_out(theme):
+    lines = [theme.limit, theme.line, *theme.series, *map(to_hex, style.shades(64, theme))]
+    assert min(contrast(colour, theme.ground) for colour in lines) >= 3
+    assert min(contrast(colour, theme.ground) for colour in (theme.ink, theme.faint)) >= 4.5
+
+
+def test_the_page_is_readable_in_a_browser(folder):
+    is_sound(folder / "report.html")
+
+
+def test_the_files_of_a_figure_open(folder):
+    """In PDFium, which Chromium shows PDFs with: one page, its words, and ink on white."""
+    pdfium = pytest.importorskip("pypdfium2")
+    for name in NAMES:
+        document = pdfium.PdfDocument(folder / "figures" / f"{name}.pdf")
+        assert len(document) == 1
+        page = document[0]
+        words = " ".join(page.get_textpage().get_text_bounded().split())
+        drawn = page.render(scale=1).to_numpy()
+        assert "mean-field" in words or "width" in words or "prediction" in words
+        assert drawn.max() == 255 and drawn.min() < 100
+        with PIL.Image.open(folder / "figures" / f"{name}.png") as image:
+            image.load()
+            assert image.width == pytest.approx(page.get_width() / 72 * saved.DPI, abs=2)
+        root = ET.parse(folder / "figures" / f"{name}.svg").getroot()
+        assert root.get("width") == f"{page.get_width():g}pt"
+
+
+def test_plotly_is_given_what_is_drawn(data):
+    with style.using(style.LIGHT):
+        figure = plots.risk(data, style.LIGHT)
+        figure.draw_without_rendering()
+    told = interactive.plotted(figure, style.LIGHT)
+    lines = [trace for trace in told["data"] if trace.get("fill") is None]
+    assert len(lines) == sum(len(axis.lines) for axis in figure.axes) == 2 * 6
+    names = [trace["name"] for trace in lines if trace["showlegend"]]
+    assert sorted(names) == sorted({trace["name"] for trace in lines})
+    by_axis = {(trace["name"], trace["xaxis"]): trace for trace in lines}
+    assert by_axis["limit", "x2"]["y"] == data.limit_risk.values[1].tolist()
+    assert by_axis["infimum of the risk", "x"]["x"] == list(figure.axes[0].get_xlim())
+    bands = [trace for trace in told["data"] if trace.get("fill") == "toself"]
+    assert {band["legendgroup"] for band in bands} == {"$n = 4$", "$n = 8$", "$n = 16$"}
+    assert told["layout"]["annotations"][0]["text"] == "deep <6>"
+
+
+def test_interactive_figures_need_nothing_from_outside(data, tmp_path):
+    pytest.importorskip("plotly")
+    path = interactive.write("A & B", [next(page.pictures(data))], tmp_path)
+    for seen in looks(path).values():
+        assert not seen.asked and not [f for f in seen.faults if f.startswith("the page")]
+        assert seen.plots == 1
+
+
+def test_certificates_are_folded_with_what_deviates_first(shown):
+    assert [s for s in shown.summaries if "proved" in s] == [
+        "deep <6> 1 violated 1 measured 1 proved",
+        "flat 2 proved",
+    ]
+    conditions = [
+        row[0].text for row in shown.rows if len(row) == 4 and row[1].kind.startswith("status")
+    ]
+    assert conditions == ["1.3 C3", "C1", "C2", "C1", "C2"]
+
+
+def test_the_numbers_of_a_figure_are_in_a_table_beside_it(made, folder):
+    table = pd.read_csv(folder / "figures" / "risk.csv")
+    limit = table[(table.of == "limit") & (table.system == "flat")]
+    np.testing.assert_array_equal(limit.time, made.time)
+    np.testing.assert_array_equal(limit.value, made.limit_risk[1])
+    assert table[table.of == "infimum"].value.tolist() == [0.1]
+    assert len(table[table.of == "network"]) == made.risk.size
+    one = table[(table.width == 8) & (table.seed == 1) & (table.system == "deep <6>")]
+    np.testing.assert_array_equal(one.value, made.risk.sel(width=8, seed=1)[0])
+    off = pd.read_csv(folder / "figures" / "difference.csv")
+    own = off[(off.width == 8) & (off.seed == 1) & (off.system == "deep <6>")]
+    np.testing.assert_allclose(own.value, one.value.values - made.limit_risk[0])
+    halves = pd.read_csv(folder / "figures" / "half-time.csv")
+    assert halves[halves.system == "deep <6>"].value.iloc[0] == pytest.approx(np.log(2), rel=0.03)
+
+
+def test_the_difference_to_the_limit_is_drawn_over_time_and_by_width(data):
+    with style.using(style.LIGHT):
+        figure = plots.difference(data, style.LIGHT)
+    over_time, by_width = figure.axes[:2]
+    lines = {line.get_label(): line for line in over_time.lines}
+    middle = np.median(data.risk[0, 1] - data.limit_risk[0], axis=0)
+    np.testing.assert_allclose(lines["$n = 8$"].get_ydata(), middle)
+    largest = np.abs(data.risk[0] - data.limit_risk[0]).max("time")
+    (drawn,) = [line for line in by_width.lines if line.get_label() == "largest difference"]
+    np.testing.assert_allclose(drawn.get_ydata(), np.sqrt((largest**2).mean("seed")))
 
 
 def test_the_risk_figure_has_the_infimum_and_the_limit(data):
@@ -145,15 +315,20 @@ def test_a_run_without_limit_infimum_or_networks_still_has_a_page(data):
     assert "not known here" in text and "infimum of the risk" not in text
     alone = data.drop_vars(["risk", "seconds", "steps", "prediction"]).drop_dims(["width", "seed"])
     del alone.attrs["networks_report"]
-    assert len(re.findall(r"<tr class=.*?</tr>", page.page(alone))) == 2
+    assert len([row for row in read(page.page(alone)).rows if row[0].head == "system"]) == 2
 
 
 def test_accuracy_is_given_in_percent(data):
     accuracy = np.full(data.risk.shape, 0.975)
     data["test_accuracy"] = (data.risk.dims, accuracy)
     data["limit_test_accuracy"] = (data.limit_risk.dims, accuracy[:, 0, 0])
-    text = page.page(data)
-    assert "97.5&nbsp;%" in text and "Accuracy on the held-out part" in text
+    table = page.summary(data)
+    assert {row[-2].text for rows in table.groups for row in rows} == {"97.5\u00a0%"}
+    (picture,) = [p for p in page.pictures(data) if p.name == "test-accuracy"]
+    assert "Accuracy on the held-out part" in picture.caption
+    with style.using(style.LIGHT):
+        figure = picture.draw(style.LIGHT)
+    assert figure.axes[0].lines[0].get_ydata()[0] == 97.5
 
 
 def foretold(data, mean, sd):
@@ -203,22 +378,24 @@ def test_the_page_shows_the_prediction_and_escapes_it(data, text, tmp_path):
     prediction = foretold(data, 0.31, 0.01)
     shown = page.write(data, tmp_path, (), prediction).read_text(encoding="utf-8")
     assert "Networks and their prediction" not in text
-    assert re.findall(r"<figcaption><b>Figure (\d)", shown) == list("123456")
-    assert shown.count("0.31 ± 0.01") == 4 and "100&nbsp;%" in shown
+    assert [c.split(".")[0] for c in read(shown).captions] == [f"Figure {k}" for k in range(1, 8)]
+    assert shown.count("0.31 ± 0.01") == 4 and "100\u00a0%" in shown
     unknown = foretold(data, np.nan, 0.01).assign_coords(system=[EVIL, "flat"])
     unknown["unpredicted"] = ("system", ["", EVIL])
     shown = page.page(data.assign_coords(system=[EVIL, "flat"]), (), unknown)
-    assert "the mean&#x27;s shift is not known" in shown and "– ± 0.01" in shown
+    assert "the mean&#39;s shift is not known" in shown and "– ± 0.01" in shown
     assert "<script" not in shown and f"flat: {html.escape(EVIL)}" in shown
     unknown["unpredicted"] = ("system", ["no", "no"])
-    assert page.page(data, (), unknown).count("<figure>") == 5
+    assert len(read(page.page(data, (), unknown)).captions) == 6
 
 
 def test_numbers_are_written_for_readers():
     assert document.number(0.0) == "0" and document.number(np.inf) == "never"
     assert document.number(0.12345) == "0.123" and document.number(1234.6) == "1235"
-    assert document.number(1.234e-5) == "1.23&#8239;×&#8239;10<sup>−5</sup>"
+    assert document.number(1.234e-5) == "1.23\u202f×\u202f10⁻⁵" and document.number(np.nan) == "–"
 
 
-def test_the_same_numbers_give_the_same_page(text, data):
-    assert page.page(data) == text
+def test_the_same_numbers_give_the_same_files(folder, data, tmp_path):
+    page.write(data, tmp_path, CERTIFICATES)
+    for file in [folder / "report.html", *sorted((folder / "figures").iterdir())]:
+        assert (tmp_path / file.relative_to(folder)).read_bytes() == file.read_bytes(), file.name

@@ -17,6 +17,8 @@ from ..checks import is_number, numbers, require, shown, whole
 from ..errors import DivergenceError
 from ..kernels import rank
 from ..network import Network
+from ..records.record import OnRecord as OnRecords
+from ..records.record import Record, told
 from ..vocabulary import MOST_RECORDS
 from .driver import Driver, Pace, Report, Segment, State
 from .trajectory import Kept, Trajectory
@@ -30,17 +32,23 @@ OnState = Callable[[State, Pace | None, float], None]
 
 
 class Calls(NamedTuple):
-    """What is called on the way of a run."""
+    """What is called on the way of a run; `tell` with what a run of that label has to say."""
 
     on_record: OnRecord | None = None
     on_loss: OnLoss | None = None
     on_state: OnState | None = None
+    tell: OnRecords | None = None
+    label: str = ""
 
-    def at_record(self, t: float, loss: float, network: Callable[[], Network]) -> None:
+    def at_record(
+        self, t: float, loss: float, network: Callable[[], Network], objective: float, number: int
+    ) -> None:
         if self.on_record:
             self.on_record(t, loss, network())
         if self.on_loss:
             self.on_loss(t, loss)
+        if self.tell:
+            self.tell(Record(self.label, number, t, loss, objective))
 
     def at_state(self, state: State, pace: Pace | None, t: float) -> None:
         if self.on_state:
@@ -93,12 +101,18 @@ class Prepared:
     report: Report
     label: str
 
-    def run(self, progress: bool | OnRecord = False, watch: OnRecord | None = None) -> Trajectory:
-        """Run it; `watch` is called at each record besides what shows the progress."""
+    def run(
+        self,
+        progress: bool | OnRecord = False,
+        watch: OnRecord | None = None,
+        on_record: OnRecords | Sequence[OnRecords] | None = None,
+    ) -> Trajectory:
+        """Run it; `watch` and `on_record` are called at each record besides what shows the progress."""
+        tell = told(on_record)
         if progress is True:
             with bar(self.label, self.times[0], self.times[-1]) as shown:
-                return self.record(watch, shown)
-        return self.record(_both(progress or None, watch))
+                return self.record(watch, shown, tell=tell)
+        return self.record(_both(progress or None, watch), tell=tell)
 
     def record(
         self,
@@ -108,11 +122,12 @@ class Prepared:
         state: State | None = None,
         pace: Pace | None = None,
         since: float | None = None,
+        tell: OnRecords | None = None,
     ) -> Trajectory:
         """Run it from a state that `on_state` gave with its MF time, if there is one."""
         start = self.network if state is None else state.network(self.network)
         state = state or State.beginning(start, self.driver.problem)
-        calls = Calls(on_record, on_loss, on_state)
+        calls = Calls(on_record, on_loss, on_state, tell, self.label)
         times = list(self.times)
         return record(self.driver, start, times, self.report, calls, state, pace, since)
 
@@ -151,7 +166,7 @@ def record(
     objectives = None if driver.added is None else [objective]
     kept, place = [Kept(now, state, pace)], 0
     if at_start:
-        calls.at_record(times[0], losses[0], lambda: start)
+        calls.at_record(times[0], losses[0], lambda: start, objective, 0)
     calls.at_state(state, pace, now)
     done = max(1, bisect_right(save_at, now))
     while done < len(save_at):
@@ -177,9 +192,10 @@ def record(
                 )
             times.append(t)
             losses.append(loss)
+            objective = _objective(driver, loss, network, t)
             if objectives is not None:
-                objectives.append(_objective(driver, loss, network, t))
-            calls.at_record(t, loss, network)
+                objectives.append(objective)
+            calls.at_record(t, loss, network, objective, len(times) - 1)
         state, pace = segment.state, segment.pace
         if segment.path is None:
             done, now = done + 1, save_at[done]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,16 @@ def latest(path: Path) -> Checkpoint | None:
             continue
         if found is not None:
             return found
+    return None
+
+
+def glance(path: Path) -> Checkpoint | None:
+    """What a job has recorded by its last checkpoint that can be read, without its weights."""
+    for file in (path, path.with_suffix(PREVIOUS)):
+        with suppress(InvalidInput, *archive.UNREADABLE):
+            header, arrays = archive.read(file, "state.series")
+            tree = header.pop("state")["dict"]["series"]
+            return Checkpoint(weights=[], series=Decoder(arrays, Given(())).thing(tree), **header)
     return None
 
 

@@ -25,6 +25,8 @@ CHECKPOINTS = "checkpoints"
 """The folder of the jobs' states."""
 RESULTS = "results.nc"
 PAGE = "report.html"
+FIGURES = "figures"
+"""The folder of a page's figures as files."""
 CERTIFICATE = "certificate.json"
 CERTIFICATE_MD = "certificate.md"
 COUPLING = "coupling.nc"
@@ -205,8 +207,8 @@ def _clear_torn(folder: Path) -> None:
     """Delete what a process that was killed was writing, and nothing of anyone else's."""
     names = (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD, COUPLING, COUPLING_PAGE)
     patterns = [f".{name}*{PARTIAL}" for name in (*names, PREDICTION, SWEEP, SWEEP_PAGE)]
-    if (folder / CONFIG).is_file():
-        patterns.append(f"{CHECKPOINTS}/.*{PARTIAL}")
+    if (folder / CONFIG).is_file() or (folder / SWEEP).is_file():
+        patterns += [f"{CHECKPOINTS}/.*{PARTIAL}", f"{FIGURES}/.*{PARTIAL}"]
     for pattern in patterns:
         for torn in folder.glob(pattern):
             torn.unlink(missing_ok=True)
@@ -229,3 +231,6 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     for file in (CONFIG, DATA, RESULTS, PAGE, CERTIFICATE, CERTIFICATE_MD):
         (folder / file).unlink(missing_ok=True)
+    for file in (folder / FIGURES).glob("*"):
+        if not file.name.startswith("coupling-"):
+            file.unlink()

@@ -118,7 +118,7 @@ def _next_signal(hearing: socket.socket) -> int | None:
 
 
 def _save(words: list[str]) -> None:
-    for save in list(_saves):
+    for save in reversed(list(_saves)):  # the innermost first: states before pages
         try:
             save()
         except Exception as error:

@@ -28,6 +28,8 @@ from ..errors import DivergenceError, InvalidInput
 from ..kernels import rank
 from ..network import Network
 from ..problem import mean_loss
+from ..records.record import OnRecord as OnRecords
+from ..records.record import Record
 from . import checkpoints
 from .build import Built, System
 from .checkpoints import Checkpoint
@@ -48,8 +50,11 @@ def advance(
     job: Job,
     folder: Path,
     on_record: OnRecord | None = None,
+    tell: OnRecords | None = None,
 ) -> Checkpoint:
     """Run a job from its last checkpoint in `folder`, or from the start, to its end.
+
+    `tell` is called with each `Record`, `on_record` with the job, its MF time and its risk.
 
     Raises:
         DivergenceError: the run left the finite numbers; its last finite checkpoint is kept.
@@ -75,7 +80,7 @@ def advance(
             network = state.state.network(network)
         try:
             prepared = _prepare(experiment, system, job, network, times)
-            leg = _Leg(experiment, built, job, path, state, prepared, on_record)
+            leg = _Leg(experiment, built, job, path, state, prepared, on_record, tell)
             if done % stride:
                 state = leg.run(state.state, state.pace, state.time)
             else:
@@ -147,9 +152,11 @@ class _Leg:
         before: Checkpoint,
         prepared: Prepared,
         on_record: OnRecord | None,
+        tell: OnRecords | None = None,
     ):
         self._experiment, self._built, self._job, self._path = experiment, built, job, path
         self._before, self._prepared, self._on_record = before, prepared, on_record
+        self._tell = tell
         self._problem = built.systems[job.system].problem
         self._seen = prepared.times[0] if before.records else -1.0
         self._reached: _Reached | None = None
@@ -198,6 +205,11 @@ class _Leg:
         self._series["risk"].append(risk)
         if self._on_record:
             self._on_record(self._job, t, risk)
+        if self._tell:
+            last = {name: values[-1] for name, values in self._series.items()}
+            number = self._before.records + len(self._series["risk"]) - 1
+            objective = last.pop("objective", last.pop("risk"))
+            self._tell(Record(self._job.title, number, t, risk, objective, last))
 
     def _hold(self, state: State, pace: Pace | None, t: float) -> None:
         """Keep what the last records leave; nothing is copied before it is saved."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,6 +25,8 @@ _SERIES = {
     "test_risk": "mean loss on the held-out part",
     "test_accuracy": "share of the held-out part in its class",
 }
+_LAST = ("limit_report", "target", "constant_risk", "infimum")
+"""Variables that come after those of the limit and of the networks."""
 
 
 def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint]) -> xr.Dataset:
@@ -32,59 +36,15 @@ def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint])
     `x` for one-dimensional problems. Variables of the limit begin with ``limit_``. What was
     not run is NaN.
     """
-    grid = times(experiment)
-    systems = [system.label for system in built.systems]
-    widths, seeds = experiment.networks.widths, experiment.networks.seeds
-    data = xr.Dataset(
-        coords={
-            "system": ("system", systems),
-            "time": ("time", grid, {"description": "mean-field time t = k eps", "units": "1"}),
-        }
-    )
-    data["depth"] = ("system", [s.embedding.depth for s in built.systems], {"units": "layers"})
-    if widths:
-        data = data.assign_coords(width=widths, seed=seeds)
-    shapes = {
-        "limit_": (("system",), (len(systems),)),
-        "": (("system", "width", "seed"), (len(systems), len(widths), len(seeds))),
-    }
-    limits = {job: state for job, state in states.items() if job.width is None}
-    networks = {job: state for job, state in states.items() if job.width is not None}
-    for prefix, group in (("limit_", limits), ("", networks)):
-        if not group:
-            continue
-        dims, shape = shapes[prefix]
-        whose = "of the limit" if prefix else "of the networks"
-        for name in next(iter(group.values())).series:
-            values = np.full((*shape, len(grid)), np.nan)
-            for job, state in group.items():
-                series = state.series[name]
-                values[(*_place(job, widths, seeds), slice(len(series)))] = series
-            data[prefix + name] = (
-                (*dims, "time"), values, {"description": f"{_SERIES[name]}, {whose}", "units": "1"}
-            )  # fmt: skip
-        for name, units in (("seconds", "s"), ("steps", "1"), ("rejected", "1")):
-            values = np.full(shape, np.nan)
-            for job, state in group.items():
-                values[_place(job, widths, seeds)] = getattr(state, name)
-            what = "wall time" if name == "seconds" else f"{name} of the integrator"
-            data[prefix + name] = (dims, values, {"description": f"{what} {whose}", "units": units})
-        if built.grid is not None:
-            values = np.full((*shape, len(built.grid.x)), np.nan)
-            for job, state in group.items():
-                network = final(experiment, built, job, state)
-                values[_place(job, widths, seeds)] = np.asarray(network(built.grid.inputs))[:, 0]
-            data[f"{prefix}prediction"] = (
-                (*dims, "x"), values, {"description": f"final prediction {whose}", "units": "1"}
-            )  # fmt: skip
-    if limits:
-        sentences = [""] * len(systems)
-        for job, state in limits.items():
-            sentences[job.system] = _sentence(state)
-        data["limit_report"] = ("system", sentences)
-    if networks:
-        data.attrs["networks_report"] = next(iter(networks.values())).driver
+    data = recorded(experiment, states)
     if built.grid is not None:
+        for kind in _kinds(experiment, states):
+            values = np.full((*kind.shape, len(built.grid.x)), np.nan)
+            for job, state in kind.states.items():
+                network = final(experiment, built, job, state)
+                values[_place(job, experiment)] = np.asarray(network(built.grid.inputs))[:, 0]
+            words = {"description": f"final prediction {kind.whose}", "units": "1"}
+            data[f"{kind.prefix}prediction"] = ((*kind.dims, "x"), values, words)
         data = data.assign_coords(x=built.grid.x)
         data["target"] = ("x", built.grid.target, {"description": "the noiseless target"})
     data["constant_risk"] = (
@@ -94,8 +54,70 @@ def collect(experiment: Experiment, built: Built, states: dict[Job, Checkpoint])
         data["infimum"] = (
             (), built.infimum, {"description": "infimum of the risk (Bayes risk)", "units": "1"}
         )  # fmt: skip
+    order = lambda name: (name in _LAST, name != "depth", not name.startswith("limit_"))
+    return data[sorted(map(str, data.data_vars), key=order)]
+
+
+def recorded(experiment: Experiment, states: dict[Job, Checkpoint]) -> xr.Dataset:
+    """All series and timings of a run that has come as far as these states; NaN where it has not."""
+    grid = times(experiment)
+    data = xr.Dataset(
+        coords={
+            "system": ("system", [system.label for system in experiment.systems]),
+            "time": ("time", grid, {"description": "mean-field time t = k eps", "units": "1"}),
+        }
+    )
+    data["depth"] = ("system", [s.depth for s in experiment.systems], {"units": "layers"})
+    if experiment.networks.widths:
+        data = data.assign_coords(width=experiment.networks.widths, seed=experiment.networks.seeds)
+    for kind in _kinds(experiment, states):
+        names = dict.fromkeys(name for state in kind.states.values() for name in state.series)
+        for name in names:
+            values = np.full((*kind.shape, len(grid)), np.nan)
+            for job, state in kind.states.items():
+                series = state.series.get(name, np.empty(0))
+                values[(*_place(job, experiment), slice(len(series)))] = series
+            words = {"description": f"{_SERIES[name]}, {kind.whose}", "units": "1"}
+            data[kind.prefix + name] = ((*kind.dims, "time"), values, words)
+        for name, units in (("seconds", "s"), ("steps", "1"), ("rejected", "1")):
+            values = np.full(kind.shape, np.nan)
+            for job, state in kind.states.items():
+                values[_place(job, experiment)] = getattr(state, name)
+            what = "wall time" if name == "seconds" else f"{name} of the integrator"
+            words = {"description": f"{what} {kind.whose}", "units": units}
+            data[kind.prefix + name] = (kind.dims, values, words)
+        if kind.prefix:
+            sentences = [""] * len(experiment.systems)
+            for job, state in kind.states.items():
+                sentences[job.system] = _sentence(state)
+            data["limit_report"] = ("system", sentences)
+        else:
+            data.attrs["networks_report"] = next(iter(kind.states.values())).driver
     data.attrs |= attributes(experiment)
     return data
+
+
+class _Kind(NamedTuple):
+    """The limits, or the networks: the states of their jobs, and where these stand in a dataset."""
+
+    prefix: str
+    whose: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    states: dict[Job, Checkpoint]
+
+
+def _kinds(experiment: Experiment, states: dict[Job, Checkpoint]) -> Iterator[_Kind]:
+    """Those of them that have states."""
+    systems = len(experiment.systems)
+    widths, seeds = experiment.networks.widths, experiment.networks.seeds
+    limits = {job: state for job, state in states.items() if job.width is None}
+    networks = {job: state for job, state in states.items() if job.width is not None}
+    if limits:
+        yield _Kind("limit_", "of the limit", ("system",), (systems,), limits)
+    if networks:
+        shape = (systems, len(widths), len(seeds))
+        yield _Kind("", "of the networks", ("system", "width", "seed"), shape, networks)
 
 
 def attributes(experiment: Experiment) -> dict[str, str | int]:
@@ -143,10 +165,11 @@ def read(folder: Path, file: str = RESULTS) -> xr.Dataset:
         ) from error
 
 
-def _place(job: Job, widths: list[int], seeds: list[int]) -> tuple[int, ...]:
+def _place(job: Job, experiment: Experiment) -> tuple[int, ...]:
     if job.width is None:
         return (job.system,)
-    return job.system, widths.index(job.width), seeds.index(job.seed)
+    networks = experiment.networks
+    return job.system, networks.widths.index(job.width), networks.seeds.index(job.seed)
 
 
 def _sentence(state: Checkpoint) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import xarray as xr
 
+from ..records.record import OnRecord as OnRecords
 from . import results
 from .build import build
 from .config import Experiment
@@ -21,6 +22,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     on_record: OnRecord | None = None,
+    tell: OnRecords | None = None,
 ) -> xr.Dataset:
     """Run all jobs of an experiment and write its folder.
 
@@ -32,6 +34,7 @@ def run(
             results are those of a run never interrupted.
         overwrite: start anew where the folder holds a run.
         on_record: called with the job, its MF time and its risk at every record.
+        tell: called with every `neuronal.records.Record`.
 
     Returns:
         the dataset written as `results.nc`.
@@ -55,7 +58,8 @@ def run(
         write_config(experiment, folder)
         keep_data(experiment, built.digest, folder)
         states = {
-            job: advance(experiment, built, job, folder / CHECKPOINTS, on_record) for job in todo
+            job: advance(experiment, built, job, folder / CHECKPOINTS, on_record, tell)
+            for job in todo
         }
         data = results.collect(experiment, built, states)
         results.write(data, folder / RESULTS)

@@ -1,4 +1,5 @@
-"""What pictures share: the look (`style`, `paper.mplstyle`), sizes (`sizes`), and drawings (`drawings`).
+"""What pictures share: the look (`style`, `paper.mplstyle`), sizes (`sizes`), drawings (`drawings`), figures
+as files (`saved`), and HTML (`templates`, `tables`).
 
 `matplotlib.pyplot.style.use("neuronal.pictures.paper")` is the look of the report and the documentation.
 """

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from .style import LIGHT, plain, shade
+from .style import current, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME = "mean-field time $t$"
-STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#8a8f98", "violated": "#c2410c"}
+STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#6b7280", "violated": "#c2410c"}
 _QUANTILES = ((0.05, 0.95), (0.25, 0.75))
 
 
@@ -36,7 +36,7 @@ def risk(
     if np.all(np.asarray(values) > 0) and ax.get_yscale() == "linear":
         ax.set_yscale("log")
     ax.set(xlabel=TIME, ylabel="risk")
-    return _told(ax)
+    return told(ax)
 
 
 def curve(
@@ -48,7 +48,7 @@ def curve(
         how: dict[str, Any] = {"lw": 1.8, **line, "label": line.get("label") if j == 0 else None}
         ax.plot(x[order], values[order, j], **how)
     ax.set(xlabel="$x$", ylabel=r"$\hat y(x)$")
-    return _told(ax)
+    return told(ax)
 
 
 def laws(
@@ -56,7 +56,7 @@ def laws(
     weights: Float[np.ndarray, "n"], color: str | None = None, name: str = "",
 ) -> Axes:  # fmt: skip
     """A law over time: its median, and the ranges that hold a half and nine tenths of it."""
-    color = color or LIGHT.series[0]
+    color = color or current().series[0]
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
     mass = np.cumsum(weights[order], axis=1) - weights[order] / 2
@@ -72,32 +72,48 @@ def powers(
     ax: Axes,
     at: Float[np.ndarray, "V"],
     distances: Float[np.ndarray, "V S"],
-    power: float,
+    power: float | None = None,
     label: str = "",
-    color: str | None = None,
+    color: str | tuple[float, ...] | None = None,
+    *,
+    predicted: Float[np.ndarray, "V"] | None = None,
+    seeds: bool = True,
+    lw: float = 1.8,
 ) -> Axes:
-    """Distances of seeds against what they fall with, their root mean square, and a power beside it."""
-    color = color or LIGHT.series[0]
+    """Distances of seeds against what they fall with, their root mean square, and a power beside it.
+
+    Args:
+        power: none is drawn if left out.
+        predicted: drawn dashed, if there are any.
+        seeds: whether each is a point of its own.
+        lw: width of the line.
+    """
+    color = color or current().series[0]
     middle = np.sqrt(np.mean(np.square(distances), axis=1))
-    ax.loglog(at, distances, "o", ms=3, mew=0, color=color, alpha=0.35)
-    ax.loglog(at, middle, "o-", lw=1.8, ms=4.5, color=color, label=label or "root mean square")
-    ax.loglog(
-        at,
-        middle[0] * (at / at[0]) ** power,
-        ":",
-        lw=1.3,
-        color=LIGHT.faint,
-        label=f"power {power:g}",
-    )
+    if seeds:
+        ax.loglog(at, distances, "o", ms=2.2, mew=0, color=color)
+    label = label or "root mean square"
+    ax.loglog(at, middle, "o-", lw=lw, ms=2.5 * lw, color=color, label=label, zorder=3)
+    if predicted is not None:
+        ax.loglog(at, predicted, "--", lw=1.5, color=color, zorder=3)
+    if power is not None:
+        law(ax, at, middle[0], power)
     ax.set_xticks(at, [f"{v:g}" for v in at])
     ax.set_xticks([], minor=True)
-    return _told(ax)
+    return told(ax)
+
+
+def law(ax: Axes, at: Float[np.ndarray, "V"], start: float, exponent: float) -> Axes:
+    """A power of what distances fall with, from a first value."""
+    how: dict[str, Any] = {"lw": 1.3, "color": current().faint, "zorder": 1.5}
+    ax.plot(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
+    return told(ax)
 
 
 def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes:
     r"""Distances of Picard iterates; $(Ct)^m / m!$ through the third; what time's points leave."""
     m = np.arange(len(distances))
-    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=LIGHT.series[0], label="iterates")
+    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=current().series[0], label="iterates")
     place = min(2, len(m) - 1)
     if place:
         factorial = np.cumprod(np.maximum(m, 1), dtype=float)
@@ -108,28 +124,62 @@ def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes
             np.maximum(bound, floor / 10 or 1e-16),
             "--",
             lw=1.3,
-            color=LIGHT.line,
+            color=current().line,
             label="$(Ct)^m/m!$",
         )
-    ax.axhline(floor, color=LIGHT.faint, lw=1.2, ls=":", label="last two iterates")
+    ax.axhline(floor, color=current().faint, lw=1.2, ls=":", label="last two iterates")
     ax.set(xlabel="iteration $m$", ylabel="distance to the solution")
-    return _told(ax)
+    return told(ax)
+
+
+class Range(NamedTuple):
+    """A curve and the range about it, each `(T,)`."""
+
+    middle: Float[np.ndarray, "T"]
+    low: Float[np.ndarray, "T"]
+    high: Float[np.ndarray, "T"]
+
+    @classmethod
+    def about(cls, middle: Float[np.ndarray, "T"], half: Float[np.ndarray, "T"]) -> Range:
+        """As far on either side."""
+        return cls(middle, middle - half, middle + half)
+
+
+def band(
+    ax: Axes,
+    times: Float[np.ndarray, "T"],
+    of: Range,
+    color: str | tuple[float, ...],
+    label: str | None = None,
+) -> Axes:
+    """A curve over time and the range about it; none where both ends are the curve."""
+    if not np.array_equal(of.low, of.high, equal_nan=True):
+        ax.fill_between(times, of.low, of.high, color=color, alpha=0.22, lw=0, zorder=2)
+    ax.plot(times, of.middle, color=color, lw=1.6, label=label, zorder=2.5)
+    ax.set_xlabel(TIME)
+    return ax
 
 
 def bands(
     ax: Axes,
     times: Float[np.ndarray, "T"],
-    limit: Float[np.ndarray, "T"],
-    of_widths: Mapping[int, tuple[Float[np.ndarray, "T"], Float[np.ndarray, "T"]]],
+    limit: Float[np.ndarray, "T"] | None,
+    of_widths: Mapping[int, Range],
+    ylabel: str = "risk",
 ) -> Axes:
-    """The limit's risk, and of each width the mean and two standard deviations about it."""
-    for i, (width, (mean, sd)) in enumerate(of_widths.items()):
-        color = shade(LIGHT, i, len(of_widths))
-        ax.fill_between(times, mean - 2 * sd, mean + 2 * sd, color=color, alpha=0.25, lw=0)
-        ax.plot(times, mean, color=color, lw=1.6, label=f"$n = {width}$")
-    ax.plot(times, limit, color=LIGHT.limit, lw=2.2, label="limit")
-    ax.set(xlabel=TIME, ylabel="risk")
-    return _told(ax)
+    """A series of networks, a curve and its range per width, and that of the limit on top of them."""
+    for i, (width, of) in enumerate(of_widths.items()):
+        band(ax, times, of, shade(current(), i, len(of_widths)), f"$n = {width}$")
+    if limit is not None:
+        ax.plot(times, limit, color=current().limit, lw=2.2, label="limit", zorder=3)
+    ax.set_ylabel(ylabel)
+    return told(ax)
+
+
+def level(ax: Axes, value: float, label: str, color: str, dashes: str = "--") -> Axes:
+    """A line at a value that does not change, such as the infimum of the risk."""
+    ax.axhline(value, color=color, lw=1.4, ls=dashes, label=label, zorder=1.5)
+    return told(ax)
 
 
 def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
@@ -137,7 +187,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     for place, (condition, status, figure) in enumerate(rows):
         color = STATUS[status]
         ax.plot([0], [-place], "s", ms=7, color=color)
-        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=LIGHT.ink)
+        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=current().ink)
         words = f"{status} {figure}".strip()
         ax.text(6.2, -place, plain(words[:60]), va="center", fontsize=9, color=color)
     ax.set(xlim=(-0.4, 10.0), ylim=(-len(rows) + 0.4, 0.6))
@@ -145,7 +195,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     return ax
 
 
-def _told(ax: Axes) -> Axes:
+def told(ax: Axes) -> Axes:
     """With a legend, where something has a name."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend()

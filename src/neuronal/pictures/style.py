@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+import matplotlib.colors
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure.
+    """Colours of a figure, and how many of its panels are side by side.
+
+    Every line's contrast to the ground is at least 3 : 1, a grid's aside; that of text is 4.5 : 1.
 
     Attributes:
+        ground: what figures are drawn on.
         ink, faint, grid: text and axes, secondary text, grid lines.
         limit: of the limit's line; `line` of the infimum.
         shades: the range of the sequential map from the narrowest to the widest network.
-        series: categorical colours (Okabe and Ito).
+        series: categorical colours (after Okabe and Ito).
+        columns: of panels.
     """
 
+    ground: str
     ink: str
     faint: str
     grid: str
@@ -30,18 +34,26 @@ class Theme:
     line: str
     shades: tuple[float, float]
     series: tuple[str, ...]
+    columns: int = 3
 
 
 LIGHT = Theme(
-    ink="#1d2129", faint="#69707d", grid="#e4e6ea", limit="#15181e", line="#c2410c",
-    shades=(0.78, 0.12),
-    series=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#5B4A9C"),
+    ground="#ffffff", ink="#1d2129", faint="#69707d", grid="#e4e6ea", limit="#15181e", line="#c2410c",
+    shades=(0.58, 0.05),
+    series=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#2C8FC9", "#B8860B", "#5B4A9C"),
 )  # fmt: skip
 DARK = Theme(
-    ink="#e8eaee", faint="#9aa1ae", grid="#2e333c", limit="#ffffff", line="#fb923c",
-    shades=(0.30, 0.92),
+    ground="#15181d", ink="#e8eaee", faint="#9aa1ae", grid="#2e333c", limit="#ffffff", line="#fb923c",
+    shades=(0.36, 0.95),
     series=("#56B4E9", "#E69F00", "#2FC79A", "#E39CC6", "#8FB8FF", "#F0E442", "#A99CF0"),
 )  # fmt: skip
+NARROW = replace(LIGHT, columns=1)
+"""For telephones: panels below each other."""
+
+
+def current() -> Theme:
+    """That of Matplotlib's settings: `DARK` where text is light."""
+    return DARK if sum(matplotlib.colors.to_rgb(mpl.rcParams["text.color"])) > 1.5 else LIGHT
 
 
 def settings(theme: Theme) -> dict[Any, Any]:
@@ -79,6 +91,7 @@ def settings(theme: Theme) -> dict[Any, Any]:
         "legend.frameon": False,
         "legend.fontsize": 10,
         "lines.solid_capstyle": "round",
+        "pdf.fonttype": 42,
         "svg.fonttype": "path",
         "svg.hashsalt": "neuronal",
         "figure.constrained_layout.use": True,
@@ -94,8 +107,12 @@ def using(theme: Theme) -> Iterator[None]:
 
 def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float, float]:
     """Colour of the network at `position` among `count` widths."""
+    return share_of_shades(theme, position / (count - 1) if count > 1 else 0.6)
+
+
+def share_of_shades(theme: Theme, share: float) -> tuple[float, float, float, float]:
+    """Colour at that share, 0 to 1, of the theme's range."""
     low, high = theme.shades
-    share = position / (count - 1) if count > 1 else 0.6
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
@@ -108,12 +125,3 @@ def plain(words: object) -> str:
     """A user's words as Matplotlib prints them: no formula, and no name that a legend leaves out."""
     text = str(words).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
-
-
-def svg(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
-    """A figure as SVG, its text as paths: the same on every machine."""
-    with using(theme):
-        figure = draw(theme)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()

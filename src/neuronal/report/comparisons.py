@@ -6,13 +6,15 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..pictures import drawings
 from ..pictures.style import Theme, shade
-from . import plots
+from .sheets import labels, legend, panels
 
 Curve = tuple[dict[str, int], xr.Dataset]
 """Where a point stands among the fields, and its results."""
@@ -47,7 +49,7 @@ def thinned(curves: list[Curve]) -> list[Curve]:
 
 def final_risks(data: xr.Dataset, field: str, theme: Theme) -> Figure:
     """Final risk against a field, a panel per system, a line per combination of other fields."""
-    figure, axes = plots.panels(data)
+    figure, axes = panels(data, theme)
     values = data[field].values
     numeric = values.dtype.kind in "iuf"
     at = values if numeric else np.arange(len(values))
@@ -71,11 +73,11 @@ def final_risks(data: xr.Dataset, field: str, theme: Theme) -> Figure:
                     )
                 )
                 line = risks.isel({**place, "system": i}).values
-                axis.plot(at[order], line[order], marker="o", ms=3.4, **style)
-        axis.set_title(str(data.system.values[i]))
+                name = "" if others else _named(kind)
+                axis.plot(at[order], line[order], marker="o", ms=3.4, label=name, **style)
         _axis(axis, values, at, numeric)
         _logarithmic(axis, np.concatenate([risks.values.ravel() for risks in kinds.values()]))
-    plots.labels(axes, data, "final risk", _plain(field))
+    labels(axes, "final risk", theme, _plain(field))
     if others:
         words = [
             ", ".join(str(data[d].values[i]) for d, i in zip(others, index, strict=True))
@@ -83,39 +85,61 @@ def final_risks(data: xr.Dataset, field: str, theme: Theme) -> Figure:
         ]
         _legend(figure, theme, words, ", ".join(others))
     else:
-        plots.legend(figure, data, theme)
+        legend(figure)
     return figure
 
 
 def risk_curves(data: xr.Dataset, curves: list[Curve], theme: Theme) -> Figure:
     """Risk against MF time of all points on one axis per system, coloured by the leading field."""
-    figure, axes = plots.panels(data)
+    figure, axes = panels(data, theme)
     field = leading(data)
     until = max(float(results.time.values[-1]) for _, results in curves)
-    alpha = max(0.35, 1 - len(curves) / 40)
+    thin = 1.0 if len(curves) <= 12 else 0.5
     for i, axis in axes:
         label = data.system.values[i]
         seen = [np.empty(0)]
         for place, results in curves:
-            if label not in results.system.values:
-                continue
-            own = results.sel(system=label)
             color = _colour(theme, place[field], data.sizes[field])
-            t = results.time.values
-            lines = []
-            if "limit_risk" in own:
-                lines.append((own.limit_risk.values, "-", 1.6))
-            if "risk" in own:
-                lines.append((own.risk.isel(width=-1).median("seed").values, "--", 1.1))
-            for line, dashes, width in lines:
-                axis.plot(t, line, color=color, ls=dashes, lw=width, alpha=alpha)
+            for of, line in _lines(results, label).items():
+                dashes, lw = ("-", 1.6) if of == "limit" else ("--", 1.1)
+                how = {"color": color, "ls": dashes, "lw": lw * thin}
+                drawings.risk(axis, results.time.values, line, **how)
                 seen.append(line)
-        axis.set_title(str(label))
         axis.set_xlim(0, until)
+        axis.set_yscale("linear")
         _logarithmic(axis, np.concatenate(seen))
-    plots.labels(axes, data, "risk")
+    labels(axes, "risk", theme)
     _legend(figure, theme, [str(v) for v in data[field].values], field)
     return figure
+
+
+def numbers(data: xr.Dataset, curves: list[Curve]) -> pd.DataFrame:
+    """The curves as rows: the point's values, the system, MF time, and the risk."""
+    found = []
+    for place, results in curves:
+        values = {field: data[field].values[k] for field, k in place.items()}
+        for label in results.system.values:
+            for of, line in _lines(results, label).items():
+                words = {"of": of, **values, "system": str(label)}
+                found.append(pd.DataFrame({**words, "time": results.time.values, "value": line}))
+    return pd.concat(found, ignore_index=True).dropna(subset="value")
+
+
+def _lines(results: xr.Dataset, label: Any) -> dict[str, np.ndarray]:
+    """What is drawn of a system's run: its limit, and the median of its widest networks."""
+    if label not in results.system.values:
+        return {}
+    own, found = results.sel(system=label), {}
+    if "limit_risk" in own:
+        found["limit"] = own.limit_risk.values
+    if "risk" in own:
+        found["network"] = own.risk.isel(width=-1).median("seed").values
+    return found
+
+
+def _named(kind: str) -> str:
+    """A kind of final risk, as legends have it."""
+    return kind if kind == "limit" else f"$n = {kind.removeprefix('width ')}$"
 
 
 def _alone(theme: Theme, kind: str, place: int, count: int) -> dict[str, Any]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..experiments.folder import COUPLING, COUPLING_PAGE
 from ..files.writing import write_text
-from ..pictures.style import Theme, plain, shade
+from ..pictures import drawings
+from ..pictures.style import Theme, shade
 from ..theory.fits import PAIRS, PARTED, POWERS, fitted, fitted_prefactor
-from ..theory.rates import Prefactor, Rate, rms
-from . import document, plots
+from ..theory.rates import Prefactor, Rate
+from . import document, sheets
+from .document import Cell, Section, Table, number
+from .figures import Picture, rows, shown
 
 _NAMES = {
     "sgd-flow": "SGD to its flow",
@@ -29,57 +30,73 @@ _AXES = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
 
 
 def write(data: xr.Dataset, folder: str | Path) -> Path:
-    """Write the page of a coupling's dataset into `folder`; returns its path."""
+    """Write the page of a coupling's dataset into `folder`, and its figures into files; returns its path."""
     path = Path(folder) / COUPLING_PAGE
-    write_text(path, page(data))
+    write_text(path, page(data, Path(folder)))
     return path
 
 
-def page(data: xr.Dataset) -> str:
-    """The page as HTML: fitted rates, figures, configuration."""
-    dashed = ""
-    if _predicted(data):
-        dashed = " Dashed in the same colours: as the limit alone predicts."
-    drawings = [
-        (
-            partial(distances, along="width"),
-            (
-                "Distance of predictions, in the root mean square over inputs and the largest value "
-                "over times, against the width, at the smallest learning rate. Points: a seed; lines: "
-                f"their root mean square; dotted: the power -1/2.{dashed}"
-            ),
-        ),
-        (
-            risks,
-            (
-                "Risk against mean-field time: the limit, and SGD of each width (median and range "
-                "over seeds, smallest learning rate)."
-            ),
-        ),
-    ]
-    if data.sizes["learning_rate"] > 1:
-        words = f"The same against the learning rate, at the largest width; dotted: the power 1/2.{dashed}"
-        drawings.insert(1, (partial(distances, along="learning_rate"), words))
-    if "weight_rms" in data:
-        words = (
-            "Distance of the weights between carried neurons, flow to the limit, layer by layer: root "
-            "mean square over neurons (full lines) and maximum (thin lines); dotted: the power -1/2."
-        )
-        drawings.append((weights, words))
-    figures = "".join(
-        document.figure(place, partial(drawing, data), caption)
-        for place, (drawing, caption) in enumerate(drawings, start=1)
-    )
+def page(data: xr.Dataset, folder: Path | None = None) -> str:
+    """The page as HTML: fitted rates, figures, configuration.
+
+    Args:
+        folder: for the files of figures; none are written if left out.
+    """
     facts = [
-        ("MF time", document.number(float(data.time.values[-1]))),
+        ("MF time", number(float(data.time.values[-1]))),
         ("widths", ", ".join(map(str, data.width.values))),
         ("learning rates", ", ".join(f"{v:g}" for v in data.learning_rate.values)),
         ("seeds", str(data.sizes["seed"])),
     ]
-    sections = {"Fitted rates": _rates(data), "Prefactors": _prefactors(data), "Figures": figures}
-    return document.document(
-        data, "report of a coupling", document.facts(facts), sections, COUPLING
+    sections = [
+        Section("Fitted rates", [_rates(data)]),
+        Section("Prefactors", [_prefactors(data)]),
+        Section("Figures", shown(pictures(data), folder)),
+    ]
+    return document.document(data, "report of a coupling", facts, sections, COUPLING)
+
+
+def pictures(data: xr.Dataset) -> Iterator[Picture]:
+    """The figures that the coupling has something for."""
+    dashed = ""
+    if _predicted(data):
+        dashed = " Dashed in the same colours: as the limit alone predicts."
+    table = partial(rows, data, {"distance": "prediction", "predicted": "predicted"})
+    yield Picture(
+        "coupling-width",
+        "Distance and width",
+        "Distance of predictions, in the root mean square over inputs and the largest value over times, "
+        "against the width, at the smallest learning rate. Points: a seed; lines: their root mean "
+        f"square; dotted: the power -1/2.{dashed}",
+        partial(distances, data, along="width"),
+        table,
     )
+    if data.sizes["learning_rate"] > 1:
+        yield Picture(
+            "coupling-learning-rate",
+            "Distance and learning rate",
+            "The same against the learning rate, at the largest width; dotted: the power 1/2."
+            f"{dashed}",
+            partial(distances, data, along="learning_rate"),
+            table,
+        )
+    yield Picture(
+        "coupling-risk",
+        "Risk",
+        "Risk against mean-field time: the limit, and SGD of each width (median and range over seeds, "
+        "smallest learning rate).",
+        partial(risks, data),
+        partial(rows, data, {"limit": "risk_limit", "network": "risk_sgd"}),
+    )
+    if "weight_rms" in data:
+        yield Picture(
+            "coupling-weights",
+            "Distance of weights",
+            "Distance of the weights between carried neurons, flow to the limit, layer by layer: root "
+            "mean square over neurons (full lines) and maximum (thin lines); dotted: the power -1/2.",
+            partial(weights, data),
+            partial(rows, data, {"root mean square": "weight_rms", "maximum": "weight_max"}),
+        )
 
 
 def rates(data: xr.Dataset, system: int) -> Iterator[tuple[str, Rate | None, Rate | None]]:
@@ -117,134 +134,98 @@ def unpredicted(data: xr.Dataset) -> Iterator[tuple[str, str]]:
 
 def distances(data: xr.Dataset, theme: Theme, along: str) -> Figure:
     """Prediction distances of the three pairs against the width or the learning rate."""
-    figure, axes = plots.panels(data)
+    figure, axes = sheets.panels(data, theme)
     other = "learning_rate" if along == "width" else "width"
     fixed = data[other].min() if other == "learning_rate" else data[other].max()
     at = data[along].values
     for i, axis in axes:
         for pair, color in zip(PAIRS, theme.series, strict=False):
-            chosen = data.prediction.isel(system=i).sel({"pair": pair, other: fixed})
-            table = chosen.transpose(along, "seed").values
-            middle = np.array([rms(row) for row in table])
-            axis.plot(np.repeat(at, table.shape[1]), table.ravel(), ls="", marker="o", ms=2.4,
-                      color=color, alpha=0.45)  # fmt: skip
-            axis.plot(at, middle, color=color, lw=1.8, zorder=3)
-            if pair in (PARTED[along], "sgd-limit"):
-                law = middle[0] * (at / at[0]) ** POWERS[along]
-                axis.plot(at, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
-            if "predicted" in data:
-                foretold = data.predicted.isel(system=i).sel({"pair": pair, other: fixed})
-                axis.plot(at, foretold.values, color=color, lw=1.5, ls="--", zorder=3)
-        _logarithmic(axis, data, along)
-        axis.set_title(plain(data.system.values[i]))
-    plots.labels(axes, data, "prediction distance", _AXES[along])
-    handles = [
-        Line2D([], [], label=_NAMES[p], color=c, lw=1.8)
-        for p, c in zip(PAIRS, theme.series, strict=False)
-    ]
-    if _predicted(data):
-        handles.append(Line2D([], [], label="predicted", color=theme.faint, lw=1.5, ls="--"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=1.8)
+            place = {"pair": pair, other: fixed}
+            table = data.prediction.isel(system=i).sel(place).transpose(along, "seed").values
+            foretold = (
+                data.predicted.isel(system=i).sel(place).values if "predicted" in data else None
+            )
+            power = POWERS[along] if pair in (PARTED[along], "sgd-limit") else None
+            drawings.powers(axis, at, table, power, _NAMES[pair], color, predicted=foretold)
+        if _predicted(data):
+            axis.add_line(Line2D([], [], label="predicted", color=theme.faint, lw=1.5, ls="--"))
+    sheets.labels(axes, "prediction distance", theme, _AXES[along])
+    sheets.legend(figure, first=_NAMES.values())
     return figure
 
 
 def weights(data: xr.Dataset, theme: Theme) -> Figure:
     """Weight distances of the flow to the limit, a line per layer."""
-    figure, axes = plots.panels(data)
+    figure, axes = sheets.panels(data, theme)
     rate = data.learning_rate.min()
     deepest = int(data.depth.max())
+    n = data.width.values
     for i, axis in axes:
-        for layer in range(1, int(data.depth.values[i]) + 1):
+        own = data.isel(system=i).sel(pair="flow-limit", learning_rate=rate)
+        for layer in range(1, int(own.depth) + 1):
             color = shade(theme, layer - 1, deepest)
-            for name, width in (("weight_rms", 1.8), ("weight_max", 0.9)):
-                chosen = (
-                    data[name]
-                    .isel(system=i)
-                    .sel(pair="flow-limit", learning_rate=rate, layer=layer)
-                )
-                middle = [rms(row) for row in chosen.transpose("width", "seed").values]
-                axis.plot(data.width.values, middle, color=color, lw=width)
-        first = data.weight_max.isel(system=i, width=0).sel(pair="flow-limit", learning_rate=rate)
-        law = float(first.max()) * (data.width.values / data.width.values[0]) ** -0.5
-        axis.plot(data.width.values, law, color=theme.faint, lw=1.1, ls=":", zorder=1.5)
-        _logarithmic(axis, data, "width")
-        axis.set_title(plain(data.system.values[i]))
-    plots.labels(axes, data, "weight distance", _AXES["width"])
-    handles = [
-        Line2D([], [], label=f"layer {k + 1}", color=shade(theme, k, deepest), lw=1.8)
-        for k in range(deepest)
-    ]
-    figure.legend(
-        handles=handles, loc="outside upper center", ncols=min(deepest, 8), handlelength=1.5
-    )
+            for name, label, lw in (
+                ("weight_rms", f"layer {layer}", 1.8),
+                ("weight_max", "_maximum", 0.9),
+            ):
+                table = own[name].sel(layer=layer).transpose("width", "seed").values
+                drawings.powers(axis, n, table, None, label, color, seeds=False, lw=lw)
+        drawings.law(axis, n, float(own.weight_max.isel(width=0).max()), -0.5)
+    sheets.labels(axes, "weight distance", theme, _AXES["width"])
+    sheets.legend(figure)
     return figure
 
 
 def risks(data: xr.Dataset, theme: Theme) -> Figure:
     """Risk against MF time of the limit and of SGD."""
-    figure, axes = plots.panels(data)
+    figure, axes = sheets.panels(data, theme)
     t = data.time.values
     for i, axis in axes:
         sgd = data.risk_sgd.isel(system=i).sel(learning_rate=data.learning_rate.min())
-        for j, n in enumerate(data.width.values):
-            color = shade(theme, j, data.sizes["width"])
-            runs = sgd.sel(width=n).transpose("seed", "time").values
-            axis.fill_between(t, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2, lw=0)
-            axis.plot(t, np.median(runs, axis=0), color=color, lw=1.4)
-        axis.plot(t, data.risk_limit.values[i], color=theme.limit, lw=2.3, zorder=3)
-        axis.set_title(plain(data.system.values[i]))
-        axis.set_xlim(0, t[-1])
-    plots.labels(axes, data, "risk")
-    plots.legend(figure, data, theme, limit=True)
+        of_widths = {
+            int(n): sheets.over_seeds(sgd.sel(width=n).transpose("seed", "time").values)
+            for n in data.width.values
+        }
+        drawings.bands(axis, t, data.risk_limit.values[i], of_widths)
+        sheets.linear_time(axis, float(t[-1]))
+    sheets.labels(axes, "risk", theme)
+    sheets.legend(figure)
     return figure
 
 
-def _logarithmic(axis: Axes, data: xr.Dataset, along: str) -> None:
-    at = data[along].values
-    axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
-    axis.set_xticks(at, [f"{v:g}" for v in at])
-    axis.xaxis.minorticks_off()
-
-
-def _rates(data: xr.Dataset) -> str:
+def _rates(data: xr.Dataset) -> Table:
     groups = []
     for i, label in enumerate(data.system.values):
-        rows = []
-        for name, in_width, in_rate in rates(data, i):
-            head = html.escape(str(label)) if not rows else ""
-            rows.append([head, name, _rate(in_width), _rate(in_rate)])
-        groups.append(rows)
+        found = rates(data, i)
+        groups.append([[str(label), name, *map(_rate, fitted)] for name, *fitted in found])
     note = (
         "Exponents of the largest distance over times, in the root mean square over seeds; in "
         "brackets 95 % intervals over seeds. Sampling of neurons predicts -1/2 in the width, SGD's "
         "noise 1/2 in the learning rate."
     )
     heads = ["system", "distance", "flow to the limit, in n", "SGD to its flow, in ε"]
-    return document.table(heads, groups, note)
+    return Table(heads, groups, [note])
 
 
-def _prefactors(data: xr.Dataset) -> str:
-    asked, rows = "predicted" in data, []
+def _prefactors(data: xr.Dataset) -> Table:
+    asked, groups = "predicted" in data, []
     for i, label in enumerate(data.system.values):
-        cells = []
+        cells: list[str | Cell] = []
         for found in prefactors(data, i).values():
             cells.append(_interval(found))
             if asked:
-                known = np.isfinite(found.predicted)
-                cells.append(document.number(found.predicted) if known else "–")
-        rows.append([html.escape(str(label)), *cells])
+                cells.append(number(found.predicted))
+        groups.append([[str(label), *cells]])
     note = (
-        "C of the distance of predictions, C n<sup>−1/2</sup> from the flow to the limit and C "
-        "ε<sup>1/2</sup> from SGD to its flow; in brackets 95 % intervals over seeds."
+        "C of the distance of predictions, C n⁻¹ᐟ² from the flow to the limit and C ε¹ᐟ² from SGD to "
+        "its flow; in brackets 95 % intervals over seeds."
     )
     if asked:
         note += " Predicted: by the limit alone, to first order."
-    for label, reason in unpredicted(data):
-        note += f"<br>Not predicted, {html.escape(label)}: {html.escape(reason)}."
+    unknown = [f"Not predicted, {label}: {reason}." for label, reason in unpredicted(data)]
     second = ["predicted"] if asked else []
     heads = ["system", "flow to the limit, in n", *second, "SGD to its flow, in ε", *second]
-    return document.table(heads, [[row] for row in rows], note)
+    return Table(heads, groups, [note, *unknown])
 
 
 def _predicted(data: xr.Dataset) -> bool:
@@ -252,13 +233,13 @@ def _predicted(data: xr.Dataset) -> bool:
     return "predicted" in data and bool(data.predicted.notnull().any())
 
 
-def _rate(rate: Rate | None) -> str:
+def _rate(rate: Rate | None) -> str | Cell:
     if rate is None:
         return "–"
-    text = f'{rate.slope:.2f} <span class="range">[{rate.low:.2f}, {rate.high:.2f}]</span>'
-    return text.replace("-", "−").replace("inf", "∞")
+    plain = lambda words: words.replace("-", "−").replace("inf", "∞")
+    return Cell(plain(f"{rate.slope:.2f}"), plain(f"[{rate.low:.2f}, {rate.high:.2f}]"))
 
 
-def _interval(found: Prefactor) -> str:
-    low, high = (document.number(v) if np.isfinite(v) else "∞" for v in (found.low, found.high))
-    return f'{document.number(found.value)} <span class="range">[{low}, {high}]</span>'
+def _interval(found: Prefactor) -> Cell:
+    low, high = (number(v) if np.isfinite(v) else "∞" for v in (found.low, found.high))
+    return Cell(number(found.value), f"[{low}, {high}]")

@@ -1,122 +1,202 @@
-"""The skeleton that every page shares: self-contained HTML that opens offline, light and dark."""
+"""What every page is made of: self-contained HTML that opens offline, light and dark, wide and narrow."""
 
 from __future__ import annotations
 
-import base64
-import html
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
-from ..pictures.style import DARK, LIGHT, Theme, svg
+from ..pictures.templates import markup, render
+from .figures import Shown
+
+if TYPE_CHECKING:
+    from ..theory.certificate.document import Certificate
+
+TEMPLATES = Path(__file__).parent / "templates"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Cell(NamedTuple):
+    """A cell of a table.
+
+    Attributes:
+        text: what it says.
+        range: in fainter words behind it.
+        kind: its class.
+        key: by which a table is sorted; its text if left out.
+        link: where it leads.
+    """
+
+    text: str
+    range: str = ""
+    kind: str = ""
+    key: str | None = None
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; a rule above each group of rows, whose first cell names the group.
+
+    Attributes:
+        heads: of the columns.
+        groups: rows of texts and `Cell`s.
+        notes: paragraphs below it.
+        kind: its class; ``sortable`` tables sort by their heads.
+    """
+
+    template: ClassVar = "table_of.html"
+    heads: Sequence[str]
+    groups: Sequence[Sequence[Sequence[str | Cell]]]
+    notes: Sequence[str] = ()
+    kind: str = ""
+
+    def pieces(self, head: str) -> list[str]:
+        """A head in pieces between which it may break: after the dots of a field."""
+        return re.split(r"(?<=[._])", head)
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of what is named and what is said of it."""
+
+    template: ClassVar = "items.html"
+    items: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Paragraphs."""
+
+    template: ClassVar = "words.html"
+    paragraphs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A text as it stands, folded."""
+
+    template: ClassVar = "code.html"
+    summary: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A certificate, folded; how many of its conditions have each status is told outside."""
+
+    template: ClassVar = "folded.html"
+    certificate: Certificate
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """Statuses with rows, those that deviate first."""
+        of = self.certificate.of
+        statuses = ("violated", "unknown", "measured", "proved")
+        return [(status, len(of(status))) for status in statuses if of(status)]
+
+    @property
+    def table(self) -> Any:
+        """Its rows as HTML."""
+        return markup(self.certificate.html(titled=False))
+
+
+Part = Table | Items | Words | Code | Folded | Shown
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands under a heading."""
+
+    head: str
+    parts: Sequence[Part]
+
+    @property
+    def anchor(self) -> str:
+        return slug(self.head)
+
+    @property
+    def figures(self) -> list[Shown]:
+        """Those of its parts that are figures."""
+        return [part for part in self.parts if isinstance(part, Shown)]
+
+
+class Notice(NamedTuple):
+    """How a run stands that has not ended well, or not ended.
+
+    Attributes:
+        kind: ``running``, ``interrupted``, ``diverged`` or ``stopped``.
+        words: how it stands.
+        way: the command with which to go on.
+        refresh: seconds after which a browser reads the page anew; never, if 0.
+    """
+
+    kind: str
+    words: str
+    way: str = ""
+    refresh: int = 0
 
 
 def document(
-    data: xr.Dataset, kind: str, facts: str, sections: Mapping[str, str], file: str
+    data: xr.Dataset,
+    kind: str,
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    file: str,
+    notice: Notice | None = None,
 ) -> str:
     """A page of a run's dataset.
 
     Args:
         kind: what kind of page, in a few words.
-        facts: HTML below the description.
-        sections: HTML by heading.
+        facts: names and values below the description.
         file: name of the file that holds the numbers.
+        notice: above all, if there is one.
     """
-    description = str(data.attrs["description"]).strip()
-    configuration = (
-        "<details><summary>config.toml, defaults included</summary>\n"
-        f"<pre>{html.escape(str(data.attrs['configuration']))}</pre></details>"
+    attributes = {name: str(value) for name, value in data.attrs.items()}
+    made_by = (
+        f"neuronal {attributes['neuronal_version']}, JAX {attributes['jax_version']}, "
+        f"{attributes['cpus']} CPUs."
     )
-    footer = (
-        f"neuronal {html.escape(str(data.attrs['neuronal_version']))}, JAX\n"
-        f"{html.escape(str(data.attrs['jax_version']))}, {data.attrs['cpus']} CPUs. "
-        f"The numbers are in\n<code>{file}</code>."
-    )
-    paragraphs = [p for p in description.split("\n\n") if p]
-    shown = {**sections, "Configuration": configuration}
-    return skeleton(str(data.attrs["title"]), paragraphs, kind, facts, shown, footer)
+    paragraphs = [p for p in attributes["description"].strip().split("\n\n") if p]
+    code = Code("config.toml, defaults included", attributes["configuration"])
+    whole = [*sections, Section("Configuration", [code])]
+    return page(attributes["title"], paragraphs, kind, facts, whole, made_by, file, notice)
 
 
-def skeleton(
+def page(
     title: str,
     paragraphs: Sequence[str],
     kind: str,
-    facts: str,
-    sections: Mapping[str, str],
-    footer: str,
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    made_by: str,
+    file: str,
+    notice: Notice | None = None,
 ) -> str:
-    """A page of anything.
-
-    Args:
-        title, paragraphs: plain text.
-        kind, facts: as for `document`.
-        sections: HTML by heading, which is HTML too.
-        footer: HTML.
-    """
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    body = "".join(
-        f"<section><h2>{head}</h2>{content}</section>" for head, content in sections.items()
-    )
-    words = "".join(f"<p>{html.escape(p)}</p>" for p in paragraphs)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{html.escape(title)}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<header><p class="kind">neuronal · {kind}</p><h1>{html.escape(title)}</h1>{words}{facts}</header>
-{body}
-<footer>{footer}</footer>
-</main>
-</body>
-</html>
-"""
+    """A page of anything; arguments as of `document`, all of them plain text."""
+    shown = [section for section in sections if section.parts]
+    return render(
+        "page.html", TEMPLATES, title=title, paragraphs=paragraphs, kind=kind, facts=facts,
+        sections=shown, made_by=made_by, file=file, notice=notice,
+        sorts=any(getattr(p, "kind", "") == "sortable" for s in shown for p in s.parts),
+    )  # fmt: skip
 
 
-def figure(number: int, draw: Callable[[Theme], Figure], caption: str) -> str:
-    """A numbered figure, drawn for either theme."""
-    light, dark = (_inline(svg(draw, theme)) for theme in (LIGHT, DARK))
-    alt = html.escape(caption, quote=True)
-    return (
-        f'<figure><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" alt="{alt}"></picture>'
-        f"<figcaption><b>Figure {number}.</b> {html.escape(caption)}</figcaption></figure>"
-    )
-
-
-def table(heads: Sequence[str], groups: Sequence[Sequence[Sequence[str]]], note: str = "") -> str:
-    """A table of HTML cells; a rule above each group of rows."""
-    body = ""
-    for rows in groups:
-        for k, row in enumerate(rows):
-            first, *rest = row
-            cells = f"<th>{first}</th>" + "".join(f"<td>{cell}</td>" for cell in rest)
-            body += f'<tr class="{"" if k else "group"}">{cells}</tr>'
-    head = "".join(f"<th>{h}</th>" for h in heads)
-    below = f'<p class="note">{note}</p>' if note else ""
-    return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f"{below}"
-    )
-
-
-def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    """Names and values in a row, values as HTML."""
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)
-    return f"<dl>{cells}</dl>"
+def slug(words: str) -> str:
+    """Words as an anchor or the name of a file."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def number(value: float) -> str:
-    """A number as HTML, three digits."""
+    """A number for readers, three digits."""
+    if np.isnan(value):
+        return "–"
     if np.isinf(value):
         return "never"
     if value == 0:
@@ -124,8 +204,5 @@ def number(value: float) -> str:
     if 1e-3 <= abs(value) < 1e5:
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa}&#8239;×&#8239;10<sup>{int(exponent)}</sup>".replace("-", "−")
-
-
-def _inline(image: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
+    raised = str(int(exponent)).translate(_RAISED)
+    return f"{mantissa}\u202f×\u202f10{raised}".replace("-", "−")

@@ -1,25 +1,26 @@
-"""One self-contained `report.html`: it opens offline, in light and in dark."""
+"""One self-contained `report.html`: it opens offline, in light and in dark, wide and narrow."""
 
 from __future__ import annotations
 
-import html
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from ..experiments.folder import PAGE, RESULTS
 from ..files.writing import write_text
-from ..pictures.style import Theme
-from ..theory.certificate.document import Certificate
 from . import document, plots, predictions
-from .document import number
+from .document import Cell, Folded, Items, Section, Table, number
+from .figures import Picture, rows, shown
 
-Drawing = Callable[[xr.Dataset, Theme], Figure]
+if TYPE_CHECKING:
+    from ..theory.certificate.document import Certificate
+
+_TESTS = {"test_risk": "test risk", "test_accuracy": "test accuracy"}
 
 
 def write(
@@ -28,14 +29,14 @@ def write(
     certificates: Sequence[Certificate] = (),
     prediction: xr.Dataset | None = None,
 ) -> Path:
-    """Write the page of a run's dataset into `folder`; returns its path.
+    """Write the page of a run's dataset into `folder`, and its figures into files; returns its path.
 
     Args:
         certificates: of its systems.
         prediction: of its networks, as `neuronal predict` has it, drawn beside them.
     """
     path = Path(folder) / PAGE
-    write_text(path, page(data, certificates, prediction))
+    write_text(path, page(data, certificates, prediction, Path(folder)))
     return path
 
 
@@ -43,37 +44,37 @@ def page(
     data: xr.Dataset,
     certificates: Sequence[Certificate] = (),
     prediction: xr.Dataset | None = None,
+    folder: Path | None = None,
 ) -> str:
-    """The page as HTML: summary, figures, certificates, how it was computed, configuration."""
-    drawings = list(_chosen(data))
-    figures = "".join(
-        document.figure(place, partial(drawing, data), caption)
-        for place, (drawing, caption) in enumerate(drawings, start=1)
-    )
-    sections = {
-        "Summary": _summary(data),
-        "Figures": figures,
-        "Networks and their prediction": _beside(data, prediction, len(drawings) + 1),
-        "Certificates": "".join(f'<div class="wide">{c.html()}</div>' for c in certificates),
-        "How it was computed": _computed(data),
-    }
-    shown = {head: content for head, content in sections.items() if content}
-    return document.document(data, "report of a run", _facts(data), shown, RESULTS)
+    """The page as HTML: summary, figures, certificates, how it was computed, configuration.
+
+    Args:
+        folder: for the files of figures; none are written if left out.
+    """
+    figures = shown(pictures(data), folder)
+    sections = [
+        Section("Summary", [summary(data)]),
+        Section("Figures", figures),
+        _beside(data, prediction, folder, len(figures) + 1),
+        Section("Certificates", [Folded(certificate) for certificate in certificates]),
+        Section("How it was computed", [_computed(data)]),
+    ]
+    return document.document(data, "report of a run", _facts(data), sections, RESULTS)
 
 
-def _beside(data: xr.Dataset, prediction: xr.Dataset | None, number: int) -> str:
+def _beside(
+    data: xr.Dataset, prediction: xr.Dataset | None, folder: Path | None, first: int
+) -> Section:
     """The section of the prediction; empty without one."""
+    head = "Networks and their prediction"
     if prediction is None:
-        return ""
-    drawn = ""
-    if predictions.known(prediction):
-        draw = partial(predictions.risks, data, prediction)
-        drawn = document.figure(number, draw, predictions.caption(data, prediction))
-    return drawn + predictions.table(data, prediction)
+        return Section(head, [])
+    drawn = shown(predictions.pictures(data, prediction), folder, first)
+    return Section(head, [*drawn, predictions.table(data, prediction)])
 
 
-def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
-    """The figures that this run has something for, with their captions."""
+def pictures(data: xr.Dataset) -> Iterator[Picture]:
+    """The figures that a run has something for."""
     band = ""
     if data.sizes.get("seed", 1) > 1:
         band = f" Lines are medians, bands the range, over {data.sizes['seed']} seeds."
@@ -85,84 +86,121 @@ def _chosen(data: xr.Dataset) -> Iterator[tuple[Drawing, str]]:
         )
         if name in data
     )
-    yield plots.risk, f"Risk of {whose} against mean-field time, for each system.{band}"
+    risks = {"limit": "limit_risk", "network": "risk"}
+    levels = {"infimum": "infimum", "best constant": "constant_risk"}
+    drawn = lambda draw: partial(draw, data)
+    table = lambda names: partial(rows, data, names)
+    yield Picture(
+        "risk",
+        "Risk",
+        f"Risk of {whose} against mean-field time, for each system.{band}",
+        drawn(plots.risk),
+        table(risks | levels),
+    )
     if "infimum" in data:
-        yield plots.excess, f"The same above the infimum of the risk, on a logarithmic axis.{band}"
+        yield Picture(
+            "excess-risk",
+            "Excess risk",
+            f"The same above the infimum of the risk, on a logarithmic axis.{band}",
+            drawn(plots.excess),
+            lambda: rows(data[[n for n in risks.values() if n in data]] - data.infimum, risks),
+        )
     if "limit_risk" in data and data.sizes["system"] > 1:
-        yield plots.limits, "The limits of all systems beside each other."
+        yield Picture(
+            "limits",
+            "Limits",
+            "The limits of all systems beside each other.",
+            drawn(plots.limits),
+            table({"limit": "limit_risk"}),
+        )
+    if "limit_risk" in data and "risk" in data:
+        below = ""
+        if data.sizes["width"] > 1:
+            below = (
+                " Below: its largest size over time against the width, a point per seed, their root "
+                "mean square, and the power -1/2."
+            )
+        off = data[["risk"]].assign(difference=(data.risk.dims, plots.differences(data)))
+        yield Picture(
+            "difference",
+            "Difference to the limit",
+            f"Risk of networks less that of their limit.{band}{below}",
+            drawn(plots.difference),
+            partial(rows, off, {"network less limit": "difference"}),
+        )
     if "target" in data:
-        yield (
-            plots.predictions,
+        yield Picture(
+            "predictions",
+            "Predictions",
             "Predictions at the end of the run, a line per network, and the target.",
+            drawn(plots.predictions),
+            table({"limit": "limit_prediction", "network": "prediction", "target": "target"}),
         )
     for name, drawing, words in (
         ("test_accuracy", plots.accuracy, "Accuracy"),
         ("test_risk", plots.test_risk, "Risk"),
     ):
         if name in data or f"limit_{name}" in data:
-            yield drawing, f"{words} on the held-out part of the data.{band}"
+            yield Picture(
+                name.replace("_", "-"),
+                _TESTS[name].capitalize(),
+                f"{words} on the held-out part of the data.{band}",
+                drawn(drawing),
+                table({"limit": f"limit_{name}", "network": name}),
+            )
     if data.sizes.get("width", 0) >= 3:
-        yield (
-            plots.escape,
-            (
-                "MF time at which the excess risk has halved, by width: medians joined, a small dot a "
-                "seed; a cross where the median run does not get there before the end."
-            ),
+        dims = ("system", "width", "seed")
+        halves = data[["risk"]].assign(half=(dims, plots.half_times(data)))
+        yield Picture(
+            "half-time",
+            "Half-time",
+            "MF time at which the excess risk has halved, by width: medians joined, a small dot a "
+            "seed; a cross where the median run does not get there before the end.",
+            drawn(plots.escape),
+            partial(rows, halves, {"half-time": "half"}),
         )
 
 
-def _facts(data: xr.Dataset) -> str:
+def _facts(data: xr.Dataset) -> list[tuple[str, str]]:
     facts = [("MF time", number(float(data.time.values[-1])))]
     if "infimum" in data:
         facts.append(("infimum of the risk", number(float(data.infimum))))
     facts.append(("risk of the best constant", number(float(data.constant_risk))))
-    facts.append(("time in the drivers", f"{_total(data):.0f} s"))
-    return document.facts(facts)
+    facts.append(("time in the drivers", f"{total_seconds(data):.0f} s"))
+    return facts
 
 
-def _total(data: xr.Dataset) -> float:
+def total_seconds(data: xr.Dataset) -> float:
+    """Wall time in the drivers, over all runs and sessions."""
     return sum(float(np.nansum(data[n].values)) for n in ("seconds", "limit_seconds") if n in data)
 
 
-def _summary(data: xr.Dataset) -> str:
+def summary(data: xr.Dataset) -> Table:
+    """A row per limit and width: final risk, excess, half-time, tests, seconds."""
+    tests = [name for name in _TESTS if name in data or f"limit_{name}" in data]
     heads = ["system", "L", "run", "final risk", "excess / constant's", "half-time"]
-    tests = [
-        name for name in ("test_risk", "test_accuracy") if name in data or f"limit_{name}" in data
-    ]
-    heads += [{"test_risk": "test risk", "test_accuracy": "test accuracy"}[name] for name in tests]
-    heads += ["seconds"]
-    body = ""
+    heads += [*(_TESTS[name] for name in tests), "seconds"]
+    groups = []
     for i, label in enumerate(data.system.values):
-        rows = list(_rows(data, i, tests))
-        for k, row in enumerate(rows):
-            first = ""
-            if k == 0:
-                span = f'rowspan="{len(rows)}"'
-                depth = int(data.depth.values[i])
-                first = f"<th {span}>{html.escape(str(label))}</th><td {span}>{depth}</td>"
-            body += f'<tr class="{"group" if k == 0 else ""}">{first}'
-            body += "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
-    head = "".join(f"<th>{h}</th>" for h in heads)
+        depth = int(data.depth.values[i])
+        groups.append([[str(label), str(depth), *row] for row in _rows(data, i, tests)])
+    known = "" if "infimum" in data else " (not known here: taken as 0)"
     note = (
-        '<p class="note">Excess is the risk above the infimum'
-        + ("" if "infimum" in data else " (not known here: taken as 0)")
-        + ", given as a share of that of the best constant prediction; half-time is the MF time at "
-        "which it has halved. Of several seeds: the median, and the range in brackets.</p>"
+        f"Excess is the risk above the infimum{known}, given as a share of that of the best constant "
+        "prediction; half-time is the MF time at which it has halved. Of several seeds: the median, "
+        "and the range in brackets."
     )
-    return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f"{note}"
-    )
+    return Table(heads, groups, [note])
 
 
-def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str]]:
+def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str | Cell]]:
     infimum = float(data.infimum) if "infimum" in data else 0.0
     scale = float(data.constant_risk) - infimum
 
-    def row(name: str, prefix: str, place: tuple[int, ...], t_half: np.ndarray) -> list[str]:
+    def row(name: str, prefix: str, place: tuple[int, ...], t_half: np.ndarray) -> list[str | Cell]:
         curves = np.atleast_2d(data[f"{prefix}risk"].values[place])
         final = np.array([_last(curve) for curve in curves])
-        cells = [name, _spread(final)]
+        cells: list[str | Cell] = [name, _spread(final)]
         cells.append(_spread((final - infimum) / scale) if scale > 0 else "–")
         cells.append(_spread(np.atleast_1d(t_half[place])))
         for test in tests:
@@ -174,7 +212,7 @@ def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str]
         return [*cells, f"{seconds.sum():.1f}"]
 
     if "limit_risk" in data:
-        name = "<b>limit</b>"
+        name = "limit"
         reached = data.time.values[np.isfinite(data.limit_risk.values[system])][-1]
         if reached < data.time.values[-1] * (1 - 1e-9):
             name += f" to t = {number(reached)}"
@@ -185,22 +223,22 @@ def _rows(data: xr.Dataset, system: int, tests: list[str]) -> Iterator[list[str]
             yield row(f"width {width}", "", (system, j), t_half)
 
 
-def _computed(data: xr.Dataset) -> str:
+def _computed(data: xr.Dataset) -> Items:
     items = []
     if "limit_report" in data:
         for label, sentence in zip(data.system.values, data.limit_report.values, strict=True):
-            items.append(f"<b>{html.escape(str(label))}, limit:</b> {html.escape(str(sentence))}.")
+            items.append((f"{label}, limit", f"{sentence}."))
     if "networks_report" in data.attrs:
         steps = int(np.nanmax(data.steps.values))
-        items.append(
-            f"<b>Networks:</b> {html.escape(str(data.attrs['networks_report']))}: {steps} steps each, "
-            f"widths {', '.join(map(str, data.width.values))}, "
-            f"seeds {', '.join(map(str, data.seed.values))}; a seed has the same neurons at every "
-            "width."
+        widths, seeds = (", ".join(map(str, data[n].values)) for n in ("width", "seed"))
+        words = (
+            f"{data.attrs['networks_report']}: {steps} steps each, widths {widths}, seeds {seeds}; a "
+            "seed has the same neurons at every width."
         )
+        items.append(("Networks", words))
     run = tomllib.loads(str(data.attrs["configuration"]))["run"]
-    items.append(f"<b>Arithmetic:</b> {run['precision']}, seed {run['seed']}.")
-    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+    items.append(("Arithmetic", f"{run['precision']}, seed {run['seed']}."))
+    return Items(items)
 
 
 def _last(curve: np.ndarray) -> float:
@@ -208,11 +246,10 @@ def _last(curve: np.ndarray) -> float:
     return float(reached[-1]) if reached.size else np.nan
 
 
-def _spread(values: np.ndarray, percent: bool = False) -> str:
+def _spread(values: np.ndarray, percent: bool = False) -> Cell:
     """The median, and the range if there are several."""
-    write = (lambda v: f"{v:.1f}&nbsp;%") if percent else number
+    write = (lambda v: f"{v:.1f}\u00a0%") if percent else number
     middle = write(float(np.median(values)))
     if len(values) == 1:
-        return middle
-    low, high = write(float(values.min())), write(float(values.max()))
-    return f'{middle} <span class="range">[{low}, {high}]</span>'
+        return Cell(middle)
+    return Cell(middle, f"[{write(float(values.min()))}, {write(float(values.max()))}]")

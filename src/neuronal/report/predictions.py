@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from ..pictures import drawings
 from ..pictures.style import Theme, plain
-from . import document, plots
+from . import sheets
+from .document import Table, number
+from .figures import Picture
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.35, 2.2
@@ -78,12 +80,25 @@ def known(prediction: xr.Dataset) -> list[int]:
     return [i for i, why in enumerate(prediction.unpredicted.values) if not str(why)]
 
 
+def pictures(data: xr.Dataset, prediction: xr.Dataset) -> Iterator[Picture]:
+    """The figure of networks and prediction, if a system is predicted."""
+    if known(prediction):
+        yield Picture(
+            "prediction",
+            "Networks and their prediction",
+            caption(data, prediction),
+            partial(risks, data, prediction),
+            partial(numbers, data, prediction),
+        )
+
+
 def risks(data: xr.Dataset, prediction: xr.Dataset, theme: Theme) -> Figure:
     """Risk against MF time, a panel per system and width: networks and prediction."""
     chosen, systems = widths(data, prediction), known(prediction)
-    columns = min(len(chosen), _COLUMNS)
+    columns = min(len(chosen), _COLUMNS if theme.columns > 1 else 1)
     rows = -(-len(chosen) // columns)
-    figure = Figure(figsize=(max(columns, 2) * _WIDTH + 0.4, len(systems) * rows * _HEIGHT + 0.5))
+    across = max(columns, 2) * _WIDTH + 0.4 if theme.columns > 1 else sheets.NARROW
+    figure = Figure(figsize=(across, len(systems) * rows * _HEIGHT + 0.5))
     grid = figure.subplots(len(systems) * rows, columns, sharex=True, sharey=True, squeeze=False)
     networks, foretold = theme.series[:2]
     low, high = np.inf, -np.inf
@@ -95,28 +110,47 @@ def risks(data: xr.Dataset, prediction: xr.Dataset, theme: Theme) -> Figure:
             found = beside(data, prediction, i, n)
             t = data.time.values
             if len(found.networks) >= _SEVERAL:
-                _curve(axis, t, found.networks.mean(0), found.networks.std(0, ddof=1), networks)
+                of = _about(found.networks.mean(0), found.networks.std(0, ddof=1))
+                drawings.band(axis, t, of, networks, "networks")
             else:
-                axis.plot(t, found.networks.T, color=networks, lw=1.3, alpha=0.85, zorder=2.5)
-            _curve(axis, t, found.mean, found.sd, foretold)
+                for one in found.networks:
+                    drawings.band(axis, t, drawings.Range(one, one, one), networks, "networks")
+            drawings.band(axis, t, _about(found.mean, found.sd), foretold, "predicted")
             seen = (
                 found.networks if len(found.networks) else found.mean + np.outer([-2, 2], found.sd)
             )
             low, high = min(low, np.nanmin(seen)), max(high, np.nanmax(seen))
             axis.set_title(plain(f"{data.system.values[i]}, n = {n}"))
-            plots.time_axis(axis, data)
+            sheets.time_axis(axis, data)
+            axis.set(xlabel="", ylabel="")
     for axis in grid[:, 0]:
         axis.set_ylabel("risk")
     for axis in grid[-1]:
-        axis.set_xlabel("mean-field time $t$")
+        axis.set_xlabel(drawings.TIME)
     margin = 0.08 * (high - low) or 1.0
     grid[0, 0].set_ylim(low - margin, high + margin)
-    names = [("predicted", foretold)]
-    if any(n in data.width.values for n in chosen if "risk" in data):
-        names.insert(0, ("networks", networks))
-    handles = [Line2D([], [], label=name, color=color, lw=1.8) for name, color in names]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, handlelength=1.8)
+    sheets.legend(figure, first=["networks"])
     return figure
+
+
+def numbers(data: xr.Dataset, prediction: xr.Dataset) -> pd.DataFrame:
+    """What the figure draws: risks of networks, and of the prediction mean and standard deviation."""
+    chosen, systems = widths(data, prediction), known(prediction)
+    found = []
+    for i in systems:
+        for n in chosen:
+            own = beside(data, prediction, i, n)
+            place = {"system": str(data.system.values[i]), "width": n, "time": data.time.values}
+            for seed, values in zip(data.get("seed", ()), own.networks, strict=False):
+                found.append(
+                    pd.DataFrame({"of": "network", **place, "seed": int(seed), "value": values})
+                )
+            for of, values in (("predicted mean", own.mean), ("predicted sd", own.sd)):
+                found.append(pd.DataFrame({"of": of, **place, "value": values}))
+    whole = pd.concat(found, ignore_index=True).dropna(subset="value")
+    if "seed" in whole:
+        whole["seed"] = whole["seed"].astype("Int64")
+    return whole
 
 
 def caption(data: xr.Dataset, prediction: xr.Dataset) -> str:
@@ -143,54 +177,46 @@ def caption(data: xr.Dataset, prediction: xr.Dataset) -> str:
     return words
 
 
-def table(data: xr.Dataset, prediction: xr.Dataset) -> str:
-    """Final risks as HTML: measured and predicted, and the share of records in the band."""
+def table(data: xr.Dataset, prediction: xr.Dataset) -> Table:
+    """Final risks: measured and predicted, and the share of records in the band."""
     end = int(np.flatnonzero(data.time.values <= prediction.time.values[-1] * (1 + 1e-9))[-1])
     groups = [list(_rows(data, prediction, i, end)) for i in known(prediction)]
     heads = ["system", "width", "networks", "predicted", "standard errors", "in the band"]
     note = (
-        f"Risk at MF time {document.number(float(data.time.values[end]))}: mean ± standard deviation, "
-        "measured over seeds, and predicted over networks, with the standard error of both. In the band: the "
-        "share of all records of these networks in the predicted 95 % band."
+        f"Risk at MF time {number(float(data.time.values[end]))}: mean ± standard deviation, measured "
+        "over seeds, and predicted over networks, with the standard error of both. In the band: the share "
+        "of all records of these networks in the predicted 95 % band."
     )
-    for i, why in enumerate(prediction.unpredicted.values):
-        if str(why):
-            label = html.escape(str(prediction.system.values[i]))
-            note += f"<br>Not predicted, {label}: {html.escape(str(why))}."
-    return document.table(heads, groups, note)
+    unknown = [
+        f"Not predicted, {label}: {why}."
+        for label, why in zip(prediction.system.values, prediction.unpredicted.values, strict=True)
+        if str(why)
+    ]
+    return Table(heads, groups, [note, *unknown])
 
 
 def _rows(data: xr.Dataset, prediction: xr.Dataset, system: int, end: int) -> Iterator[list[str]]:
-    for k, n in enumerate(widths(data, prediction)):
+    for n in widths(data, prediction):
         found = beside(data, prediction, system, n)
-        ends, foretold = found.networks[:, end], document.number(found.sd[end])
-        measured = document.number(float(ends.mean())) if len(ends) else "–"
+        ends, foretold = found.networks[:, end], number(found.sd[end])
+        measured = number(float(ends.mean())) if len(ends) else "–"
         if len(ends) > 1:
-            measured += f" ± {document.number(float(ends.std(ddof=1)))}"
+            measured += f" ± {number(float(ends.std(ddof=1)))}"
         mean, error = (
-            (document.number(float(v[end])) for v in (found.mean, found.mean_error))
+            (number(float(v[end])) for v in (found.mean, found.mean_error))
             if found.shifted
             else ("–", "–")
         )
         yield [
-            "" if k else html.escape(str(data.system.values[system])),
+            str(data.system.values[system]),
             str(n),
             measured,
             f"{mean} ± {foretold}",
-            f"{error}, {document.number(float(found.sd_error[end]))}",
-            "–" if np.isnan(found.within) else f"{100 * found.within:.0f}&nbsp;%",
+            f"{error}, {number(float(found.sd_error[end]))}",
+            "–" if np.isnan(found.within) else f"{100 * found.within:.0f}\u00a0%",
         ]
 
 
-def _curve(
-    axis: Axes,
-    t: Float[np.ndarray, "T"],
-    mean: Float[np.ndarray, "T"],
-    sd: Float[np.ndarray, "T"],
-    color: str,
-) -> None:
+def _about(mean: Float[np.ndarray, "T"], sd: Float[np.ndarray, "T"]) -> drawings.Range:
     """A mean and its band: of networks and of the prediction alike."""
-    axis.fill_between(
-        t, mean - _BAND * sd, mean + _BAND * sd, color=color, alpha=0.22, lw=0, zorder=2
-    )
-    axis.plot(t, mean, color=color, lw=1.8, zorder=3)
+    return drawings.Range.about(mean, _BAND * sd)

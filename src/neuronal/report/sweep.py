@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,27 +17,8 @@ from ..experiments import results
 from ..experiments.folder import PAGE, SWEEP, SWEEP_PAGE
 from ..files.writing import write_text
 from . import comparisons, document
-from .document import number
-
-_SCRIPT = """<script>
-document.querySelectorAll("table.sortable").forEach((table) => {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const rising = head.getAttribute("aria-sort") !== "ascending";
-    heads.forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", rising ? "ascending" : "descending");
-    const key = (row) => row.cells[column].dataset.key ?? row.cells[column].textContent;
-    const rows = [...table.tBodies[0].rows];
-    rows.sort((a, b) => {
-      const [x, y] = [key(a), key(b)];
-      if (x === "" || y === "") return (x === "") - (y === "");  // what is missing comes last
-      const order = isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
-      return rising ? order : -order;
-    });
-    table.tBodies[0].append(...rows);
-  }));
-});
-</script>"""
+from .document import Cell, Notice, Section, Table, number, slug
+from .figures import Picture, rows, shown
 
 
 @dataclass(frozen=True)
@@ -52,9 +32,12 @@ class Place:
 
 
 def write(data: xr.Dataset, folder: str | Path) -> Path:
-    """Write the page of a sweep's dataset into `folder`, which holds its points; returns its path."""
+    """Write the page of a sweep's dataset into `folder`, which holds its points; returns its path.
+
+    Its figures are written into files, too.
+    """
     path = Path(folder) / SWEEP_PAGE
-    write_text(path, page(data, Path(folder)))
+    write_text(path, page(data, Path(folder), True))
     return path
 
 
@@ -68,11 +51,12 @@ def places(data: xr.Dataset) -> Iterator[Place]:
         yield Place(at, str(point.folder.values), values, str(point.error.values))
 
 
-def page(data: xr.Dataset, folder: Path) -> str:
+def page(data: xr.Dataset, folder: Path, files: bool = False) -> str:
     """The page as HTML: a table of the points, figures, configuration.
 
     Args:
         folder: of the sweep, where the points' curves are read and their pages looked for.
+        files: whether figures are written into files there.
     """
     points = list(places(data))
     failed = sum(bool(point.error) for point in points)
@@ -81,38 +65,45 @@ def page(data: xr.Dataset, folder: Path) -> str:
         ("failed", str(failed)),
         ("time in the drivers", f"{float(data.seconds.sum()):.0f} s"),
     ]
-    drawings = [
-        (
-            partial(comparisons.final_risks, data, field),
-            f"Final risk against {field}, for each system{_other(data, field)}.",
-        )
-        for field in map(str, data.status.dims)
-        if data.sizes[field] > 1
+    figures = shown(pictures(data, points, folder), folder if files else None)
+    sections = [
+        Section("Points", [_table(data, points, folder)]),
+        Section("Figures", figures),
     ]
+    notice = None
+    if failed:
+        words = f"{failed} of {len(points)} points failed; the table says why."
+        notice = Notice("stopped", f"{words} The same command tries them again.")
+    return document.document(data, "comparison of a sweep", facts, sections, SWEEP, notice)
+
+
+def pictures(data: xr.Dataset, points: list[Place], folder: Path) -> Iterator[Picture]:
+    """Final risks against each field of several values, and the curves of all points."""
+    names = {"limit": "limit_risk", "network": "risk"}
+    for field in map(str, data.status.dims):
+        if data.sizes[field] > 1:
+            yield Picture(
+                f"sweep-{slug(field)}",
+                field,
+                f"Final risk against {field}, for each system{_other(data, field)}.",
+                partial(comparisons.final_risks, data, field),
+                partial(rows, data, names),
+            )
     curves = list(_curves(points, folder))
     if curves:
-        shown = comparisons.thinned(curves)
+        drawn = comparisons.thinned(curves)
         left = (
-            f" {len(shown)} of {len(curves)} points are drawn." if len(shown) < len(curves) else ""
+            f" {len(drawn)} of {len(curves)} points are drawn." if len(drawn) < len(curves) else ""
         )
-        drawings.append(
-            (
-                partial(comparisons.risk_curves, data, shown),
-                (
-                    "Risk of all points against mean-field time, for each system: limits (full lines) "
-                    "and networks of the largest width (dashed, median over seeds), by the value of "
-                    f"{comparisons.leading(data)}.{left}"
-                ),
-            )
+        yield Picture(
+            "sweep-curves",
+            "Risk of all points",
+            "Risk of all points against mean-field time, for each system: limits (full lines) and "
+            "networks of the largest width (dashed, median over seeds), by the value of "
+            f"{comparisons.leading(data)}.{left}",
+            partial(comparisons.risk_curves, data, drawn),
+            partial(comparisons.numbers, data, curves),
         )
-    figures = "".join(
-        document.figure(place, drawing, caption)
-        for place, (drawing, caption) in enumerate(drawings, start=1)
-    )
-    sections = {"Points": _table(data, points, folder)}
-    if figures:
-        sections["Figures"] = figures
-    return document.document(data, "comparison of a sweep", document.facts(facts), sections, SWEEP)
 
 
 def _other(data: xr.Dataset, field: str) -> str:
@@ -134,53 +125,40 @@ def _curves(points: list[Place], folder: Path) -> Iterator[tuple[dict[str, int],
                 continue
 
 
-def _table(data: xr.Dataset, points: list[Place], folder: Path) -> str:
+def _table(data: xr.Dataset, points: list[Place], folder: Path) -> Table:
     kinds = comparisons.final(data)
     fields = list(points[0].values)
     heads = [*fields, "system", "status", *(f"risk, {kind}" for kind in kinds), "seconds", "page"]
-    if any(point.error for point in points):
-        heads.append("error")
-    rows = ""
+    failed = any(point.error for point in points)
+    found = []
     for point in points:
         seconds = float(data.seconds.isel(point.at))
         for i, label in enumerate(data.system.values):
-            cells = [_cell(value) for value in point.values.values()] + [_cell(str(label))]
+            cells = [*map(_cell, point.values.values()), Cell(str(label))]
             status = "failed" if point.error else "finished"
-            cells.append(f'<td class="{status}">{status}</td>')
-            for risks in kinds.values():
-                cells.append(_number(float(risks.isel({**point.at, "system": i}))))
-            cells.append(f'<td data-key="{seconds!r}">{seconds:.1f}</td>')
-            cells.append(f"<td>{_link(folder, point.folder)}</td>")
-            if heads[-1] == "error":
-                cells.append(f'<td class="how">{html.escape(point.error)}</td>')
-            rows += f"<tr>{''.join(cells)}</tr>"
-    head = "".join(f"<th><button>{_breaking(h)}</button></th>" for h in heads)
-    note = "A click on a heading sorts. Of several seeds: the median."
-    return (
-        f'<div class="wide"><table class="sortable"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{rows}</tbody></table></div><p class="note">{note}</p>{_SCRIPT}'
-    )
+            cells.append(Cell(status, kind=status))
+            cells += [_number(float(of.isel({**point.at, "system": i}))) for of in kinds.values()]
+            cells.append(Cell(f"{seconds:.1f}", key=repr(seconds)))
+            cells.append(_link(folder, point.folder))
+            if failed:
+                cells.append(Cell(point.error, kind="how"))
+            found.append([cells])
+    heads += ["error"] * failed
+    note = "In a wide window a click on a heading sorts. Of several seeds: the median."
+    return Table(heads, found, [note], "sortable")
 
 
-def _breaking(heading: str) -> str:
-    """A heading that may break after the dots of a field."""
-    return html.escape(heading).replace(".", ".<wbr>").replace("_", "_<wbr>")
-
-
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Cell:
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, str | bool):
-        return f"<td>{html.escape(str(plain))}</td>"
-    return f'<td data-key="{plain!r}">{html.escape(f"{plain:.6g}")}</td>'
+        return Cell(str(plain))
+    return Cell(f"{plain:.6g}", key=repr(plain))
 
 
-def _number(value: float) -> str:
-    if not np.isfinite(value):
-        return '<td data-key="">–</td>'
-    return f'<td data-key="{value!r}">{number(value)}</td>'
+def _number(value: float) -> Cell:
+    return Cell(number(value), key=repr(value)) if np.isfinite(value) else Cell("–", key="")
 
 
-def _link(folder: Path, name: str) -> str:
-    if not (folder / name / PAGE).is_file():
-        return "–"
-    return f'<a href="{quote(name)}/{PAGE}">report</a>'
+def _link(folder: Path, name: str) -> Cell:
+    there = (folder / name / PAGE).is_file()
+    return Cell("report", link=f"{quote(name)}/{PAGE}") if there else Cell("–")

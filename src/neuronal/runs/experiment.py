@@ -24,6 +24,7 @@ from ..experiments.predict import predict_systems
 from ..experiments.sweep import sweep
 from ..experiments.sweep.combinations import Settings
 from ..problem import Problem
+from ..records.record import OnRecord, told
 from ..report import coupling as coupling_page
 from ..report import progress as bars
 from ..report import sweep as sweep_page
@@ -148,17 +149,20 @@ class Experiment:
         resume: bool = False,
         overwrite: bool = False,
         progress: bool | Callable[[Job, float, float], None] = False,
+        on_record: OnRecord | Sequence[OnRecord] | None = None,
     ) -> xr.Dataset:
         """Solve the limits, train the networks, certify, and write the folder with its page.
 
-        The folder holds what `neuronal run` leaves: `config.toml`, `results.nc`, `report.html`, the
-        certificates and the checkpoints, from which `resume` goes on after whatever end.
+        The folder holds what `neuronal run` leaves: `config.toml`, `results.nc`, `report.html` with its
+        figures, the certificates and the checkpoints, from which `resume` goes on after whatever end. The
+        page is there, and renewed, while the run goes on.
 
         Args:
             folder: made if it is not there.
             resume: go on from the checkpoints of the same experiment.
             overwrite: start anew where the folder holds a run.
             progress: True for a bar, or a callable of the job, its MF time and its risk.
+            on_record: called with each `neuronal.records.Record` of all its runs: a function or several.
 
         Returns:
             the dataset of `results.nc`.
@@ -167,15 +171,21 @@ class Experiment:
             InvalidInput: a folder that holds something else, or the run of another experiment.
             DivergenceError: a run left the finite numbers.
         """
-        folder, given = Path(folder), self.configuration
+        folder, given, tell = Path(folder), self.configuration, told(on_record)
+        how: dict[str, Any] = {"resume": resume, "overwrite": overwrite, "tell": tell}
         if progress is True:
             with bars.Jobs(_console(), list(jobs(given)), False) as bar:
-                return run_whole(given, folder, resume, overwrite, bar.record, bar.say)[0]
-        return run_whole(given, folder, resume, overwrite, progress or None)[0]
+                return run_whole(given, folder, on_record=bar.record, say=bar.say, **how)[0]
+        return run_whole(given, folder, on_record=progress or None, **how)[0]
 
-    def resume(self, folder: str | Path, progress: bool = False) -> xr.Dataset:
+    def resume(
+        self,
+        folder: str | Path,
+        progress: bool = False,
+        on_record: OnRecord | Sequence[OnRecord] | None = None,
+    ) -> xr.Dataset:
         """`run` from the checkpoints in the folder: to the same bits as one never interrupted."""
-        return self.run(folder, resume=True, progress=progress)
+        return self.run(folder, resume=True, progress=progress, on_record=on_record)
 
     def certify(self, folder: str | Path | None = None) -> dict[str, Certificate]:
         """The certificates by label; written into the folder if there is one.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+
+import pandas as pd
 
 from ..files.writing import write_text
 from ..report import document
+from ..report.document import Cell, Part, Section, Table, Words
+from ..report.figures import Picture, Shown, shown
 from .catalogue import work
-from .panels import drawn
+from .panels import Panel, drawn
 from .rows import VIOLATED, Row
 
 PAGE, NUMBERS = "works.html", "works.json"
@@ -22,12 +26,12 @@ def write(found: Mapping[str, Sequence[Row]], folder: Path, fast: bool) -> Path:
     rows = {name: [row.as_dict() for row in of] for name, of in found.items()}
     write_text(folder / NUMBERS, json.dumps({"fast": fast, "works": rows}, indent=1) + "\n")
     path = folder / PAGE
-    write_text(path, render(found, fast))
+    write_text(path, render(found, fast, folder))
     return path
 
 
-def render(found: Mapping[str, Sequence[Row]], fast: bool) -> str:
-    """The page."""
+def render(found: Mapping[str, Sequence[Row]], fast: bool, folder: Path | None = None) -> str:
+    """The page; its figures are written into files in the folder, if there is one."""
     every = [row for rows in found.values() for row in rows]
     counts = [
         ("works", str(len(found))),
@@ -40,44 +44,57 @@ def render(found: Mapping[str, Sequence[Row]], fast: bool) -> str:
         "gives, and the package's figure.",
         "The runs of seconds." if fast else "The full runs.",
     )
-    sections = {
-        html.escape(work(name).title): _section(i, name, rows)
-        for i, (name, rows) in enumerate(found.items(), start=1)
-    }
-    return document.skeleton(
-        "The works behind the theory",
-        paragraphs,
-        "works",
-        document.facts(counts),
-        sections,
-        f"The numbers are in <code>{NUMBERS}</code>.",
+    figures = iter(
+        shown([_picture(name, rows) for name, rows in found.items() if _panels(rows)], folder)
     )
+    sections = [
+        Section(work(name).title, _parts(name, rows, [next(figures)] if _panels(rows) else []))
+        for name, rows in found.items()
+    ]
+    title = "The works behind the theory"
+    return document.page(title, paragraphs, "works", counts, sections, "", NUMBERS)
 
 
-def _section(number: int, name: str, rows: Sequence[Row]) -> str:
+def _parts(name: str, rows: Sequence[Row], figures: list[Shown]) -> list[Part]:
     of = work(name)
     cells = [
         [
-            html.escape(row.claim),
-            html.escape(row.where),
+            row.claim,
+            row.where,
             {"<=": "≤ ", ">=": "≥ "}.get(row.relation, "") + document.number(row.stated),
             document.number(row.figure),
             document.number(row.tolerance),
-            f'<span class="how">{html.escape(row.how)}</span>',
+            Cell(row.how, kind="how"),
             f"{row.seconds:.1f}",
-            f'<span class="status {row.status}">{row.status}</span>',
+            Cell(row.status, kind=f"status {row.status}"),
         ]
         for row in rows
     ]
     note = f"{of.settings} {of.out_of_reach}".strip()
-    scaling = f"{html.escape(of.step)}; here {html.escape(of.scaling)}"
-    table = document.table(HEADS, [cells], html.escape(note))
-    panels = [row.panel for row in rows if row.panel is not None]
-    picture = ""
-    if panels:
-        caption = "; ".join(panel.title for panel in panels)
-        picture = document.figure(number, lambda theme: drawn(panels, theme), f"{name}: {caption}.")
-    return (
-        f"<p>{html.escape(of.reference)}</p><p>Step: {scaling}.</p>"
-        f'{picture}<div class="certificate works">{table}</div>'
+    scaling = f"Step: {of.step}; here {of.scaling}."
+    table = Table(HEADS, [[row] for row in cells], [note], "works")
+    return [Words([of.reference, scaling]), *figures, table]
+
+
+def _panels(rows: Sequence[Row]) -> list[Panel]:
+    return [row.panel for row in rows if row.panel is not None]
+
+
+def _picture(name: str, rows: Sequence[Row]) -> Picture:
+    panels = _panels(rows)
+    caption = f"{name}: {'; '.join(panel.title for panel in panels)}."
+    return Picture(
+        f"works-{name}", name, caption, partial(drawn, panels), partial(_numbers, panels)
     )
+
+
+def _numbers(panels: list[Panel]) -> pd.DataFrame:
+    """The points of the curves."""
+    tables = [
+        pd.DataFrame(
+            {"panel": panel.title, "of": of.name, "look": of.look, "x": of.x, "value": of.y}
+        )
+        for panel in panels
+        for of in panel.curves
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -92,10 +92,10 @@ def power_law(
 
 
 def drawn(panels: Sequence[Panel], theme: Theme) -> Figure:
-    """The panels side by side, three in a row."""
+    """The panels side by side, three in a row at most."""
     from matplotlib.figure import Figure
 
-    columns = 2 if len(panels) in (2, 4) else min(len(panels), 3)
+    columns = min(2 if len(panels) in (2, 4) else 3, len(panels), theme.columns)
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(3.6 * columns, 2.9 * rows))
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()

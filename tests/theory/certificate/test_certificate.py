@@ -88,7 +88,7 @@ def test_every_form_says_the_same(whole):
     table = [line for line in whole.markdown().splitlines() if line.startswith("| ")]
     assert len(table) == 1 + len(whole.rows)
     for row in whole.rows:
-        assert f">{in_html(row.bare_condition)}</td>" in whole.html()
+        assert f"{in_html(row.bare_condition)}</td>" in whole.html()
         assert f"| {in_markdown(row.condition)} | " in whole.markdown()
         assert f"  {in_unicode(row.bare_condition)} " in str(whole)
         assert whole[in_unicode(row.condition)] is whole[row.condition] is row

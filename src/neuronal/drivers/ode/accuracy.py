@@ -23,7 +23,7 @@ from ...checks import positive, require, shown
 from ...errors import InaccuracyWarning, InvalidInput
 from ...kernels import room, with_rows
 from ...network import Network
-from ..recording import OnRecord, Prepared
+from ..recording import OnRecord, OnRecords, Prepared
 from ..trajectory import Trajectory
 from .stepper import AbstractStepper
 
@@ -148,10 +148,16 @@ def _fine_enough(
         rtol, coarse = finer, fine
 
 
-def predicted(run: Prepared, x: Float[Array, "m d"], progress: bool | OnRecord) -> Predicted:
+def predicted(
+    run: Prepared,
+    x: Float[Array, "m d"],
+    progress: bool | OnRecord,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
+) -> Predicted:
     """A run, and its predictions of x at the recorded times."""
     predictions: list[Array] = []
-    trajectory = run.run(progress, lambda t, loss, network: predictions.append(network(x)))
+    watch = lambda t, loss, network: predictions.append(network(x))
+    trajectory = run.run(progress, watch, on_record)
     return trajectory, jnp.stack(predictions)
 
 

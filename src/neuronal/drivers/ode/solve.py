@@ -28,7 +28,7 @@ from ...network import Network
 from ...problem import Problem
 from ...sharding import Devices, mesh_for, run_within, sampled_over, spread_over, within
 from ..driver import Driver, Report, Risk, added_to_risk, network_widths
-from ..recording import OnRecord, Prepared, record_times
+from ..recording import OnRecord, OnRecords, Prepared, record_times
 from ..sgd.train import SGD, whole_steps
 from ..storage import choose_kernel, network_as_factors, network_with_room, ode_copies
 from ..trajectory import Trajectory
@@ -67,6 +67,7 @@ def solve(
     max_steps: int = 1_000_000,
     devices: Devices | None = None,
     progress: bool | OnRecord = False,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
 ) -> Trajectory:
     r"""Solve the MF ODE.
 
@@ -84,7 +85,7 @@ def solve(
         accuracy: if given, nodes (from the number given on) and tolerances are chosen so that
             the prediction is within it of the limit's, root mean square over the inputs and
             worst over the recorded times; `report.error` says what was reached. It takes
-            two runs on the nodes chosen and four or more on fewer.
+            two runs on the nodes chosen and four or more on fewer, all of which tell their records.
         save_at: MF times to record, or a number of equal intervals (64 if left out). They end no
             steps: Runge-Kutta methods and ``rkc`` tell the weights within one.
         solver: ``tsit5``, and ``bosh3``, of fewer velocities where errors of 1e-4 or more will
@@ -99,10 +100,9 @@ def solve(
         data_nodes: quadrature nodes of $E_Z$, 256 if left out, and looked at likewise; a finite law
             is taken whole and exactly.
         max_steps: from one record to the next, after which the run is given up.
-        devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
-            those of `start` if left out and it is a network that is spread.
-        progress: True for a bar, or a callable of `(time, loss, network)`, the network to the
-            accuracy of a step.
+        devices: over which to cut the neurons (`neuronal.sharding`); those of `start` if left out.
+        progress: True for a bar, or a callable of `(time, loss, network)`, to the accuracy of a step.
+        on_record: called with each `neuronal.records.Record`: a function or several.
 
     Raises:
         InvalidInput: arguments that do not fit, such as an implicit solver, or one that does not
@@ -119,7 +119,8 @@ def solve(
     settings = ODESettings(rtol, atol, kernel, solver, step, data_nodes, max_steps, devices)
     interval = (save_at, since, until)
     if accuracy is None:
-        run = prepare(problem, start, (nodes, rule, key), settings, interval).run(progress)
+        ready = prepare(problem, start, (nodes, rule, key), settings, interval)
+        run = ready.run(progress, on_record=on_record)
         of_nodes = not asked and isinstance(start, AbstractEmbedding) and rule in BALANCED
         few = None if asked_of_data else data_nodes
         warn_of_few(problem, run.network, run.loss, rtol, of_nodes, few)
@@ -133,9 +134,8 @@ def solve(
 
     def one(nodes: int, key: PRNGKeyArray, rtol: float, sizes: Sizes | None) -> Predicted:
         finer = replace(settings, rtol=rtol, atol=rtol / 100)
-        return predicted(
-            prepare(problem, start, (nodes, rule, key), finer, interval, sizes), x, progress
-        )
+        ready = prepare(problem, start, (nodes, rule, key), finer, interval, sizes)
+        return predicted(ready, x, progress, on_record)
 
     return refined(one, accuracy, whole("nodes", nodes, 2), rule, key_of(key), weights)
 

@@ -9,6 +9,7 @@ momentum, temperature or penalty a step is as their modules in `neuronal.motion`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ from ...sharding import (
 )
 from ...vocabulary import MOST_STEPS
 from ..driver import Driver, Pace, Report, Risk, Segment, State, added_to_risk
-from ..recording import OnRecord, Prepared, record_times
+from ..recording import OnRecord, OnRecords, Prepared, record_times
 from ..storage import check_kernels, network_with_room
 from ..trajectory import Trajectory
 from .loop import Stream, steps, with_room
@@ -63,6 +64,7 @@ def train(
     data_nodes: int = 1024,
     devices: Devices | None = None,
     progress: bool | OnRecord = False,
+    on_record: OnRecords | Sequence[OnRecords] | None = None,
 ) -> Trajectory:
     r"""Train a network by SGD.
 
@@ -83,6 +85,7 @@ def train(
         devices: over which to cut the neurons (`neuronal.sharding`), such as `jax.devices()`;
             those of `network` if left out and it is spread.
         progress: True for a bar, or a callable of `(time, loss, network)`.
+        on_record: called with each `neuronal.records.Record`: a function or several.
 
     Returns:
         the `Trajectory`; its loss is the risk, not the samples' loss.
@@ -101,7 +104,7 @@ def train(
         data,
         data_nodes=data_nodes,
         devices=devices,
-    ).run(progress)
+    ).run(progress, on_record=on_record)
 
 
 def prepare(

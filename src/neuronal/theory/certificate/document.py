@@ -109,9 +109,15 @@ class Certificate:
     def _repr_html_(self) -> str:
         return self.html()
 
-    def html(self) -> str:
-        """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
-        return as_html(self.title, self.summary, self.sections())
+    def html(self, titled: bool = True) -> str:
+        """A table for a page: class ``certificate``, cells of class ``status`` and the status.
+
+        What is violated or without an answer comes first.
+
+        Args:
+            titled: with a caption of the title and the summary.
+        """
+        return as_html(self.title if titled else "", self.summary, self.sections())
 
     def markdown(self) -> str:
         """A heading, the summary, and one table."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from html import escape as escape_html
 
 from rich.console import Console, ConsoleRenderable
 from rich.markup import escape
 from rich.table import Table
 
+from ...bounds.finding import UNKNOWN, VIOLATED
+from ...pictures.templates import markup, render
 from .notation import in_html, in_unicode
 from .rows import Row
 
@@ -17,20 +18,24 @@ Sections = Iterable[tuple[str, list[Row]]]
 
 _COLUMNS = ("condition", "status", "figure", "how")
 _COLOURS = {"proved": "green", "measured": "cyan", "unknown": "yellow", "violated": "bold red"}
+_DEVIATING = (VIOLATED, UNKNOWN)
 _WIDTH = 120
 """Of text where there is no terminal to ask."""
 
 
 def as_html(title: str, summary: str, sections: Sections) -> str:
-    """A table for a page: class ``certificate``, cells of class ``status`` and the status."""
-    body = ""
+    """A table for a page: class ``certificate``, cells of class ``status`` and the status.
+
+    What is violated or without an answer comes first, with the number of its section.
+    """
+    deviating, others = [], []
     for section, rows in sections:
-        body += f'<tr class="group"><th colspan="{len(_COLUMNS)}">{escape_html(section)}</th></tr>'
-        body += "".join(map(_html_row, rows))
-    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-    return (
-        f'<table class="certificate"><caption>{escape_html(title)}: {summary}.</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        deviating += [_html_row(row, row.condition) for row in rows if row.status in _DEVIATING]
+        rest = [_html_row(row, row.bare_condition) for row in rows if row.status not in _DEVIATING]
+        others += [(section, rest)] * bool(rest)
+    first = [("Violated, or without an answer", deviating)] * bool(deviating)
+    return render(
+        "certificate.html", title=title, summary=summary, columns=_COLUMNS, sections=first + others
     )
 
 
@@ -66,11 +71,11 @@ def as_text(table: ConsoleRenderable) -> str:
     return captured.get().rstrip("\n")
 
 
-def _html_row(row: Row) -> str:
-    return (
-        f'<tr><td title="{escape_html(in_unicode(row.statement))}">'
-        f"{in_html(row.bare_condition)}</td>"
-        f'<td class="status {row.status}">{row.status}</td>'
-        f"<td>{escape_html(row.figure_text)}</td>"
-        f'<td class="how">{in_html(row.how)}</td></tr>'
-    )
+def _html_row(row: Row, condition: str) -> dict[str, object]:
+    return {
+        "name": markup(in_html(condition)),
+        "statement": in_unicode(row.statement),
+        "status": row.status,
+        "figure": row.figure_text,
+        "how": markup(in_html(row.how)),
+    }

@@ -151,7 +151,7 @@ class Fluctuations:
 
         how = (learning_rate, batch_size)
         mean = lambda n: self.risk_mean(n, *how) if self.complete else self.risk
-        of_widths = {n: (mean(n), self.risk_sd(n, *how)) for n in widths}
+        of_widths = {n: drawings.Range.about(mean(n), 2 * self.risk_sd(n, *how)) for n in widths}
         return drawings.bands(drawings.on(ax), self.times, self.risk, of_widths)
 
     def prediction_mean(
