@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .experiments.command import print_schema
 from .experiments.interrupts import going_on, listening, ways_on
 from .runs.planning import plan
 from .works.command import works
@@ -112,8 +113,7 @@ def certify(
         )
     certificates.write(found, folder)
     for certificate in found:
-        _out.print(certificate)
-        _out.print()
+        _out.print(certificate, "")
     _out.print(f"wrote {escape(str(folder / CERTIFICATE))}", soft_wrap=True)
 
 
@@ -251,8 +251,7 @@ def gallery(
         table.add_column("what it shows")
         for key, path in examples.examples().items():
             table.add_row(key, escape(load(path).title))
-        _out.print(table)
-        _out.print("\nneuronal gallery NAME runs one, --show prints its file.")
+        _out.print(table, "\nneuronal gallery NAME runs one, --show prints its file.")
         return
     path = examples.example(name)
     if show:
@@ -275,10 +274,10 @@ def warmup(
     from .experiments import examples, load
 
     found = [load(file) for file in files or examples.examples().values()]
+    from . import programs
     from .experiments.rehearsal import rehearse
-    from .programs import kept
 
-    folder = kept()
+    folder = programs.kept()
     with _out.status("compiling") as status:
         for experiment in found:
             status.update(f"compiling {escape(experiment.name)}")
@@ -288,6 +287,7 @@ def warmup(
 
 app.command()(plan)
 app.command()(works)
+app.command("schema")(print_schema)
 
 
 def _run(
