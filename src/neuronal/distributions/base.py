@@ -51,6 +51,10 @@ class Distribution(FactsOfX):
         """
         return self, None
 
+    def mean(self, x: Float[Array, "m d"]) -> Float[Array, "m k"] | None:
+        """$E[Y | X = x]$ at any x; None where it is known at the law's own inputs alone, or not at all."""
+        return None
+
     def bayes_risk(self, loss: Loss) -> float | None:
         r"""$\inf_{\tilde y} E_Z[\mathcal{L}(Y, \tilde y(X))]$, or None where it is not known."""
         return None

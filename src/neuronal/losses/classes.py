@@ -42,6 +42,15 @@ class Logistic(Loss):
         p = jnp.sum(weights[..., None] * (y > 0), axis=1)
         return jnp.sum(_entropy(p) + _entropy(1 - p), axis=-1)
 
+    def scores(self, prediction: Array) -> Array | None:
+        """Of label -1 (or 0) and label +1; of one output."""
+        if prediction.shape[-1] > 1:
+            return None
+        return jnp.concatenate([jnp.zeros_like(prediction), prediction], axis=-1)
+
+    def labels(self, y: Array) -> Array:
+        return (y[:, 0] > 0).astype(int)
+
     def check(self, y: Array, outputs: int) -> None:
         super().check(y, outputs)
         values = set(map(float, jnp.unique(y)))
@@ -76,6 +85,9 @@ class CrossEntropy(Loss):
         if y.shape[-1] == 1:
             y = jax.nn.one_hot(y[..., 0].astype(int), int(jnp.max(y)) + 1, dtype=weights.dtype)
         return jnp.sum(_entropy(jnp.sum(weights[..., None] * y, axis=1)), axis=-1)
+
+    def scores(self, prediction: Array) -> Array:
+        return prediction
 
     def outputs(self, y: Array) -> int:
         return y.shape[1] if y.shape[1] > 1 else int(jnp.max(y)) + 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from .style import LIGHT, plain, shade
+from .style import current, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def risk(
     if np.all(np.asarray(values) > 0) and ax.get_yscale() == "linear":
         ax.set_yscale("log")
     ax.set(xlabel=TIME, ylabel="risk")
-    return _told(ax)
+    return told(ax)
 
 
 def curve(
@@ -48,7 +48,7 @@ def curve(
         how: dict[str, Any] = {"lw": 1.8, **line, "label": line.get("label") if j == 0 else None}
         ax.plot(x[order], values[order, j], **how)
     ax.set(xlabel="$x$", ylabel=r"$\hat y(x)$")
-    return _told(ax)
+    return told(ax)
 
 
 def laws(
@@ -56,7 +56,7 @@ def laws(
     weights: Float[np.ndarray, "n"], color: str | None = None, name: str = "",
 ) -> Axes:  # fmt: skip
     """A law over time: its median, and the ranges that hold a half and nine tenths of it."""
-    color = color or LIGHT.series[0]
+    color = color or current().series[0]
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
     mass = np.cumsum(weights[order], axis=1) - weights[order] / 2
@@ -77,7 +77,7 @@ def powers(
     color: str | None = None,
 ) -> Axes:
     """Distances of seeds against what they fall with, their root mean square, and a power beside it."""
-    color = color or LIGHT.series[0]
+    color = color or current().series[0]
     middle = np.sqrt(np.mean(np.square(distances), axis=1))
     ax.loglog(at, distances, "o", ms=3, mew=0, color=color, alpha=0.35)
     ax.loglog(at, middle, "o-", lw=1.8, ms=4.5, color=color, label=label or "root mean square")
@@ -86,18 +86,39 @@ def powers(
         middle[0] * (at / at[0]) ** power,
         ":",
         lw=1.3,
-        color=LIGHT.faint,
+        color=current().faint,
         label=f"power {power:g}",
     )
     ax.set_xticks(at, [f"{v:g}" for v in at])
     ax.set_xticks([], minor=True)
-    return _told(ax)
+    return told(ax)
+
+
+def proportional(
+    ax: Axes,
+    at: Float[np.ndarray, "V"],
+    distances: Float[np.ndarray, "V S"],
+    power: float,
+    label: str = "",
+    color: str | None = None,
+) -> Axes:
+    """Distances of seeds against a power of `at`, their root mean square, and its line through 0."""
+    color = color or current().series[0]
+    middle = np.sqrt(np.mean(np.square(distances), axis=1))
+    x = np.asarray(at, float) ** power
+    slope = float(x @ middle / (x @ x))
+    ends = np.array([0.0, x.max()])
+    ax.plot(x, distances, "o", ms=3, mew=0, color=color, alpha=0.35)
+    ax.plot(x, middle, "o", ms=5, color=color, label=label or "root mean square")
+    ax.plot(ends, slope * ends, ":", lw=1.5, color=current().faint, label=f"slope {slope:.3g}")
+    ax.set(xlim=(0, None), ylim=(0, None))
+    return told(ax)
 
 
 def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes:
     r"""Distances of Picard iterates; $(Ct)^m / m!$ through the third; what time's points leave."""
     m = np.arange(len(distances))
-    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=LIGHT.series[0], label="iterates")
+    ax.semilogy(m, distances, "o-", lw=1.8, ms=4.5, color=current().series[0], label="iterates")
     place = min(2, len(m) - 1)
     if place:
         factorial = np.cumprod(np.maximum(m, 1), dtype=float)
@@ -108,12 +129,12 @@ def iterates(ax: Axes, distances: Float[np.ndarray, "M1"], floor: float) -> Axes
             np.maximum(bound, floor / 10 or 1e-16),
             "--",
             lw=1.3,
-            color=LIGHT.line,
+            color=current().line,
             label="$(Ct)^m/m!$",
         )
-    ax.axhline(floor, color=LIGHT.faint, lw=1.2, ls=":", label="last two iterates")
+    ax.axhline(floor, color=current().faint, lw=1.2, ls=":", label="last two iterates")
     ax.set(xlabel="iteration $m$", ylabel="distance to the solution")
-    return _told(ax)
+    return told(ax)
 
 
 def bands(
@@ -124,12 +145,12 @@ def bands(
 ) -> Axes:
     """The limit's risk, and of each width the mean and two standard deviations about it."""
     for i, (width, (mean, sd)) in enumerate(of_widths.items()):
-        color = shade(LIGHT, i, len(of_widths))
+        color = shade(current(), i, len(of_widths))
         ax.fill_between(times, mean - 2 * sd, mean + 2 * sd, color=color, alpha=0.25, lw=0)
         ax.plot(times, mean, color=color, lw=1.6, label=f"$n = {width}$")
-    ax.plot(times, limit, color=LIGHT.limit, lw=2.2, label="limit")
+    ax.plot(times, limit, color=current().limit, lw=2.2, label="limit")
     ax.set(xlabel=TIME, ylabel="risk")
-    return _told(ax)
+    return told(ax)
 
 
 def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
@@ -137,7 +158,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     for place, (condition, status, figure) in enumerate(rows):
         color = STATUS[status]
         ax.plot([0], [-place], "s", ms=7, color=color)
-        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=LIGHT.ink)
+        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=current().ink)
         words = f"{status} {figure}".strip()
         ax.text(6.2, -place, plain(words[:60]), va="center", fontsize=9, color=color)
     ax.set(xlim=(-0.4, 10.0), ylim=(-len(rows) + 0.4, 0.6))
@@ -145,7 +166,7 @@ def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     return ax
 
 
-def _told(ax: Axes) -> Axes:
+def told(ax: Axes) -> Axes:
     """With a legend, where something has a name."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.colors
 from matplotlib.figure import Figure
 
 
@@ -42,6 +43,11 @@ DARK = Theme(
     shades=(0.30, 0.92),
     series=("#56B4E9", "#E69F00", "#2FC79A", "#E39CC6", "#8FB8FF", "#F0E442", "#A99CF0"),
 )  # fmt: skip
+
+
+def current() -> Theme:
+    """That of Matplotlib's settings: `DARK` where text is light."""
+    return DARK if sum(matplotlib.colors.to_rgb(mpl.rcParams["text.color"])) > 1.5 else LIGHT
 
 
 def settings(theme: Theme) -> dict[Any, Any]:
@@ -99,8 +105,9 @@ def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float,
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
-def shades(count: int, theme: Theme = LIGHT) -> list[tuple[float, float, float, float]]:
-    """Colours of that many networks, from the narrowest to the widest."""
+def shades(count: int, theme: Theme | None = None) -> list[tuple[float, float, float, float]]:
+    """Colours of that many networks, from the narrowest to the widest; `theme`: the current one."""
+    theme = theme or current()
     return [shade(theme, i, count) for i in range(count)]
 
 
