@@ -2,16 +2,18 @@
 
 import re
 import runpy
+import shutil
 import tomllib
 import types
 import typing
 from pathlib import Path
 
-import mktestdocs
+import matplotlib as mpl
 import pytest
 import yaml
 from matplotlib.testing.compare import compare_images
 from pydantic import BaseModel
+from test_notebooks import differences
 
 import neuronal
 from neuronal.experiments import examples as bundled
@@ -29,12 +31,31 @@ def named(path):
     return str(path.relative_to(ROOT))
 
 
+SHOWN = runpy.run_path(str(ROOT / "docs" / "shown.py"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=named)
-def test_the_code_of_a_page_runs(page):
+@pytest.mark.parametrize("page", SHOWN["pages"](), ids=named)
+def test_the_code_of_a_page_prints_and_draws_what_it_shows(page, tmp_path):
+    """If it does not: python docs/shown.py PAGE."""
     if any("import torch" in block for block in blocks(page, "python")):
         pytest.importorskip("torch")
-    mktestdocs.check_md_file(page, memory=True)
+    mpl.use("agg")
+    for block in SHOWN["ran"](page):
+        if block.shown is not None:
+            assert differences([block.shown.strip()], [block.printed.strip()], [0.02]) == []
+        for name, content in block.pictures.items():
+            (tmp_path / "drawn.png").write_bytes(content)
+            expected = tmp_path / "expected.png"
+            shutil.copy(page.parent / name, expected)
+            assert compare_images(str(expected), str(tmp_path / "drawn.png"), tol=4) is None
+
+
+def test_pages_show_what_their_code_prints():
+    for page in SHOWN["pages"]():
+        for match in SHOWN["BLOCK"].finditer(page.read_text(encoding="utf-8")):
+            if re.search(r"^(?:    )?print\(", match["code"], re.MULTILINE):
+                assert match["output"], f"{named(page)}: python docs/shown.py {named(page)}"
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "toml")], ids=named)
@@ -89,7 +110,7 @@ HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
 FIGURES = runpy.run_path(str(ROOT / "docs" / "figures.py"))
 
 
-@pytest.mark.parametrize("name", FIGURES["FIGURES"])
+@pytest.mark.parametrize("name", FIGURES["files"]())
 def test_the_pictures_are_drawn_from_what_was_measured(name, tmp_path):
     """If they are not: python docs/figures.py."""
     FIGURES["draw"](name, tmp_path / name)
@@ -97,15 +118,28 @@ def test_the_pictures_are_drawn_from_what_was_measured(name, tmp_path):
 
 
 def test_every_picture_of_a_page_is_drawn():
-    shown = {
-        Path(address).name
-        for page in PAGES
-        for address in re.findall(
-            r"!\[[^]]*\]\(([^)]+)\)", HOOKS["on_page_markdown"](page.read_text(encoding="utf-8"))
-        )
-    }
-    assert shown == set(FIGURES["FIGURES"])
-    assert {path.name for path in (ROOT / "docs" / "assets").glob("*.*g")} == shown
+    """By `docs/figures.py` or by the page's own code, and each is shown, light and dark."""
+    shown, drawn = set(), {f"assets/{name}" for name in FIGURES["files"]()}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        whole = HOOKS["on_page_markdown"](text)
+        for address in re.findall(r"!\[[^]]*\]\(([^)#]+)[^)]*\)", whole):
+            path = (page.parent / address).resolve().relative_to(ROOT / "docs").as_posix()
+            shown.add(path)
+            light, dark = path.replace("-dark.png", ".png"), path.replace(".png", "-dark.png")
+            assert page.name == "README.md" or (
+                {light} & shown and Path(ROOT / "docs" / light).exists()
+            )
+            assert "-dark" in path or Path(ROOT / "docs" / dark).exists(), path
+        for match in SHOWN["BLOCK"].finditer(text):
+            names = [name for name, _ in SHOWN["IMAGE"].findall(match["images"] or "")]
+            drawn |= {
+                (page.parent / name).resolve().relative_to(ROOT / "docs").as_posix()
+                for name in names
+            }
+    assert shown == drawn
+    kept = (ROOT / "docs" / "assets").rglob("*.png")
+    assert {path.relative_to(ROOT / "docs").as_posix() for path in kept} == shown
 
 
 def test_the_paper_is_cited_as_in_citation():

@@ -36,6 +36,14 @@ class Activation:
         form: the same on intervals, from which `certify` proves the constants; those of an
             activation without one are measured. It does not count in comparisons.
         kinks: the places where $\varphi'$ jumps, as far as they are known.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.activations.tanh.bound, nr.activations.tanh.derivative_bound
+        (1.0, 1.0)
+
+        ```
     """
 
     name: str

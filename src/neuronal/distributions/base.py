@@ -16,7 +16,18 @@ from .facts import FactsOfX
 
 
 class Samples(NamedTuple):
-    """Weighted samples: the law of $Z$ as $E_Z$ sees it, weights of sum 1."""
+    """Weighted samples: the law of $Z$ as $E_Z$ sees it, weights of sum 1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> problem.quadrature(8)
+        Samples(x (8, 1), y (8, 1), weights (8,))
+
+        ```
+    """
 
     x: Float[Array, "m d"]
     y: Float[Array, "m k"]

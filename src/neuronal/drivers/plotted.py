@@ -216,7 +216,7 @@ class TrajectoryPlot(ClassPlots):
         if latents is None:
             left, _, right = np.linalg.svd(values)
             orders = [left[:, 0].argsort(), right[0].argsort()]
-            by = ["leading singular vector"] * 2
+            by = ["singular vector"] * 2
         else:
             given = [of_latents(latents, layer - 1 + side, network) for side in (0, 1)]
             picked = [
@@ -230,8 +230,8 @@ class TrajectoryPlot(ClassPlots):
         ordered = values[orders[0]][:, orders[1]]
         ax = images.matrix(drawings.on(ax, (4.6, 3.8)), ordered, symbol(f"w_{layer}"))
         ax.set(
-            xlabel=f"neurons of layer {layer} by {by[1]}",
-            ylabel=f"neurons of layer {layer - 1} by {by[0]}",
+            xlabel=f"layer {layer}, by {by[1]}",
+            ylabel=f"layer {layer - 1}, by {by[0]}",
         )
         return ax
 

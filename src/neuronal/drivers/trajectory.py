@@ -42,6 +42,20 @@ class Trajectory:
         report: how the run went.
         state: that of `network`: the weights of `network` and whatever else the motion carries.
         problem, law: of a solved run, what was solved and the samples of its $E_Z$; None of SGD.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> run = nr.solve(problem, embedding, until=1.0, nodes=16, save_at=2)
+        >>> run.times.tolist(), bool(run.loss[-1] < run.loss[0])
+        ([0.0, 0.5, 1.0], True)
+        >>> run.at(0.5)(x).shape
+        (8, 1)
+
+        ```
     """
 
     def __init__(

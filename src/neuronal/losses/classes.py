@@ -23,6 +23,15 @@ class Logistic(Loss):
     r"""$\log(1 + e^{-s\hat y})$ for one output; a label is $s = +1$ if positive, else $-1$.
 
     So labels may be coded -1/+1 or 0/1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> loss = nr.losses.Logistic()
+        >>> round(float(loss(np.ones((1, 1)), np.zeros((1, 1)))[0]), 4)  # log 2
+        0.6931
+
+        ```
     """
 
     gradient_bound = 1.0
@@ -69,6 +78,15 @@ class CrossEntropy(Loss):
     r"""Softmax cross-entropy for $k \ge 2$ outputs.
 
     Targets are class numbers `(m, 1)` in 0..k-1, or probabilities `(m, k)`.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> loss = nr.losses.CrossEntropy()
+        >>> round(float(loss(np.array([[2.0]]), np.zeros((1, 4)))[0]), 4)  # log 4
+        1.3863
+
+        ```
     """
 
     gradient_bound = 1.0

@@ -59,5 +59,6 @@ def calibration(
     )
     display = CalibrationDisplay(often, said, probability)
     display.plot(ax=ax, name=label or None, color=current().series[0])
+    ax.lines[0].set_color(current().faint)  # that of perfect calibration, which is black
     ax.set(xlabel="probability", ylabel="share that is right")
     return ax

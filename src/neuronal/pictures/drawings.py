@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import rcParams
 
-from .style import current, plain, shade
+from .style import LIGHT, current, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME = "mean-field time $t$"
-STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#8a8f98", "violated": "#c2410c"}
+STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#6b7280", "violated": "#c2410c"}
+_ON_DARK = {"proved": "#4ade9b", "measured": "#7db4f0", "unknown": "#9aa1ae", "violated": "#fb923c"}
 _QUANTILES = ((0.05, 0.95), (0.25, 0.75))
 
 
@@ -155,12 +157,14 @@ def bands(
 
 def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     """Conditions one below the other, each with its status and figure."""
+    colors = STATUS if current() is LIGHT else _ON_DARK
+    letters = [*rcParams["font.family"], "DejaVu Sans"]  # which has indices below the line
     for place, (condition, status, figure) in enumerate(rows):
-        color = STATUS[status]
+        color, how = colors[status], {"va": "center", "fontsize": 9, "family": letters}
         ax.plot([0], [-place], "s", ms=7, color=color)
-        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=current().ink)
+        ax.text(0.35, -place, plain(condition), color=current().ink, **how)
         words = f"{status} {figure}".strip()
-        ax.text(6.2, -place, plain(words[:60]), va="center", fontsize=9, color=color)
+        ax.text(6.2, -place, plain(words[:60]), color=color, **how)
     ax.set(xlim=(-0.4, 10.0), ylim=(-len(rows) + 0.4, 0.6))
     ax.axis("off")
     return ax

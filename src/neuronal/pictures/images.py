@@ -15,12 +15,11 @@ _SIGNED = "RdBu_r"
 
 
 def matrix(ax: Axes, values: Float[np.ndarray, "a b"], name: str = "") -> Axes:
-    """Values of two signs, white at 0; the first row at the top."""
-    image = ax.imshow(
-        values, cmap=_SIGNED, norm=CenteredNorm(), interpolation="nearest", aspect="auto"
-    )
+    """Values of two signs, white at 0, one in a hundred beyond the colours; the first row at the top."""
+    most = CenteredNorm(halfrange=float(np.quantile(np.abs(values), 0.99)) or 1.0)
+    image = ax.imshow(values, cmap=_SIGNED, norm=most, interpolation="nearest", aspect="auto")
     ax.grid(False)
-    ax.figure.colorbar(image, ax=ax, label=name)
+    ax.figure.colorbar(image, ax=ax, label=name, extend="both")
     return ax
 
 

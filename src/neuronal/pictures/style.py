@@ -99,14 +99,32 @@ def using(theme: Theme) -> Iterator[None]:
 
 
 def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float, float]:
-    """Colour of the network at `position` among `count` widths."""
+    """Colour of the network at `position` among `count` widths.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.pictures.shade(nr.pictures.LIGHT, 0, 3) == nr.pictures.shades(3)[0]
+        True
+
+        ```
+    """
     low, high = theme.shades
     share = position / (count - 1) if count > 1 else 0.6
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
 def shades(count: int, theme: Theme | None = None) -> list[tuple[float, float, float, float]]:
-    """Colours of that many networks, from the narrowest to the widest; `theme`: the current one."""
+    """Colours of that many networks, from the narrowest to the widest; `theme`: the current one.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> len(nr.pictures.shades(4))
+        4
+
+        ```
+    """
     theme = theme or current()
     return [shade(theme, i, count) for i in range(count)]
 

@@ -204,6 +204,17 @@ def couple(
     Raises:
         InvalidInput: arguments that do not fit.
         DivergenceError: a run left the finite numbers.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> found = nr.couple(problem, nr.embeddings.IID(1, 2), [4, 8], 0.25, 0.5, 0, seeds=2, nodes=16)
+        >>> dict(found.data.prediction.sizes)
+        {'pair': 3, 'learning_rate': 1, 'width': 2, 'seed': 2}
+
+        ```
     """
     data, limit = coupled(
         problem,
