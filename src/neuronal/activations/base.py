@@ -73,7 +73,16 @@ class Activation:
 
 
 def in_words(items: Iterable[object]) -> str:
-    """Items of layers in a row: equal ones that follow each other once, and six words at most."""
+    """Items of layers in a row: equal ones that follow each other once, and six words at most.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.activations.in_words(["tanh", "tanh", "identity"])
+        'tanh x 2, identity'
+
+        ```
+    """
     runs = [(word, len(list(run))) for word, run in groupby(map(_word, items))]
     words = [word if count == 1 else f"{word} x {count}" for word, count in runs]
     return ", ".join(words if len(words) <= 6 else [*words[:4], "...", words[-1]])

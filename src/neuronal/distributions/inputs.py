@@ -256,5 +256,14 @@ def _line(low: float, high: float, count: int) -> Line:
 
 @jax.jit
 def with_bias(x: Float[Array, "m d"]) -> Float[Array, "m d1"]:
-    """`x` with a column of ones appended."""
+    """`x` with a column of ones appended.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> nr.distributions.with_bias(np.zeros((2, 3))).shape
+        (2, 4)
+
+        ```
+    """
     return jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)

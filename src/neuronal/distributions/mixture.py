@@ -42,7 +42,7 @@ class GaussianMixture(Distribution):
         >>> import neuronal as nr
         >>> law = nr.distributions.GaussianMixture([[0.0, 0.0], [3.0, 0.0]], 1.0)
         >>> law.input_dim
-        3
+        2
 
         ```
     """

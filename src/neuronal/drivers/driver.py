@@ -72,8 +72,8 @@ class Report:
         >>> x = np.linspace(-1, 1, 8)[:, None]
         >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
         >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
-        >>> nr.solve(problem, embedding, 1.0, nodes=16, save_at=2).report.solver
-        'tsit5'
+        >>> nr.solve(problem, embedding, until=1.0, nodes=16, save_at=2).report.stopped
+        'reached t = 1'
 
         ```
     """

@@ -60,5 +60,6 @@ def calibration(
     display = CalibrationDisplay(often, said, probability)
     display.plot(ax=ax, name=label or None, color=current().series[0])
     ax.lines[0].set_color(current().faint)  # that of perfect calibration, which is black
+    ax.legend(loc="lower right")
     ax.set(xlabel="probability", ylabel="share that is right")
     return ax

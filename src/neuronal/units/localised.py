@@ -72,6 +72,14 @@ class Dirichlet(_Place):
 
     Raises:
         InvalidInput: an order below 1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.units.Dirichlet(order=3).parameters(2)
+        2
+
+        ```
     """
 
     order: int
