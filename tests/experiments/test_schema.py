@@ -113,7 +113,7 @@ def test_it_refuses_nothing_that_the_door_takes():
     """Of files changed in one to three places, as the fuzz makes them."""
     found = {"taken": 0, "refused by both": 0, "refused by the door": 0}
 
-    @settings(max_examples=400, deadline=None, derandomize=True, database=None,
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(test_fuzz.experiment_files())
     def one(file):
