@@ -30,9 +30,13 @@ def agg():
     pyplot.close("all")
 
 
-@pytest.fixture(scope="module", params=["dense", "factored"])
+BORN = nr.Problem(LAW, nr.losses.CrossEntropy(), birth_death=2.0)  # whose measures move
+
+
+@pytest.fixture(scope="module", params=["dense", "factored", "born"])
 def run(request):
-    return nr.solve(CLASSES, EMBEDDING, 1.0, nodes=NODES, save_at=TIMES, kernel=request.param)
+    problem, kernel = (BORN, "dense") if request.param == "born" else (CLASSES, request.param)
+    return nr.solve(problem, EMBEDDING, 1.0, nodes=NODES, save_at=TIMES, kernel=kernel)
 
 
 def sides(network):
@@ -47,7 +51,7 @@ def test_spectra_are_numpys(run):
         assert drawn.shape == (3, len(run.times))
         for t, values in zip(run.times, drawn.T, strict=True):
             w = np.asarray(run.at(t).matrices[layer - 1], float)
-            before, after = sides(run.network)[layer - 1 : layer + 1]
+            before, after = sides(run.at(t))[layer - 1 : layer + 1]
             if layer == 1:
                 before, after = after, before
             weighted = np.sqrt(before)[:, None] * w * np.sqrt(after)
@@ -121,6 +125,8 @@ def test_features_move_as_the_first_layer_does(run):
         np.testing.assert_allclose(way, expected)
     assert len(ways) == 5 and ax.get_xlabel() == "$w_{1,1}$" and ax.get_ylabel() == "$w_{1,3}$"
     start, end = (np.asarray(c.get_offsets()) for c in ax.collections[1:3])
+    sizes, p = ax.collections[2].get_sizes(), np.asarray(run.network.measures[0])[:5]
+    np.testing.assert_allclose(sizes / sizes.sum(), p / p.sum(), rtol=1e-5)
     np.testing.assert_allclose(start, [way[0] for way in ways])
     np.testing.assert_allclose(end, [way[-1] for way in ways])
 

@@ -92,34 +92,41 @@ class Numbers:
         measure = np.asarray(self.run.network.measures[hidden], float)[rows]
         return measure / measure.sum()
 
-    def sides(self, place: int) -> list[np.ndarray]:
+    def sides(self, place: int, network: Network) -> list[np.ndarray]:
         """The measures that a layer's weights stand between; 1 for each coordinate of inputs and outputs."""
-        network = self.run.network
         ends = [np.ones(network.weights[0].shape[1]), np.ones(network.output_dim)]
         all_sides = [ends[0], *(np.asarray(p, float) for p in network.measures), ends[1]]
         return all_sides[place : place + 2]
 
     def law(
         self, what: str, times: Float[np.ndarray, "T"], x: ArrayLike | None
-    ) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarray, "n"]]:
-        """Numbers of a layer at those times, and their weights."""
+    ) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarray, "T n"]]:
+        """Numbers of a layer at those times, and their weights then."""
         of, place = what[0], int(what[2:]) - 1
-        sides = self.sides(place)
+        at, mass = np.zeros((0, 0)), np.zeros(0)
         if of == "H":
-            cols = np.arange(min(MOST, len(sides[1])))
             at = self.inputs(x)
             mass = np.full(len(at), 1 / len(at))
             mass = np.asarray(self.recipe().samples().weights) if x is None else mass
-            values = [
-                np.asarray(self.run.at(t).preactivations(at)[place])[:, cols].ravel() for t in times
-            ]
-            joint = np.outer(mass, sides[1][cols])
-        else:
-            before, after = sides[::-1] if place == 0 else sides
-            rows, cols = (np.arange(min(MOST, len(side))) for side in (before, after))
-            values = [between(self.run.at(t).weights[place], rows, cols).ravel() for t in times]
-            joint = np.outer(before[rows], after[cols])
-        return np.stack(values), joint.ravel() / joint.sum()
+        values, weights = [], []
+        for t in times:
+            network = self.run.at(t)
+            before, after = self.sides(place, network)
+            if of == "H":
+                before = mass
+            elif place == 0:  # w_1 is (n_1, d)
+                before, after = after, before
+            cols = np.arange(min(MOST, len(after)))
+            rows = np.arange(len(before) if of == "H" else min(MOST, len(before)))
+            found = (
+                np.asarray(network.preactivations(at)[place])[:, cols]
+                if of == "H"
+                else between(network.weights[place], rows, cols)
+            )
+            joint = np.outer(before[rows], after[cols]).ravel()
+            values.append(found.ravel())
+            weights.append(joint / joint.sum())
+        return np.stack(values), np.stack(weights)
 
 
 def symbol(what: str) -> str:

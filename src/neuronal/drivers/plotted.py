@@ -168,10 +168,12 @@ class TrajectoryPlot(ClassPlots):
 
         run = self._run
         place = whole("layer", layer, 1, run.network.depth) - 1
-        sides = self._numbers.sides(place)
-        if place == 0:
-            sides = sides[::-1]  # w_1 is (n_1, d)
-        found = [singular_values(run.at(t).weights[place], *sides) for t in run.times]
+        found = []
+        for t in run.times:
+            network = run.at(t)
+            sides = self._numbers.sides(place, network)
+            ordered = sides[::-1] if place == 0 else sides  # w_1 is (n_1, d)
+            found.append(singular_values(network.weights[place], *ordered))
         most = min(whole("count", count, 1), *map(len, found))
         ax = spectra.spectra(drawings.on(ax), run.times, np.stack([s[:most] for s in found]))
         ax.set_title(f"$w_{{{layer}}}$")

@@ -55,13 +55,14 @@ def curve(
 
 def laws(
     ax: Axes, times: Float[np.ndarray, "T"], values: Float[np.ndarray, "T n"],
-    weights: Float[np.ndarray, "n"], color: str | None = None, name: str = "",
+    weights: Float[np.ndarray, "n"] | Float[np.ndarray, "T n"], color: str | None = None, name: str = "",
 ) -> Axes:  # fmt: skip
     """A law over time: its median, and the ranges that hold a half and nine tenths of it."""
     color = color or current().series[0]
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
-    mass = np.cumsum(weights[order], axis=1) - weights[order] / 2
+    of_ranked = np.take_along_axis(np.broadcast_to(weights, values.shape), order, axis=1)
+    mass = np.cumsum(of_ranked, axis=1) - of_ranked / 2
     at = lambda q: np.array([np.interp(q, m, v) for m, v in zip(mass, ranked, strict=True)])
     for alpha, (low, high) in zip((0.18, 0.34), _QUANTILES, strict=True):
         ax.fill_between(times, at(low), at(high), color=color, alpha=alpha, lw=0)

@@ -21,14 +21,15 @@ def ridges(
     ax: Axes,
     times: Float[np.ndarray, "T"],
     values: Float[np.ndarray, "T n"],
-    weights: Float[np.ndarray, "n"],
+    weights: Float[np.ndarray, "T n"],
     bins: int = 64,
     name: str = "",
 ) -> Axes:
     """Weighted histograms of one scale, the first time at the bottom; each has the same area."""
     low, high = float(np.min(values)), float(np.max(values))
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
-    density = [np.histogram(v, edges, weights=weights, density=True)[0] for v in values]
+    of_times = zip(values, weights, strict=True)
+    density = [np.histogram(v, edges, weights=p, density=True)[0] for v, p in of_times]
     unit = _HIGHEST / max(float(np.max(density)), np.finfo(float).tiny)
     for place in reversed(range(len(times))):  # lower ones stand before higher ones
         heights = np.append(density[place], density[place][-1]) * unit
