@@ -1,5 +1,6 @@
 """The documentation: its code runs, its tables name every field, its figures are those measured."""
 
+import json
 import re
 import runpy
 import shutil
@@ -80,11 +81,14 @@ def test_the_code_of_a_page_prints_and_draws_what_it_shows(page, tmp_path):
             assert compare_images(str(expected), str(tmp_path / "drawn.png"), tol=4) is None
 
 
-def test_pages_show_what_their_code_prints():
-    for page in SHOWN["pages"]():
-        for match in SHOWN["BLOCK"].finditer(page.read_text(encoding="utf-8")):
-            if re.search(r"^(?:    )?print\(", match["code"], re.MULTILINE):
-                assert match["output"], f"{named(page)}: python docs/shown.py {named(page)}"
+SECONDS = json.loads((ROOT / "docs" / "seconds.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", [p for p in SHOWN["pages"]() if named(p) in SECONDS], ids=named)
+def test_a_page_that_was_run_shows_what_its_code_prints(page):
+    for match in SHOWN["BLOCK"].finditer(page.read_text(encoding="utf-8")):
+        if re.search(r"^(?:    )?print\(", match["code"], re.MULTILINE):
+            assert match["output"], f"python docs/shown.py {named(page)}"
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "toml")], ids=named)
@@ -169,6 +173,14 @@ def test_every_picture_of_a_page_is_drawn():
     assert shown == drawn
     kept = (ROOT / "docs" / "assets").rglob("*.png")
     assert {path.relative_to(ROOT / "docs").as_posix() for path in kept} == shown
+
+
+def test_pages_say_how_long_their_code_takes():
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    assert set(SECONDS) <= {named(page) for page in SHOWN["pages"]()}
+    for page, told in SECONDS.items():
+        assert "runs in" in hooks["taken"](page) and told > 0
+    assert hooks["taken"]("docs/benchmarks.md") == ""
 
 
 def test_the_paper_is_cited_as_in_citation():
