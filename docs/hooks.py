@@ -31,8 +31,7 @@ def taken(page: str) -> str:
         return ""
     least = next((words for most, words in _TIMES if seconds[page] <= most), "some minutes")
     return (
-        f"\n\nThe code of this page runs in {least} on two processors, once compiled, and prints what is "
-        "shown.\n"
+        f"\n\nThe code of this page takes {least} of a processor, once compiled, and prints what is shown.\n"
         "{ .nl-seconds }\n"
     )
 

@@ -2,7 +2,7 @@
 
 A block of Python and the block of text right below it are code and its output; images right below are what
 is drawn then, by one figure, a light and a dark one. `python docs/shown.py [PAGE]...` runs pages anew and
-writes both in place, and the seconds that a page takes into `docs/seconds.json`, which `docs/hooks.py` tells.
+writes both in place, and a page's seconds of a processor into `docs/seconds.json`, which `docs/hooks.py` tells.
 Outputs that a page does not have yet are written where code prints. Tests run the same and compare.
 """
 
@@ -84,8 +84,8 @@ def picture() -> bytes:
 
 def anew(page: Path) -> None:
     """Run a page and write what it shows."""
-    began, found = time.perf_counter(), iter(list(ran(page)))
-    took = time.perf_counter() - began
+    began, found = time.process_time(), iter(list(ran(page)))
+    took = time.process_time() - began  # of all threads: whatever else the machine does
 
     def written(match: re.Match[str]) -> str:
         block = next(found)
