@@ -2,7 +2,7 @@
 
 A block of Python and the block of text right below it are code and its output; images right below are what
 is drawn then, by one figure, a light and a dark one. `python docs/shown.py [PAGE]...` runs pages anew and
-writes both in place, and a page's seconds of a processor into `docs/seconds.json`, which `docs/hooks.py` tells.
+writes both in place, and a page's seconds of a processor into `docs/seconds.json`, told by `docs/hooks.py`.
 Outputs that a page does not have yet are written where code prints. Tests run the same and compare.
 """
 
