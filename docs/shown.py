@@ -1,7 +1,7 @@
 """What pages show of their code: the output that it prints and the pictures that it draws.
 
 A block of Python and the block of text right below it are code and its output; images right below are what
-is drawn then, by one figure, a light and a dark one. `python docs/shown.py [PAGE]...` runs pages anew and
+is drawn then, a light and a dark one, if they lie in a folder of `assets/`. `python docs/shown.py [PAGE]...` runs pages anew and
 writes both in place, and a page's seconds of a processor into `docs/seconds.json`, told by `docs/hooks.py`.
 Outputs that a page does not have yet are written where code prints. Tests run the same and compare.
 """
@@ -30,7 +30,7 @@ BLOCK = re.compile(
     r"(?P<images>(?:\n?!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?)*)",
     re.MULTILINE | re.DOTALL,
 )
-IMAGE = re.compile(r"!\[[^\]]*\]\(([^)#]+)#only-(light|dark)\)")
+IMAGE = re.compile(r"!\[[^\]]*\]\(((?:\.\./)*assets/\w+/[^)#]+)#only-(light|dark)\)")
 STYLES = {"light": "neuronal.pictures.paper", "dark": "neuronal.pictures.dark"}
 DPI = 144
 COLOURS = 160
