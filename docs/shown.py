@@ -1,9 +1,9 @@
 """What pages show of their code: the output that it prints and the pictures that it draws.
 
 A block of Python and the block of text right below it are code and its output; images right below are what
-is drawn then, a light and a dark one, if they lie in a folder of `assets/`. `python docs/shown.py [PAGE]...` runs pages anew and
-writes both in place, and a page's seconds of a processor into `docs/seconds.json`, told by `docs/hooks.py`.
-Outputs that a page does not have yet are written where code prints. Tests run the same and compare.
+is drawn then, a light and a dark one, if they lie in a folder of `assets/`. `python docs/shown.py [PAGE]...`
+runs pages anew and writes both in place, also outputs that a page does not have yet, and a page's seconds of a
+processor into `docs/seconds.json`, told by `docs/hooks.py`. Tests run the same and compare.
 """
 
 from __future__ import annotations
