@@ -2,8 +2,8 @@
 
 A block of Python and the block of text right below it are code and its output; images right below are what
 is drawn then, a light and a dark one, if they lie in a folder of `assets/`. `python docs/shown.py [PAGE]...`
-runs pages anew and writes both in place, also outputs that a page does not have yet, and a page's seconds of a
-processor into `docs/seconds.json`, told by `docs/hooks.py`. Tests run the same and compare.
+runs pages anew and writes both in place, outputs too that a page does not have yet, and the seconds of a
+processor that a page takes into `docs/seconds.json`, told by `docs/hooks.py`. Tests run the same and compare.
 """
 
 from __future__ import annotations
