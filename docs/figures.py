@@ -76,14 +76,25 @@ FIGURES: dict[str, Callable[[Theme], Figure]] = {
 }
 
 
+THEMES = {"": style.LIGHT, "-dark": style.DARK}
+
+
+def files() -> list[str]:
+    """Each picture, on white, and transparent for dark pages."""
+    return [f"{Path(name).stem}{end}.png" for name in FIGURES for end in THEMES]
+
+
 def draw(name: str, path: Path) -> None:
-    """Write one picture, without the versions of what drew it."""
-    with style.using(style.LIGHT):
-        figure = FIGURES[name](style.LIGHT)
-        figure.savefig(path, dpi=DPI, facecolor="white", metadata={"Software": None})
+    """Write one of `files`, without the versions of what drew it."""
+    dark = name.endswith("-dark.png")
+    theme = style.DARK if dark else style.LIGHT
+    with style.using(theme):
+        figure = FIGURES[name.replace("-dark.png", ".png")](theme)
+        ground = "none" if dark else "white"
+        figure.savefig(path, dpi=DPI, facecolor=ground, metadata={"Software": None})
 
 
 if __name__ == "__main__":
     mpl.use("agg")
-    for name in FIGURES:
+    for name in files():
         draw(name, ASSETS / name)

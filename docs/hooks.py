@@ -1,4 +1,4 @@
-"""MkDocs hooks: tables made from `benchmarks/results/*.json`, the changelog, links of notebooks.
+"""MkDocs hooks: tables made from `benchmarks/results/*.json`, the changelog, links of notebooks, times.
 
 `python docs/hooks.py` writes the README's table of figures anew from the same files.
 """
@@ -18,9 +18,28 @@ MARK = re.compile(r"^<!-- (benchmarks|benchmark|include|works): ?(\S*) -->$", re
 LINK = re.compile(r'(?<=href=")([^":?#]+\.(?:md|ipynb))(?=["#])')
 
 
-def on_page_markdown(markdown: str, **_) -> str:
-    """Replace the marks of a page by what they name."""
-    return MARK.sub(lambda match: MARKS[match[1]](match[2]), markdown)
+def on_page_markdown(markdown: str, page: Any = None, **_) -> str:
+    """Replace the marks of a page by what they name, and say how long its code takes."""
+    whole = MARK.sub(lambda match: MARKS[match[1]](match[2]), markdown)
+    return whole if page is None else whole + taken(f"docs/{page.file.src_uri}")
+
+
+def taken(page: str) -> str:
+    """How long the code of a page takes, as `docs/shown.py` measured it; nothing of one without."""
+    seconds = json.loads((ROOT / "docs" / "seconds.json").read_text(encoding="utf-8"))
+    if page not in seconds:
+        return ""
+    least = next((words for most, words in _TIMES if seconds[page] <= most), "some minutes")
+    return (
+        f"\n\nThe code of this page takes {least} of a processor, once compiled, and prints what is shown.\n"
+        "{ .nl-seconds }\n"
+    )
+
+
+_TIMES = (
+    (5, "five seconds"), (10, "ten seconds"), (20, "twenty seconds"), (30, "half a minute"),
+    (60, "a minute"), (120, "two minutes"),
+)  # fmt: skip
 
 
 def on_page_content(html: str, page: Any, files: Any, **_) -> str:
@@ -123,8 +142,9 @@ def works(part: str) -> str:
         words = " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
         shown = [row["panel"]["title"] for row in kept.get(name, ()) if "panel" in row]
         if shown:
-            picture = (
-                f"![{name}: {escape('; '.join(shown))}](../assets/works_{name}.png){{ width=760 }}"
+            picture = "\n".join(
+                f"![{name}: {escape('; '.join(shown))}](../assets/works_{name}{end}){{ width=760 }}"
+                for end in (".png#only-light", "-dark.png#only-dark")
             )
             words += f"\n\n{picture}"
         sections.append(

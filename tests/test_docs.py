@@ -1,17 +1,20 @@
 """The documentation: its code runs, its tables name every field, its figures are those measured."""
 
+import json
 import re
 import runpy
+import shutil
 import tomllib
 import types
 import typing
 from pathlib import Path
 
-import mktestdocs
+import matplotlib as mpl
 import pytest
 import yaml
 from matplotlib.testing.compare import compare_images
 from pydantic import BaseModel
+from test_notebooks import NUMBER, are_close
 
 import neuronal
 from neuronal.experiments import examples as bundled
@@ -29,12 +32,64 @@ def named(path):
     return str(path.relative_to(ROOT))
 
 
+SHOWN = runpy.run_path(str(ROOT / "docs" / "shown.py"))
+
+
+def alike(shown, printed):
+    """The same words, and numbers to 2 %, whole ones to 2: steps are counted; seconds are not compared."""
+    one, other = (
+        " ".join(re.sub(r"\bin \d[\d.]* s\b", "in no time", text).split())
+        for text in (shown, printed)
+    )
+    pairs = list(zip(NUMBER.findall(one), NUMBER.findall(other), strict=False))
+    close = lambda a, b: (
+        abs(int(a) - int(b)) <= 2 if {*a, *b} <= {*"-0123456789"} else are_close(a, b, 0.02)
+    )
+    return NUMBER.sub("0", one) == NUMBER.sub("0", other) and all(close(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("printed", "same"),
+    [
+        ("risk 0.1001 in 7 steps\n", True),
+        ("risk 0.1000 in 8 steps", True),
+        ("risk 0.1100 in 7 steps", False),
+        ("risk 0.1000 in 12 steps", False),
+        ("risks 0.1000 in 7 steps", False),
+        ("risk 0.1000", False),
+    ],
+)
+def test_outputs_are_compared_by_words_and_numbers(printed, same):
+    assert alike("risk 0.1000 in 7 steps", printed) == same
+    assert alike("done in 3.5 s", "done in 12 s")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=named)
-def test_the_code_of_a_page_runs(page):
+@pytest.mark.parametrize("page", SHOWN["pages"](), ids=named)
+def test_the_code_of_a_page_prints_and_draws_what_it_shows(page, tmp_path):
+    """If it does not: python docs/shown.py PAGE."""
     if any("import torch" in block for block in blocks(page, "python")):
         pytest.importorskip("torch")
-    mktestdocs.check_md_file(page, memory=True)
+    mpl.use("agg")
+    for block in SHOWN["ran"](page):
+        if block.shown is not None:
+            assert alike(block.shown, block.printed), f"{block.shown}is now\n{block.printed}"
+        for name, content in block.pictures.items():
+            (tmp_path / "drawn.png").write_bytes(content)
+            expected = tmp_path / "expected.png"
+            shutil.copy(page.parent / name, expected)
+            assert compare_images(str(expected), str(tmp_path / "drawn.png"), tol=4) is None
+
+
+SECONDS = json.loads((ROOT / "docs" / "seconds.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", SHOWN["pages"](), ids=named)
+def test_a_page_shows_all_or_nothing_of_what_its_code_prints(page):
+    found = list(SHOWN["BLOCK"].finditer(page.read_text(encoding="utf-8")))
+    for match in found if any(match["output"] for match in found) else ():
+        if re.search(r"^(?:    )?print\(", match["code"], re.MULTILINE):
+            assert match["output"], f"python docs/shown.py {named(page)}"
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "toml")], ids=named)
@@ -89,7 +144,7 @@ HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
 FIGURES = runpy.run_path(str(ROOT / "docs" / "figures.py"))
 
 
-@pytest.mark.parametrize("name", FIGURES["FIGURES"])
+@pytest.mark.parametrize("name", FIGURES["files"]())
 def test_the_pictures_are_drawn_from_what_was_measured(name, tmp_path):
     """If they are not: python docs/figures.py."""
     FIGURES["draw"](name, tmp_path / name)
@@ -97,15 +152,36 @@ def test_the_pictures_are_drawn_from_what_was_measured(name, tmp_path):
 
 
 def test_every_picture_of_a_page_is_drawn():
-    shown = {
-        Path(address).name
-        for page in PAGES
-        for address in re.findall(
-            r"!\[[^]]*\]\(([^)]+)\)", HOOKS["on_page_markdown"](page.read_text(encoding="utf-8"))
-        )
-    }
-    assert shown == set(FIGURES["FIGURES"])
-    assert {path.name for path in (ROOT / "docs" / "assets").glob("*.*g")} == shown
+    """By `docs/figures.py` or by the page's own code, and each is shown, light and dark."""
+    shown, drawn = set(), {f"assets/{name}" for name in FIGURES["files"]()}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        whole = HOOKS["on_page_markdown"](text)
+        for address in re.findall(r"!\[[^]]*\]\(([^)#]+)[^)]*\)", whole):
+            path = (page.parent / address).resolve().relative_to(ROOT / "docs").as_posix()
+            shown.add(path)
+            light, dark = path.replace("-dark.png", ".png"), path.replace(".png", "-dark.png")
+            assert page.name == "README.md" or (
+                {light} & shown and Path(ROOT / "docs" / light).exists()
+            )
+            assert "-dark" in path or Path(ROOT / "docs" / dark).exists(), path
+        for match in SHOWN["BLOCK"].finditer(text):
+            names = [name for name, _ in SHOWN["IMAGE"].findall(match["images"] or "")]
+            drawn |= {
+                (page.parent / name).resolve().relative_to(ROOT / "docs").as_posix()
+                for name in names
+            }
+    assert shown == drawn
+    kept = (ROOT / "docs" / "assets").rglob("*.png")
+    assert {path.relative_to(ROOT / "docs").as_posix() for path in kept} == shown
+
+
+def test_pages_say_how_long_their_code_takes():
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    assert set(SECONDS) <= {named(page) for page in SHOWN["pages"]()}
+    for page, told in SECONDS.items():
+        assert "of a processor" in hooks["taken"](page) and told > 0
+    assert hooks["taken"]("docs/benchmarks.md") == ""
 
 
 def test_the_paper_is_cited_as_in_citation():

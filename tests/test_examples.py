@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,31 @@ def test_the_examples_of_a_module_run(name):
         pytest.skip(f"{name} needs an extra: {error}")
     tried = doctest.testmod(module)
     assert tried.attempted > 0 and tried.failed == 0
+
+
+def public():
+    """Names that the package offers, and those of its modules: functions and classes that are made."""
+    for name in neuronal.__all__:
+        thing = getattr(neuronal, name)
+        inner = getattr(thing, "__all__", ()) if inspect.ismodule(thing) else ()
+        offered = [(f"{name}.{n}", getattr(thing, n)) for n in inner] or [(name, thing)]
+        yield from ((n, v) for n, v in offered if callable(v) and not inspect.isabstract(v))
+
+
+def test_every_public_name_has_an_example():
+    """In its own docstring, or as `nr.NAME(` in another's; things that functions return are shown there."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SRC.rglob("*.py"))
+    lines = "\n".join(re.findall(r"^ *(?:>>>|\.\.\.) .*", text, re.MULTILINE))
+    returned = set(re.findall(r"-> (?:tuple\[)?(\w+)", text))
+    without = [
+        name
+        for name, thing in public()
+        if ">>>" not in (thing.__doc__ or "")
+        and f"nr.{name}(" not in lines
+        and name.rsplit(".", 1)[-1] not in returned
+        and not (isinstance(thing, type) and issubclass(thing, Exception | Warning))
+    ]
+    assert set(without) <= {
+        "datasets.keel",
+        "datasets.diamonds",
+    }  # of packages that may not be there

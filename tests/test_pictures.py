@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib import pyplot
 
 import neuronal as nr
-from neuronal.pictures import drawings, sizes
-from neuronal.pictures.style import LIGHT, settings
+from neuronal.pictures import drawings, sizes, style
+from neuronal.pictures.style import DARK, LIGHT, settings
 from neuronal.theory.certificate.rows import Row
 from neuronal.theory.fluctuations import Fluctuations
 
@@ -97,6 +97,15 @@ def test_a_coupling_draws_what_it_fits():
     eps, _ = line(found.plot(along="learning_rate", label="a"), "a")
     np.testing.assert_array_equal(eps, [0.1, 0.2])
     found.plot(of="weight_rms", layer=2)
+    ax = found.plot(scale="power")
+    x, y = line(ax, "root mean square")
+    np.testing.assert_allclose(x, np.array([4, 8]) ** -0.5)
+    np.testing.assert_array_equal(y, middle)
+    (fit,) = (drawn for drawn in ax.lines if drawn.get_label().startswith("slope"))
+    (zero, end), slope = fit.get_xdata(), np.linalg.lstsq(x[:, None], y, rcond=None)[0][0]
+    assert zero == 0 and fit.get_ydata()[1] == pytest.approx(slope * end)
+    with pytest.raises(nr.InvalidInput, match="scale"):
+        found.plot(scale="linear")
     with pytest.raises(nr.InvalidInput, match="along"):
         found.plot(along="depth")
     with pytest.raises(nr.InvalidInput, match="layer"):
@@ -189,17 +198,21 @@ def test_notebooks_show_tables(run):
         assert len(parser.words) < 4000
 
 
-def test_the_style_is_the_reports():
-    with pyplot.style.context("neuronal.pictures.paper"):
-        for name, value in settings(LIGHT).items():
-            expected = "white" if name.endswith("facecolor") else value
+@pytest.mark.parametrize(
+    ("name", "theme", "ground"), [("paper", LIGHT, "white"), ("dark", DARK, "#15181e")]
+)
+def test_the_style_is_the_reports(name, theme, ground):
+    with pyplot.style.context(f"neuronal.pictures.{name}"):
+        assert style.current() is theme
+        for name, value in settings(theme).items():
+            expected = ground if name.endswith("facecolor") else value
             found = mpl.rcParams[name]
             same = found == expected or [found] == [expected] or found == [expected]
             if isinstance(expected, str) and expected.startswith("#"):
                 same = mpl.colors.to_hex(found) == expected.lower()
             assert same, (name, found, expected)
         cycle = [mpl.colors.to_hex(c) for c in mpl.rcParams["axes.prop_cycle"].by_key()["color"]]
-        assert cycle == [c.lower() for c in LIGHT.series]
+        assert cycle == [c.lower() for c in theme.series]
 
 
 def test_sizes_fit_columns():

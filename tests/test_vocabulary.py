@@ -41,6 +41,7 @@ def test_targets_take_the_coordinates_that_are_told(name):
         (["gallery"], 0),
         (["works", "--help"], 0),
         (["works", "nothing"], 2),
+        (["schema"], 0),
         (["run", "bad.toml"], 2),
         (["couple", "bad.toml"], 2),
         (["certify", "bad.toml"], 2),

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .experiments.command import print_schema
 from .experiments.interrupts import going_on, listening, ways_on
 from .runs.command import Out, Overwrite, Quiet, gallery, run
 from .runs.planning import plan
@@ -80,8 +81,7 @@ def certify(
         )
     certificates.write(found, folder)
     for certificate in found:
-        _out.print(certificate)
-        _out.print()
+        _out.print(certificate, "")
     _out.print(f"wrote {escape(str(folder / CERTIFICATE))}", soft_wrap=True)
 
 
@@ -223,10 +223,10 @@ def warmup(
     from .experiments import examples, load
 
     found = [load(file) for file in files or examples.examples().values()]
+    from . import programs
     from .experiments.rehearsal import rehearse
-    from .programs import kept
 
-    folder = kept()
+    folder = programs.kept()
     with _out.status("compiling") as status:
         for experiment in found:
             status.update(f"compiling {escape(experiment.name)}")
@@ -236,6 +236,7 @@ def warmup(
 
 app.command()(plan)
 app.command()(works)
+app.command("schema")(print_schema)
 
 
 def _end(trouble: str) -> None:

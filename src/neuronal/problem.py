@@ -56,6 +56,16 @@ class Problem(eqx.Module):
 
     Raises:
         InvalidInput: what is no law, loss, schedule, strength or term; a negative strength.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> problem.loss
+        Squared()
+
+        ```
     """
 
     distribution: Distribution

@@ -33,6 +33,17 @@ def shallow(input_dim, output_dim):
 
 def broken(input_dim, output_dim):
     return 3
+
+from scipy import stats
+import jax
+
+beta = stats.beta(2, 3)
+pair = [stats.norm(), stats.uniform(-1, 2)]
+cube = nr.distributions.Uniform(-2, 2)
+
+def ring(key):
+    angle = 2 * jnp.pi * jax.random.uniform(key)
+    return jnp.stack([jnp.cos(angle), jnp.sin(angle)])
 """
 CONTENT = {
     "name": "own",
@@ -92,6 +103,27 @@ def test_its_functions_are_those_that_run(home):
     assert again.distribution.target == problem.distribution.target  # compiled once
 
 
+@pytest.mark.parametrize(
+    ("law", "target", "dim", "mean_square"),
+    [
+        ("beta", "sine", 1, 2 * 3 / (25 * 6) + (2 / 5) ** 2),
+        ("pair", "waves", 2, 1 + 1 / 3),
+        ("cube", "mine:wave", 1, 4 / 3),
+        ("ring", "waves", 2, 1.0),
+    ],
+)
+def test_a_law_of_inputs_is_taken_from_the_files_folder(home, law, target, dim, mean_square):
+    """Its second moment is the one in closed form, and its own TOML reads it again."""
+    file = written(home, problem__inputs={"law": f"mine:{law}"}, problem__target=target)
+    experiment = load(file)
+    found = build(experiment).systems[0].problem.distribution
+    x, _, mass = found.quadrature(64)
+    assert x.shape[1] == dim + 1  # and the constant
+    assert float(mass @ (x[:, :-1] ** 2).sum(1)) == pytest.approx(mean_square, rel=0.05)
+    file.write_text(experiment.to_toml(home))
+    assert load(file) == experiment
+
+
 @pytest.mark.slow
 def test_a_run_is_gone_on_with_from_its_own_folder_until_its_code_is_edited(home):
     file, folder = written(home), home / "runs" / "a"
@@ -127,6 +159,18 @@ def test_it_is_swept(home):
             "problem.target: takes 'sin4x_cos9x'.*or a function of your own",
         ),
         ({"problem__target": "mine:"}, "problem.target: takes"),
+        ({"problem__inputs": {"law": "mine:disc"}}, "problem.inputs.law: .*has no 'disc'"),
+        ({"problem__inputs": {"law": "mine:delta"}}, "problem.inputs.law: takes a law"),
+        ({"problem__inputs": {"law": "mine:wave"}}, "problem.inputs.law: "),
+        ({"problem__inputs": {"law": "mine:beta", "dim": 2}}, "dim: is not taken here"),
+        (
+            {"problem__inputs": {"law": "mine:ring"}, "problem__target": "sine"},
+            "problem.inputs.law: target 'sine' takes 1 coordinates, got 2",
+        ),
+        (
+            {"problem__inputs": {"law": "cube"}},
+            "problem.inputs.law: takes 'uniform'.*'module:name'",
+        ),
         ({"loss__name": "mine:robus"}, "loss.name: .*has no 'robus'"),
         ({"system__0_activation": "mine:rip"}, "systems.activation: .*has no 'rip'"),
         ({"system__1_make": "mine:broken"}, "systems.make: takes a function"),

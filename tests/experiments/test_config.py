@@ -73,6 +73,7 @@ def test_an_unknown_example_names_the_nearest():
         ({"systems__0__embedding": "iid", "systems__0__std": [1.0]}, "std: takes one number"),
         ({"loss__name": "hinge"}, "loss.name: takes 'squared'"),
         ({"loss__delta": 1.0}, "delta: is a parameter of pseudo_huber"),
+        ({"loss__name": "huber", "loss__delta": 0.0}, "loss.delta: takes a number above 0, got 0"),
         ({"schedule__kind": "cosine"}, "schedule.horizon: is missing"),
         ({"limit__rtol": 0}, "limit.rtol: takes a number above 0, got 0"),
         ({"limit__solver": "euler"}, "limit.step: is missing"),

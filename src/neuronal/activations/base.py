@@ -36,6 +36,14 @@ class Activation:
         form: the same on intervals, from which `certify` proves the constants; those of an
             activation without one are measured. It does not count in comparisons.
         kinks: the places where $\varphi'$ jumps, as far as they are known.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.activations.tanh.bound, nr.activations.tanh.derivative_bound
+        (1.0, 1.0)
+
+        ```
     """
 
     name: str
@@ -65,7 +73,16 @@ class Activation:
 
 
 def in_words(items: Iterable[object]) -> str:
-    """Items of layers in a row: equal ones that follow each other once, and six words at most."""
+    """Items of layers in a row: equal ones that follow each other once, and six words at most.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.activations.in_words(["tanh", "tanh", "identity"])
+        'tanh x 2, identity'
+
+        ```
+    """
     runs = [(word, len(list(run))) for word, run in groupby(map(_word, items))]
     words = [word if count == 1 else f"{word} x {count}" for word, count in runs]
     return ", ".join(words if len(words) <= 6 else [*words[:4], "...", words[-1]])

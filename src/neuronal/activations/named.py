@@ -208,6 +208,14 @@ def get(activation: str | Activation) -> Activation:
     Raises:
         InvalidInput: no activation has that name, or one of your own does not give the value and
             the derivative, each of the shape of its argument.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.activations.get("erf").name
+        'erf'
+
+        ```
     """
     if isinstance(activation, Activation):
         if ACTIVATIONS.get(activation.name) is not activation:
@@ -224,5 +232,14 @@ def get(activation: str | Activation) -> Activation:
 def per_layer(
     activation: str | Activation, last: str | Activation, depth: int
 ) -> tuple[Activation, ...]:
-    """`activation` for layers 1 to L-1 and `last` for layer L."""
+    """`activation` for layers 1 to L-1 and `last` for layer L.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> [phi.name for phi in nr.activations.per_layer("tanh", "identity", 3)]
+        ['tanh', 'tanh', 'identity']
+
+        ```
+    """
     return (get(activation),) * (depth - 1) + (get(last),)

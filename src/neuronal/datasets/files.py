@@ -40,6 +40,16 @@ def table(
         InvalidInput: no such file or kind of file, rows longer than the header, a column that
             is missing, named twice, not numeric, or has empty cells, or a target that does not
             fit the task; the message names the column.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, pandas as pd
+        >>> frame = pd.DataFrame({"a": range(8), "b": [0.0, 1.0] * 4})
+        >>> split = nr.datasets.table(frame, "b", task="regression")
+        >>> split.train.x.shape
+        (6, 2)
+
+        ```
     """
     require(task in TASKS, f"task: takes {', '.join(TASKS)}, got {shown(task)}")
     require(

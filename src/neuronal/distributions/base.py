@@ -16,7 +16,18 @@ from .facts import FactsOfX
 
 
 class Samples(NamedTuple):
-    """Weighted samples: the law of $Z$ as $E_Z$ sees it, weights of sum 1."""
+    """Weighted samples: the law of $Z$ as $E_Z$ sees it, weights of sum 1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> problem.quadrature(8)
+        Samples(x (8, 1), y (8, 1), weights (8,))
+
+        ```
+    """
 
     x: Float[Array, "m d"]
     y: Float[Array, "m k"]
@@ -50,6 +61,10 @@ class Distribution(FactsOfX):
         None where the law's own quadrature is that already, since no sample comes twice.
         """
         return self, None
+
+    def mean(self, x: Float[Array, "m d"]) -> Float[Array, "m k"] | None:
+        """$E[Y | X = x]$ at any x; None where it is known at the law's own inputs alone, or not at all."""
+        return None
 
     def bayes_risk(self, loss: Loss) -> float | None:
         r"""$\inf_{\tilde y} E_Z[\mathcal{L}(Y, \tilde y(X))]$, or None where it is not known."""

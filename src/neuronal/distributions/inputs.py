@@ -46,7 +46,18 @@ class Inputs(FactsOfX):
 
 
 class Uniform(Inputs):
-    """Uniform on the cube `[low, high]^dim`."""
+    """Uniform on the cube `[low, high]^dim`.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> law = nr.distributions.Uniform(-1, 1)
+        >>> x, weights = law.quadrature(3)
+        >>> x.shape, round(float(weights @ x[:, 0] ** 2), 6)
+        ((3, 1), 0.333333)
+
+        ```
+    """
 
     low: float = eqx.field(static=True)
     high: float = eqx.field(static=True)
@@ -94,6 +105,15 @@ class Gaussian(Inputs):
     r"""$N(\mu, \sigma^2 I)$, the same mean and deviation in each of `dim` coordinates.
 
     Unbounded: Assumption 1.1 asks for $|X| \le K$.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> x, weights = nr.distributions.Gaussian(1, std=2.0).quadrature(8)
+        >>> round(float(weights @ x[:, 0] ** 2), 4)
+        4.0
+
+        ```
     """
 
     dimension: int = eqx.field(static=True)
@@ -133,7 +153,17 @@ class Gaussian(Inputs):
 
 
 class Sphere(Inputs):
-    """Uniform on the sphere of the given radius in `dim` >= 2 dimensions."""
+    """Uniform on the sphere of the given radius in `dim` >= 2 dimensions.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> x, _ = nr.distributions.Sphere(2, radius=3.0).quadrature(8)
+        >>> round(float((x[0] ** 2).sum()), 4)
+        9.0
+
+        ```
+    """
 
     dimension: int = eqx.field(static=True)
     radius: float = eqx.field(static=True)
@@ -169,7 +199,17 @@ class Sphere(Inputs):
 
 
 class Biased(Inputs):
-    """Another law with a constant coordinate 1 appended: the paper's layers have no biases."""
+    """Another law with a constant coordinate 1 appended: the paper's layers have no biases.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> x, _ = nr.distributions.Biased(nr.distributions.Uniform()).quadrature(4)
+        >>> x.shape, x[:, 1].tolist()
+        ((4, 2), [1.0, 1.0, 1.0, 1.0])
+
+        ```
+    """
 
     inputs: Inputs
 
@@ -216,5 +256,14 @@ def _line(low: float, high: float, count: int) -> Line:
 
 @jax.jit
 def with_bias(x: Float[Array, "m d"]) -> Float[Array, "m d1"]:
-    """`x` with a column of ones appended."""
+    """`x` with a column of ones appended.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> nr.distributions.with_bias(np.zeros((2, 3))).shape
+        (2, 4)
+
+        ```
+    """
     return jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)

@@ -36,6 +36,15 @@ class GaussianMixture(Distribution):
 
     Raises:
         InvalidInput: shapes that do not fit, deviations or probabilities that are no such.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> law = nr.distributions.GaussianMixture([[0.0, 0.0], [3.0, 0.0]], 1.0)
+        >>> law.input_dim
+        2
+
+        ```
     """
 
     means: Float[Array, "c d"]

@@ -34,6 +34,15 @@ def inputs_of(given: Any, name: str = "inputs") -> Inputs:
 
     Raises:
         InvalidInput: something else.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> from scipy import stats
+        >>> nr.distributions.inputs_of([stats.norm(), stats.beta(2, 3)])
+        Coordinates(norm, beta)
+
+        ```
     """
     if isinstance(given, Inputs):
         return given

@@ -65,6 +65,17 @@ class Report:
             the integration's part of it.
         work: of the velocity and its Jacobian, where the solver counts it.
         solver: where the solver was changed on the way: to which, when and why.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> nr.solve(problem, embedding, until=1.0, nodes=16, save_at=2).report.stopped
+        'reached t = 1'
+
+        ```
     """
 
     driver: str

@@ -180,6 +180,22 @@ def flow(
 
     Raises:
         InvalidInput: a layer, shape or time that does not fit.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> limit = nr.solve(problem, embedding, until=0.5, nodes=16, save_at=1)
+        >>> seen, begin = nr.fields(limit, layer=1, rtol=1e-3), limit.at(0.0)
+        >>> neuron = begin.weights[0][3], begin.weights[1][3]  # one of its own
+        >>> there = nr.flow(seen, 1, neuron, rtol=1e-3)
+        >>> back = nr.reverse_flow(seen, 1, there, rtol=1e-3)
+        >>> bool(np.allclose(back[0], neuron[0], atol=1e-3))
+        True
+
+        ```
     """
     return _carry(trajectory, layer, neuron, since, until, rtol, atol, save_at)
 

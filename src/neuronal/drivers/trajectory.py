@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..checks import choice, columns, require, shown, whole
+from ..checks import columns, require, shown
 from ..distributions.base import Samples
 from ..errors import InvalidInput
 from ..network import Network
@@ -18,7 +18,8 @@ from .driver import Driver, Pace, Recipe, Report, State
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
+
+    from .plotted import TrajectoryPlot
 
 
 class Kept(NamedTuple):
@@ -41,6 +42,20 @@ class Trajectory:
         report: how the run went.
         state: that of `network`: the weights of `network` and whatever else the motion carries.
         problem, law: of a solved run, what was solved and the samples of its $E_Z$; None of SGD.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> run = nr.solve(problem, embedding, until=1.0, nodes=16, save_at=2)
+        >>> run.times.tolist(), bool(run.loss[-1] < run.loss[0])
+        ([0.0, 0.5, 1.0], True)
+        >>> run.at(0.5)(x).shape
+        (8, 1)
+
+        ```
     """
 
     def __init__(
@@ -192,62 +207,12 @@ class Trajectory:
             latents,
         )
 
-    def plot(
-        self,
-        what: str = "risk",
-        ax: Axes | None = None,
-        *,
-        x: ArrayLike | None = None,
-        coordinate: int = 0,
-        **line: Any,
-    ) -> Axes:
-        r"""Draw the run on Matplotlib's axes.
+    @property
+    def plot(self) -> TrajectoryPlot:
+        """Pictures of the run: `run.plot()` is its risk, `run.plot.spectra(2)` another kind."""
+        from .plotted import TrajectoryPlot
 
-        Args:
-            what: ``risk`` over time; ``prediction`` at the end over one coordinate of the inputs; or the law
-                over time of ``w_1``, ``w_2``, ..., all numbers of that layer, neurons by their measures.
-            ax: to draw on; new ones if left out.
-            x: inputs `(m, d)` of ``prediction``; those of the run's $E_Z$ if left out.
-            coordinate: of the inputs, to draw over.
-            line: options of Matplotlib's lines, such as `label` and `color`; of a law, `color` alone.
-
-        Raises:
-            InvalidInput: another `what`.
-
-        !!! example
-            ```python
-            >>> import neuronal as nr, numpy as np
-            >>> x = np.linspace(-1, 1, 8)[:, None]
-            >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
-            >>> run = nr.solve(problem, nr.embeddings.Bidirectional(1, 2), 1.0, nodes=16, save_at=4)
-            >>> run.plot(label="limit").get_ylabel()
-            'risk'
-
-            ```
-        """
-        from ..pictures import drawings
-
-        layers = [f"w_{i}" for i in range(1, self.network.depth + 1)]
-        choice("what", what, ["risk", "prediction", *layers])
-        ax = drawings.on(ax)
-        if what == "risk":
-            return drawings.risk(ax, self.times, self.loss, **line)
-        if what == "prediction":
-            recipe = self.recipe
-            require(x is not None or recipe is not None, "x: is missing")
-            inputs = np.asarray(recipe.samples().x if x is None and recipe else x)
-            at = inputs[:, whole("coordinate", coordinate, 0, inputs.shape[1] - 1)]
-            return drawings.curve(ax, at, np.asarray(self.network(inputs)), **line)
-        place = layers.index(what)
-        measures = [np.asarray(p) for p in self.network.measures]
-        given = [np.ones(self.network.input_dim), *measures, np.ones(self.network.output_dim)]
-        before, after = given[place], given[place + 1]
-        mass = np.outer(after, before) if place == 0 else np.outer(before, after)
-        states = np.stack([np.asarray(self.at(t).matrices[place]).ravel() for t in self.times])
-        name = f"$w_{{{place + 1}}}$"
-        return drawings.laws(
-            ax, self.times, states, mass.ravel() / mass.sum(), line.get("color"), name
-        )
+        return TrajectoryPlot(self)
 
     def _repr_html_(self) -> str:
         from ..pictures import tables

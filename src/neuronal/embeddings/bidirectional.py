@@ -77,6 +77,15 @@ class Bidirectional(AbstractEmbedding):
 
     Raises:
         InvalidInput: impossible dimensions, gains or scales.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> embedding = nr.embeddings.Bidirectional(2, depth=4, rank=8)
+        >>> embedding.sample((32, 16, 8), key=0).widths
+        (32, 16, 8)
+
+        ```
     """
 
     input_dim: int = eqx.field(static=True)

@@ -44,6 +44,15 @@ class Embedding(AbstractEmbedding):
     Raises:
         InvalidInput: numbers of samplers and functions that do not fit, or functions that
             return other shapes.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> embedding = nr.embeddings.Embedding([2], [lambda c: c, lambda c: c[0]])  # w_1, w_2
+        >>> embedding.sample(16, key=0).widths
+        (16,)
+
+        ```
     """
 
     input_dim: int = eqx.field(static=True)

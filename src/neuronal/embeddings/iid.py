@@ -60,6 +60,15 @@ class IID(AbstractEmbedding):
 
     Raises:
         InvalidInput: impossible dimensions, or not L numbers.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> embedding = nr.embeddings.IID(2, depth=3, std=2.0)
+        >>> embedding.sample(64, key=0).widths
+        (64, 64)
+
+        ```
     """
 
     input_dim: int = eqx.field(static=True)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from .. import datasets, losses, schedules
+from .. import losses, schedules
 from ..datasets import Split
-from ..distributions import (
-    Biased,
-    Distribution,
-    Gaussian,
-    GaussianMixture,
-    Inputs,
-    Regression,
-    Sphere,
-    Uniform,
-)
-from ..distributions.regression import batched
+from ..distributions import Distribution
 from ..embeddings import AbstractEmbedding
 from ..errors import InvalidInput
 from ..losses import Loss
@@ -32,15 +20,8 @@ from . import code
 from .config import Experiment
 from .embedding import embedding_of
 from .given import Given, GivenProblem, GivenSystem
-from .sections import (
-    BundledProblem,
-    InputsSection,
-    MixtureProblem,
-    RegressionProblem,
-    ScheduleSection,
-    TableProblem,
-)
-from .targets import TARGETS
+from .laws import law_of
+from .learned import RegressionProblem, ScheduleSection
 
 _GRID = 241
 
@@ -100,7 +81,7 @@ def build(experiment: Experiment) -> Built:
     """
     if isinstance(experiment.problem, GivenProblem):
         return _of_given(experiment, experiment.given)
-    law, split = _law(experiment)
+    law, split = law_of(experiment.problem)
     loss = _loss(experiment, split)
     _, y, _ = law.quadrature(1024)
     outputs = loss.outputs(jnp.asarray(y))
@@ -164,61 +145,9 @@ def data_digest(experiment: Experiment) -> str:
     """
     if isinstance(experiment.problem, GivenProblem):
         return ""  # the problem's own is in the configuration
-    split = _law(experiment)[1] if experiment.on_real_data else None
+    split = law_of(experiment.problem)[1] if experiment.on_real_data else None
     _loss(experiment, split)
     return (split.digest if split else "") + _code(experiment)
-
-
-def _law(experiment: Experiment) -> tuple[Distribution, Split | None]:
-    section = experiment.problem
-    if isinstance(section, RegressionProblem):
-        inputs = _inputs(section.inputs)
-        if not section.bias:
-            return Regression(_target(section.target), inputs, section.noise), None
-        target = _biased(_target(section.target), inputs.dim)
-        return Regression(target, Biased(inputs), section.noise), None
-    if isinstance(section, MixtureProblem):
-        law = GaussianMixture(
-            jnp.asarray(section.means),
-            jnp.asarray(section.stds),
-            None if section.labels is None else jnp.asarray(section.labels),
-            None if section.probabilities is None else jnp.asarray(section.probabilities),
-            section.bias,
-        )
-        return law, None
-    if isinstance(section, TableProblem):
-        split = datasets.table(
-            section.path,
-            section.target,
-            section.features,
-            section.task,
-            section.test_size,
-            section.split_seed,
-        )
-        return split.train, split
-    assert isinstance(section, BundledProblem)
-    split = datasets.BUNDLED[section.kind](section.test_size, section.split_seed)
-    return split.train, split
-
-
-@functools.cache  # one object a target: what is compiled for it is compiled once
-def _biased(target: Callable[[Array], Array], dim: int) -> Callable[[Array], Array]:
-    """The target as a function of inputs whose last coordinate is the constant one."""
-    function = batched(target, dim)
-    return lambda x: function(x[:, :-1])
-
-
-def _target(name: str) -> Callable[[Array], Array]:
-    """The target of that name, or the user's own."""
-    return TARGETS[name].function if name in TARGETS else code.own(name, "problem.target")
-
-
-def _inputs(section: InputsSection) -> Inputs:
-    if section.law == "uniform":
-        return Uniform(section.low, section.high, section.dim)
-    if section.law == "gaussian":
-        return Gaussian(section.dim, section.mean, section.std)
-    return Sphere(section.dim, section.radius)
 
 
 def _loss(experiment: Experiment, split: Split | None) -> Loss:

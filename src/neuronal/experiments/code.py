@@ -14,14 +14,14 @@ from typing import Any
 from ..errors import InvalidInput
 from .sections import OWN
 
-_PLACES = (("problem", "target"), ("loss", "name"))
+_PLACES = (("problem", "target"), ("problem.inputs", "law"), ("loss", "name"))
 _OF_UNITS = ("activation", "function")
 _OF_SYSTEMS = ("activation", "last_activation", "make")
 
 
 def places(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """The tables of a configuration that name functions of the user's own, and the fields that do."""
-    found = [(content.get(table), field) for table, field in _PLACES]
+    found = [(_table(content, path), field) for path, field in _PLACES]
     systems = content.get("systems")
     for system in systems if isinstance(systems, list) else ():
         found += [(system, field) for field in _OF_SYSTEMS]
@@ -31,6 +31,12 @@ def places(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         value = table.get(field) if isinstance(table, dict) else None
         if isinstance(value, str) and OWN.fullmatch(value):
             yield table, field  # pyright: ignore[reportReturnType]
+
+
+def _table(content: Any, path: str) -> Any:
+    for name in path.split("."):
+        content = content.get(name) if isinstance(content, dict) else None
+    return content
 
 
 def located(content: dict[str, Any], folder: Path) -> None:

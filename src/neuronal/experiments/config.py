@@ -10,165 +10,52 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tomli_w
-from pydantic import Field, ValidationError, create_model, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InvalidInput, require
-from ..vocabulary import KERNELS, LOSSES, MOST_RECORDS, MOST_STEPS, RULES, SOLVERS
+from ..vocabulary import MOST_STEPS
 from . import code, messages
-from .given import GivenProblem, GivenSystem, Holding
-from .sections import (
+from .given import GivenProblem, Holding
+from .learned import (
     BundledProblem,
-    Count,
-    CouplingSection,
+    Learned,
+    LossSection,
     MotionSection,
-    NonNegative,
-    PlanSection,
-    Positive,
-    ProblemSection,
     ScheduleSection,
-    Section,
-    Seed,
     TableProblem,
-    one_of,
-    one_of_or_own,
 )
-from .systems import BidirectionalSystem, IIDSystem, OwnSystem
-
-
-class _NamedLoss(Section):
-    """The loss by its name, and its parameters by theirs: positive numbers."""
-
-    name: one_of_or_own(*LOSSES) = "squared"  # pyright: ignore[reportInvalidTypeForm]
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """Those given."""
-        given = {name: getattr(self, name) for name in LOSS_PARAMETERS}
-        return {name: value for name, value in given.items() if value is not None}
-
-    @model_validator(mode="after")
-    def _parameters(self) -> _NamedLoss:
-        for parameter in self.parameters:
-            takers = LOSS_PARAMETERS[parameter]
-            if self.name not in takers:
-                words = f"is a parameter of {', '.join(takers)}, not of {self.name!r}"
-                raise ValueError(f"{parameter}: {words}")
-        return self
-
-
-def _loss_parameters() -> dict[str, list[str]]:
-    """Parameters of losses, such as `delta`, and the losses that take them."""
-    takers: dict[str, list[str]] = {}
-    for name, parameters in LOSSES.items():
-        for parameter in parameters:
-            takers.setdefault(parameter, []).append(name)
-    return takers
-
+from .running import (
+    CouplingSection,
+    FluctuationsSection,
+    LimitSection,
+    NetworksSection,
+    PlanSection,
+    RunSection,
+)
+from .systems import IIDSystem, SystemSection
 
 OF_PROBLEM = ("loss", "schedule", "motion")
 """Tables that belong to what is learned."""
-LOSS_PARAMETERS = _loss_parameters()
-
-if TYPE_CHECKING:
-    LossSection = _NamedLoss
-else:
-    LossSection = create_model(
-        "LossSection",
-        __base__=_NamedLoss,
-        __doc__=_NamedLoss.__doc__,
-        **dict.fromkeys(LOSS_PARAMETERS, (Positive | None, None)),
-    )
-
-
-SystemSection = Annotated[
-    BidirectionalSystem | IIDSystem | OwnSystem | GivenSystem, Field(discriminator="embedding")
-]
-Learned = Annotated[ProblemSection | GivenProblem, Field(discriminator="kind")]
-
-
-class LimitSection(Section):
-    """The mean-field ODE. `step` takes a constant step instead of the tolerances.
-
-    `kernel` and `solver` are those of `neuronal.solve`.
-    """
-
-    enabled: bool = True
-    nodes: Count = 512
-    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
-    kernel: one_of(*KERNELS) = "auto"  # pyright: ignore[reportInvalidTypeForm]
-    solver: one_of(*SOLVERS) = "auto"  # pyright: ignore[reportInvalidTypeForm]
-    rtol: Positive = 1e-3
-    atol: Positive = 1e-6
-    step: Positive | None = None
-    until: Positive | None = None
-    data_nodes: Count = 128
-
-    @model_validator(mode="after")
-    def _steps(self) -> LimitSection:
-        if self.solver == "euler" and self.step is None:
-            raise ValueError("step: is missing; 'euler' takes a constant step in MF time")
-        return self
-
-
-class NetworksSection(Section):
-    """Finite networks, trained by SGD; no widths, no networks."""
-
-    widths: list[Count] = []
-    seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
-    learning_rate: Positive = 0.1
-    batch_size: Count = 1
-
-    @model_validator(mode="after")
-    def _distinct(self) -> NetworksSection:
-        for name in ("widths", "seeds"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name}: names one twice, got {values}")
-        return self
-
-
-class FluctuationsSection(Section):
-    """What is predicted of networks, from their limit alone; where left out, of the experiment's own."""
-
-    widths: Annotated[list[Count], Field(min_length=1)] | None = None
-    learning_rate: NonNegative | None = None
-    batch_size: Count | None = None
-    nodes: Count = 512
-    rule: one_of(*RULES) = "sobol"  # pyright: ignore[reportInvalidTypeForm]
-    accuracy: Positive | None = None
-    directions: Annotated[int, Field(ge=4, lt=2**31)] = 16
-    rtol: Positive = 1e-3
-    repeats: Count = 1
-    data_nodes: Count = 64
-    until: Positive | None = None
-    records: Annotated[int, Field(ge=1, le=MOST_RECORDS)] | None = None
-
-
-class RunSection(Section):
-    """How long, how often, from which seed and in which precision."""
-
-    until: Positive
-    records: Annotated[int, Field(ge=2, le=MOST_RECORDS)] = 60
-    spacing: Literal["linear", "log"] = "linear"
-    checkpoints: Count = 10
-    seed: Seed = 0
-    precision: Literal["float32", "float64"] = "float32"
 
 
 class Experiment(Holding):
     """A whole experiment: one problem, several systems, the same time and rate for all."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    title: str = ""
-    description: str = ""
-    problem: Learned
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        description="Letters, digits, '.', '_' and '-'; the folder is runs/NAME."
+    )
+    title: str = Field(default="", description="Heading of the page.")
+    description: str = Field(default="", description="A paragraph below it.")
+    problem: Learned = Field(description="What is learned.")
     loss: LossSection = LossSection()
     schedule: ScheduleSection = ScheduleSection()
     motion: MotionSection = MotionSection()
-    systems: Annotated[list[SystemSection], Field(min_length=1)]
+    systems: Annotated[list[SystemSection], Field(min_length=1)] = Field(
+        description="Where neurons come from, one table per system."
+    )
     limit: LimitSection = LimitSection()
     networks: NetworksSection = NetworksSection()
     coupling: CouplingSection = CouplingSection()

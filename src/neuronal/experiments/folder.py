@@ -15,7 +15,8 @@ from ..errors import InvalidInput, require
 from ..files.writing import PARTIAL, atomically, write_text
 from . import code
 from .config import Experiment
-from .sections import Section, TableProblem
+from .learned import TableProblem
+from .sections import Section
 
 CONFIG = "config.toml"
 """The experiment as run."""

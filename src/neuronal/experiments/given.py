@@ -5,30 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from ..errors import InvalidInput
-from .sections import MOST, Section
+from .sections import Depth, Label, Section
 
 
 class GivenProblem(Section):
     """A problem made in Python: in words, and the digest of its numbers."""
 
-    kind: Literal["given"]
-    words: str
-    digest: str
+    kind: Literal["given"] = Field(description="What only nr.Experiment runs.")
+    words: str = Field(description="How Python prints it.")
+    digest: str = Field(description="Of its samples and its loss.")
 
 
 class GivenSystem(Section):
     """An embedding made in Python, likewise."""
 
-    label: Annotated[str, Field(min_length=1)]
-    embedding: Literal["given"]
-    depth: Annotated[int, Field(ge=2, le=MOST)]
-    words: str
-    digest: str
+    label: Label = Field(description="Its name on the page.")
+    embedding: Literal["given"] = Field(description="What only nr.Experiment runs.")
+    depth: Depth = Field(description="L, the layers of weights.")
+    words: str = Field(description="How Python prints it.")
+    digest: str = Field(description="Of its initial weights.")
 
 
 @dataclass(frozen=True)

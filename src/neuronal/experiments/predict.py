@@ -18,9 +18,10 @@ from ..errors import DivergenceError, InvalidInput
 from ..theory.fluctuations import Fluctuations, fluctuations
 from . import results
 from .build import Built, System, build
-from .config import Experiment, FluctuationsSection
+from .config import Experiment
 from .folder import DATA, PREDICTION, check_data, differing_tables, locked, prepare_prediction
 from .jobs import times
+from .running import FluctuationsSection
 
 OnPart = Callable[[str, float], None]
 """Called with words and the share of the work done."""

@@ -1,4 +1,4 @@
-"""Tables of systems: embeddings by name, and those of the user's own."""
+"""Tables of an experiment file: systems, where neurons come from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ..vocabulary import ACTIVATIONS
-from .sections import MOST, Count, NonNegative, Positive, Section, one_of_or_own
+from .given import GivenSystem
+from .sections import Activation, Count, Depth, Label, Maker, NonNegative, Positive, Section
 from .units import UnitSection
 
 
 class _System(Section):
-    label: Annotated[str, Field(min_length=1)]
-    depth: Annotated[int, Field(ge=2, le=MOST)]
-    activation: one_of_or_own(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
-    last_activation: one_of_or_own(*ACTIVATIONS) = "identity"  # pyright: ignore[reportInvalidTypeForm]
-    unit: UnitSection | None = None
-    biases: float | list[float] | None = None
+    label: Label = Field(description="Its name on the page.")
+    depth: Depth = Field(description="L, the layers of weights.")
+    activation: Activation = Field(default="tanh", description="Of the hidden layers.")
+    last_activation: Activation = Field(default="identity", description="Of the last layer, φ_L.")
+
+    unit: UnitSection | None = Field(default=None, description="The first layer's; the paper's.")
+    biases: float | list[float] | None = Field(
+        default=None, description="Of layers 2..L-1 at the start: one number, or one per layer."
+    )
 
     @model_validator(mode="after")
     def _inner(self) -> _System:
@@ -33,11 +36,18 @@ class _System(Section):
 class BidirectionalSystem(_System):
     """`nr.embeddings.Bidirectional`; the critical gain sees the problem's own inputs."""
 
-    embedding: Literal["bidirectional"]
-    rank: Count = 16
-    gain: Literal["critical"] | Positive | list[Positive] = "critical"
-    input_scale: Positive | None = None
-    spread: Positive = 0.5
+    embedding: Literal["bidirectional"] = Field(description="Which one.")
+    rank: Count = Field(default=16, description="K, the number of features.")
+    gain: Literal["critical"] | Positive | list[Positive] = Field(
+        default="critical",
+        description="Of the middle layers: the critical one, a number, or one per layer.",
+    )
+    input_scale: Positive | None = Field(
+        default=None, description="Standard deviation of w_1 at the start; 1.5/sqrt(d) if left out."
+    )
+    spread: Positive = Field(
+        default=0.5, description="The spread over inputs that the critical gain keeps."
+    )
 
     @model_validator(mode="after")
     def _gains(self) -> BidirectionalSystem:
@@ -49,9 +59,13 @@ class BidirectionalSystem(_System):
 class IIDSystem(_System):
     """`nr.embeddings.IID`; its limit is solved in the exact, collapsed form."""
 
-    embedding: Literal["iid"]
-    mean: float | list[float] = 0.0
-    std: NonNegative | list[NonNegative] = 1.0
+    embedding: Literal["iid"] = Field(description="Which one.")
+    mean: float | list[float] = Field(
+        default=0.0, description="Of w_i at the start, from layer 2 on; or one per layer."
+    )
+    std: NonNegative | list[NonNegative] = Field(
+        default=1.0, description="Standard deviation of w_i at the start; or one per layer."
+    )
 
     @model_validator(mode="after")
     def _layers(self) -> IIDSystem:
@@ -65,7 +79,12 @@ class IIDSystem(_System):
 class OwnSystem(Section):
     """What a function of the user's own makes: `make(input_dim, output_dim)` gives an embedding."""
 
-    label: Annotated[str, Field(min_length=1)]
-    embedding: Literal["own"]
-    depth: Annotated[int, Field(ge=2, le=MOST)]
-    make: one_of_or_own()  # pyright: ignore[reportInvalidTypeForm]
+    label: Label = Field(description="Its name on the page.")
+    embedding: Literal["own"] = Field(description="Which one.")
+    depth: Depth = Field(description="L, the layers of weights.")
+    make: Maker = Field(description="A function of (input_dim, output_dim) to an embedding.")
+
+
+SystemSection = Annotated[
+    BidirectionalSystem | IIDSystem | OwnSystem | GivenSystem, Field(discriminator="embedding")
+]

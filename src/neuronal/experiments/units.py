@@ -7,55 +7,60 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..errors import InvalidInput
-from ..vocabulary import ACTIVATIONS
 from . import code
-from .sections import MOST, Count, Positive, Section, one_of_or_own
+from .sections import MOST, Activation, Count, Maker, Positive, Section
 
 
 class LinearUnit(Section):
     """The paper's."""
 
-    kind: Literal["linear"]
+    kind: Literal["linear"] = Field(description="Which unit.")
 
 
 class GaussianUnit(Section):
     """`nr.units.Gaussian`."""
 
-    kind: Literal["gaussian"]
-    width: Positive = 1.0
+    kind: Literal["gaussian"] = Field(description="Which unit.")
+    width: Positive = Field(default=1.0, description="Of the bump.")
 
 
 class DirichletUnit(Section):
     """`nr.units.Dirichlet`."""
 
-    kind: Literal["dirichlet"]
-    order: Count
+    kind: Literal["dirichlet"] = Field(description="Which unit.")
+    order: Count = Field(description="N, the highest frequency.")
 
 
 class AmplitudeUnit(Section):
     """`nr.units.Amplitude`."""
 
-    kind: Literal["amplitude"]
-    activation: one_of_or_own(*ACTIVATIONS) = "tanh"  # pyright: ignore[reportInvalidTypeForm]
-    bias: bool = True
+    kind: Literal["amplitude"] = Field(description="Which unit.")
+    activation: Activation = Field(default="tanh", description="φ of a φ(<w, x> + b).")
+    bias: bool = Field(default=True, description="Whether there is b.")
 
 
 class HomogeneousUnit(Section):
     """`nr.units.Homogeneous`; its `place` is the unit of its kernel."""
 
-    kind: Literal["homogeneous"]
-    place: Annotated[LinearUnit | GaussianUnit | DirichletUnit, Field(discriminator="kind")]
-    rates: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
-    cone: bool = False
+    kind: Literal["homogeneous"] = Field(description="Which unit.")
+    place: Annotated[LinearUnit | GaussianUnit | DirichletUnit, Field(discriminator="kind")] = (
+        Field(description="The unit of its kernel.")
+    )
+    rates: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="How fast r and u flow."
+    )
+    cone: bool = Field(default=False, description="Whether u flows in the cone's metric.")
 
 
 class OwnUnit(Section):
     """`nr.units.Functions`, of `function(theta, x)` of one's own."""
 
-    kind: Literal["own"]
-    function: one_of_or_own()  # pyright: ignore[reportInvalidTypeForm]
-    parameters: Annotated[int, Field(ge=1, le=MOST)]
-    rates: Positive | list[Positive] | None = None
+    kind: Literal["own"] = Field(description="Which unit.")
+    function: Maker = Field(description="A function of (theta, x).")
+    parameters: Annotated[int, Field(ge=1, le=MOST)] = Field(description="Numbers of theta.")
+    rates: Positive | list[Positive] | None = Field(
+        default=None, description="How fast parameters flow: one number, or one each."
+    )
 
     @model_validator(mode="after")
     def _each(self) -> OwnUnit:

@@ -4,7 +4,7 @@ The passes use three verbs: average over incoming neurons, average over outgoing
 outer product by which every velocity changes a weight. They and the other verbs here take a plain array,
 the dense kernel (`dense`), or a `Kernel` (`base`), each kind a file. `updates` is how weights take
 SGD's steps, `compression` how sums of products are brought back to few, `shards` where the
-parts of a kernel are if there are several devices.
+parts of a kernel are if there are several devices, `views` what a picture shows of one.
 """
 
 from .. import programs
@@ -40,6 +40,7 @@ from .dense import (
     seeing,
 )
 from .factors import Factored, factored
+from .views import between, singular_values
 
 programs.keep()  # whatever compiles imports this folder first
 
@@ -54,6 +55,7 @@ __all__ = [
     "as_factors",
     "average_incoming",
     "average_outgoing",
+    "between",
     "compressed",
     "factored",
     "grows",
@@ -70,6 +72,7 @@ __all__ = [
     "rows_together",
     "scaled",
     "seeing",
+    "singular_values",
     "thinned",
     "with_room_for",
     "with_room_to_grow",

@@ -46,6 +46,14 @@ def get(name: str, **parameters: float) -> Loss:
 
     Raises:
         InvalidInput: no loss has that name, or it has no such parameter.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.losses.get("huber", delta=0.5).gradient_bound
+        0.5
+
+        ```
     """
     choice("loss", name, LOSSES)
     try:

@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..bounds.forms import LossForm
 from ..bounds.intervals import supremum
@@ -63,6 +64,14 @@ class Loss(abc.ABC):
     def outputs(self, y: Float[Array, "m k"]) -> int:
         """Outputs a network needs for these targets."""
         return y.shape[1]
+
+    def scores(self, prediction: Float[Array, "m k"]) -> Float[Array, "m c"] | None:
+        """Of each class, so that their softmax are its probabilities; None of a loss of numbers."""
+        return None
+
+    def labels(self, y: Float[Array, "m k"]) -> Int[Array, "m"]:
+        """The numbers of the classes that targets name, of a loss that has `scores`."""
+        return jnp.argmax(y, axis=1) if y.shape[1] > 1 else y[:, 0].astype(int)
 
     def check(self, y: Float[Array, "m k"], outputs: int) -> None:
         """Raise `InvalidInput` if a network of that many outputs cannot learn targets `y`."""

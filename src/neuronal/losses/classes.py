@@ -23,6 +23,15 @@ class Logistic(Loss):
     r"""$\log(1 + e^{-s\hat y})$ for one output; a label is $s = +1$ if positive, else $-1$.
 
     So labels may be coded -1/+1 or 0/1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> loss = nr.losses.Logistic()
+        >>> round(float(loss(np.ones((1, 1)), np.zeros((1, 1)))[0]), 4)  # log 2
+        0.6931
+
+        ```
     """
 
     gradient_bound = 1.0
@@ -42,6 +51,15 @@ class Logistic(Loss):
         p = jnp.sum(weights[..., None] * (y > 0), axis=1)
         return jnp.sum(_entropy(p) + _entropy(1 - p), axis=-1)
 
+    def scores(self, prediction: Array) -> Array | None:
+        """Of label -1 (or 0) and label +1; of one output."""
+        if prediction.shape[-1] > 1:
+            return None
+        return jnp.concatenate([jnp.zeros_like(prediction), prediction], axis=-1)
+
+    def labels(self, y: Array) -> Array:
+        return (y[:, 0] > 0).astype(int)
+
     def check(self, y: Array, outputs: int) -> None:
         super().check(y, outputs)
         values = set(map(float, jnp.unique(y)))
@@ -60,6 +78,15 @@ class CrossEntropy(Loss):
     r"""Softmax cross-entropy for $k \ge 2$ outputs.
 
     Targets are class numbers `(m, 1)` in 0..k-1, or probabilities `(m, k)`.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> loss = nr.losses.CrossEntropy()
+        >>> round(float(loss(np.array([[2.0]]), np.zeros((1, 4)))[0]), 4)  # log 4
+        1.3863
+
+        ```
     """
 
     gradient_bound = 1.0
@@ -76,6 +103,9 @@ class CrossEntropy(Loss):
         if y.shape[-1] == 1:
             y = jax.nn.one_hot(y[..., 0].astype(int), int(jnp.max(y)) + 1, dtype=weights.dtype)
         return jnp.sum(_entropy(jnp.sum(weights[..., None] * y, axis=1)), axis=-1)
+
+    def scores(self, prediction: Array) -> Array:
+        return prediction
 
     def outputs(self, y: Array) -> int:
         return y.shape[1] if y.shape[1] > 1 else int(jnp.max(y)) + 1

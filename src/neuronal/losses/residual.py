@@ -60,7 +60,16 @@ class ResidualLoss(Loss):
 
 @dataclass(frozen=True)
 class Squared(ResidualLoss):
-    r"""$\frac12 |\hat y - y|^2$. Its gradient is unbounded, so Assumption 1.1 fails."""
+    r"""$\frac12 |\hat y - y|^2$. Its gradient is unbounded, so Assumption 1.1 fails.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> float(nr.losses.Squared()(np.zeros((1, 1)), np.full((1, 1), 2.0))[0])
+        2.0
+
+        ```
+    """
 
     gradient_lipschitz = 1.0
 
@@ -81,7 +90,16 @@ class Squared(ResidualLoss):
 
 @dataclass(frozen=True)
 class PseudoHuber(ResidualLoss):
-    r"""$\delta^2 (\sqrt{1 + (r/\delta)^2} - 1)$, near $\frac12 r^2$ for small residuals."""
+    r"""$\delta^2 (\sqrt{1 + (r/\delta)^2} - 1)$, near $\frac12 r^2$ for small residuals.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.losses.PseudoHuber(0.5).gradient_bound
+        0.5
+
+        ```
+    """
 
     delta: float = 1.0
     gradient_lipschitz = 1.0
@@ -121,6 +139,14 @@ class Huber(ResidualLoss):
 
     Its gradient is r, cut at $\pm\delta$: bounded and Lipschitz, as Assumption 1.1 asks. Its second
     derivative jumps there, which expansions to second order (`neuronal.fluctuations`) do not see.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.losses.Huber(0.5).gradient_bound
+        0.5
+
+        ```
     """
 
     delta: float = 1.0
@@ -147,7 +173,16 @@ class Huber(ResidualLoss):
 
 @dataclass(frozen=True)
 class LogCosh(ResidualLoss):
-    r"""$\log\cosh r$, with gradient $\tanh r$."""
+    r"""$\log\cosh r$, with gradient $\tanh r$.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.losses.LogCosh().gradient_bound
+        1.0
+
+        ```
+    """
 
     gradient_bound = 1.0
     gradient_lipschitz = 1.0
@@ -172,6 +207,14 @@ class Cauchy(ResidualLoss):
     r"""$\frac{\delta^2}{2} \log(1 + (r/\delta)^2)$: not convex, yet stationary only at $r = 0$.
 
     The example of Theorem 2, Case 2.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.losses.Cauchy().convex
+        False
+
+        ```
     """
 
     delta: float = 1.0

@@ -1,7 +1,9 @@
 """What pictures share: the look (`style`, `paper.mplstyle`), sizes (`sizes`), drawings (`drawings`), figures
 as files (`saved`), and HTML (`templates`, `tables`).
 
-`matplotlib.pyplot.style.use("neuronal.pictures.paper")` is the look of the report and the documentation.
+`matplotlib.pyplot.style.use("neuronal.pictures.paper")` is the look of the report and the documentation,
+`"neuronal.pictures.dark"` the same on dark ground. Each kind of drawing is a small module of plain arrays;
+their colours are those of the style in use.
 """
 
 from .sizes import size

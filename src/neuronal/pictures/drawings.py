@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import rcParams
 
-from .style import current, plain, shade
+from .style import LIGHT, current, plain, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME = "mean-field time $t$"
 STATUS = {"proved": "#0b7a4b", "measured": "#2f6fb0", "unknown": "#6b7280", "violated": "#c2410c"}
+_ON_DARK = {"proved": "#4ade9b", "measured": "#7db4f0", "unknown": "#9aa1ae", "violated": "#fb923c"}
 _QUANTILES = ((0.05, 0.95), (0.25, 0.75))
 
 
@@ -53,13 +55,14 @@ def curve(
 
 def laws(
     ax: Axes, times: Float[np.ndarray, "T"], values: Float[np.ndarray, "T n"],
-    weights: Float[np.ndarray, "n"], color: str | None = None, name: str = "",
+    weights: Float[np.ndarray, "n"] | Float[np.ndarray, "T n"], color: str | None = None, name: str = "",
 ) -> Axes:  # fmt: skip
     """A law over time: its median, and the ranges that hold a half and nine tenths of it."""
     color = color or current().series[0]
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
-    mass = np.cumsum(weights[order], axis=1) - weights[order] / 2
+    of_ranked = np.take_along_axis(np.broadcast_to(weights, values.shape), order, axis=1)
+    mass = np.cumsum(of_ranked, axis=1) - of_ranked / 2
     at = lambda q: np.array([np.interp(q, m, v) for m, v in zip(mass, ranked, strict=True)])
     for alpha, (low, high) in zip((0.18, 0.34), _QUANTILES, strict=True):
         ax.fill_between(times, at(low), at(high), color=color, alpha=alpha, lw=0)
@@ -107,6 +110,27 @@ def law(ax: Axes, at: Float[np.ndarray, "V"], start: float, exponent: float) -> 
     """A power of what distances fall with, from a first value."""
     how: dict[str, Any] = {"lw": 1.3, "color": current().faint, "zorder": 1.5}
     ax.plot(at, start * (at / at[0]) ** exponent, ":", label=f"power {exponent:g}", **how)
+    return told(ax)
+
+
+def proportional(
+    ax: Axes,
+    at: Float[np.ndarray, "V"],
+    distances: Float[np.ndarray, "V S"],
+    power: float,
+    label: str = "",
+    color: str | None = None,
+) -> Axes:
+    """Distances of seeds against a power of `at`, their root mean square, and its line through 0."""
+    color = color or current().series[0]
+    middle = np.sqrt(np.mean(np.square(distances), axis=1))
+    x = np.asarray(at, float) ** power
+    slope = float(x @ middle / (x @ x))
+    ends = np.array([0.0, x.max()])
+    ax.plot(x, distances, "o", ms=3, mew=0, color=color, alpha=0.35)
+    ax.plot(x, middle, "o", ms=5, color=color, label=label or "root mean square")
+    ax.plot(ends, slope * ends, ":", lw=1.5, color=current().faint, label=f"slope {slope:.3g}")
+    ax.set(xlim=(0, None), ylim=(0, None))
     return told(ax)
 
 
@@ -184,12 +208,14 @@ def level(ax: Axes, value: float, label: str, color: str, dashes: str = "--") ->
 
 def statuses(ax: Axes, rows: Sequence[tuple[str, str, str]]) -> Axes:
     """Conditions one below the other, each with its status and figure."""
+    colors = STATUS if current() is LIGHT else _ON_DARK
+    letters = [*rcParams["font.family"], "DejaVu Sans"]  # which has indices below the line
     for place, (condition, status, figure) in enumerate(rows):
-        color = STATUS[status]
+        color, how = colors[status], {"va": "center", "fontsize": 9, "family": letters}
         ax.plot([0], [-place], "s", ms=7, color=color)
-        ax.text(0.35, -place, plain(condition), va="center", fontsize=9, color=current().ink)
+        ax.text(0.35, -place, plain(condition), color=current().ink, **how)
         words = f"{status} {figure}".strip()
-        ax.text(6.2, -place, plain(words[:60]), va="center", fontsize=9, color=color)
+        ax.text(6.2, -place, plain(words[:60]), color=color, **how)
     ax.set(xlim=(-0.4, 10.0), ylim=(-len(rows) + 0.4, 0.6))
     ax.axis("off")
     return ax

@@ -106,7 +106,16 @@ def using(theme: Theme) -> Iterator[None]:
 
 
 def shade(theme: Theme, position: int, count: int) -> tuple[float, float, float, float]:
-    """Colour of the network at `position` among `count` widths."""
+    """Colour of the network at `position` among `count` widths.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.pictures.shade(nr.pictures.LIGHT, 0, 3) == nr.pictures.shades(3)[0]
+        True
+
+        ```
+    """
     return share_of_shades(theme, position / (count - 1) if count > 1 else 0.6)
 
 
@@ -116,8 +125,18 @@ def share_of_shades(theme: Theme, share: float) -> tuple[float, float, float, fl
     return mpl.colormaps["viridis"](low + (high - low) * share)
 
 
-def shades(count: int, theme: Theme = LIGHT) -> list[tuple[float, float, float, float]]:
-    """Colours of that many networks, from the narrowest to the widest."""
+def shades(count: int, theme: Theme | None = None) -> list[tuple[float, float, float, float]]:
+    """Colours of that many networks, from the narrowest to the widest; `theme`: the current one.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> len(nr.pictures.shades(4))
+        4
+
+        ```
+    """
+    theme = theme or current()
     return [shade(theme, i, count) for i in range(count)]
 
 

@@ -81,6 +81,18 @@ def load(path: str | os.PathLike, own: Any = ()) -> Any:
         InvalidInput: no such file; one that is damaged, cut short, or of a newer version; numbers in double
             precision where JAX is set to single; something of your own that was not handed over, or with
             which the run has another risk than the file says.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> import tempfile
+        >>> network = nr.embeddings.IID(2, 2).sample(4, key=0)
+        >>> path = tempfile.mkdtemp() + "/network.npz"
+        >>> nr.save(path, network)
+        >>> nr.load(path).widths
+        (4,)
+
+        ```
     """
     require(isinstance(path, str | os.PathLike), f"path: takes the name of a file, got {path!r}")
     path = Path(path)

@@ -92,6 +92,20 @@ def triple_limit(
 
     Raises:
         InvalidInput: too few values to extrapolate from.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> found = nr.triple_limit(
+        ...     problem, embedding, [0.2, 0.1], [8, 16, 32], 1.0, 0, seeds=2, nodes=16, halvings=2
+        ... )
+        >>> bool(np.isfinite(found.value))
+        True
+
+        ```
     """
     require(len(learning_rates) >= 2, "learning_rates: takes at least two to extrapolate")
     require(len(widths) >= 2, "widths: takes at least two to extrapolate")

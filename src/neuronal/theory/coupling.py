@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
-from ..checks import key_of, one_or_several, require, shown, whole
+from ..checks import choice, key_of, one_or_several, require, shown, whole
 from ..drivers.recording import record_times
 from ..drivers.trajectory import Trajectory
 from ..embeddings import AbstractEmbedding
@@ -32,6 +32,15 @@ from .systems import Run, Systems, common_times, distances, empty_dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_AXES = {
+    ("width", "log"): "width $n$",
+    ("width", "power"): "$n^{-1/2}$",
+    ("learning_rate", "log"): r"learning rate $\epsilon$",
+    ("learning_rate", "power"): r"$\epsilon^{1/2}$",
+}
+"""What is on the axis of `Coupling.plot`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,25 +105,29 @@ class Coupling:
         pair: str | None = None,
         of: str = "prediction",
         layer: int | None = None,
+        scale: str = "log",
         **line: Any,
     ) -> Axes:
-        """Draw distances against the width or the learning rate, with the power that theory has for them.
+        r"""Draw distances against the width or the learning rate, with the power that theory has for them.
 
         Args:
             ax: Matplotlib's axes; new ones if left out.
             along, pair, of, layer: as for `rate`; the pair that falls with it if left out.
+            scale: ``log`` for logarithmic axes, where the power is a slope; ``power`` for distances against
+                $n^{-1/2}$ or $\epsilon^{1/2}$ itself, where it is a line through 0.
             line: `label` and `color`.
 
         Raises:
-            InvalidInput: as `rate`.
+            InvalidInput: as `rate`, or another scale.
         """
         from ..pictures import drawings
 
+        choice("scale", scale, ["log", "power"])
         require(along in POWERS, f"along: width or learning_rate, got {shown(along)}")
         at, table = chosen(self.data, along, pair or PARTED[along], of, layer)
-        ax = drawings.powers(drawings.on(ax), at, table, POWERS[along], **line)
-        names = {"width": "width $n$", "learning_rate": r"learning rate $\epsilon$"}
-        ax.set(xlabel=names[along], ylabel=f"distance: {of.replace('_', ' ')}")
+        draw = drawings.powers if scale == "log" else drawings.proportional
+        ax = draw(drawings.on(ax), at, table, POWERS[along], **line)
+        ax.set(xlabel=_AXES[along, scale], ylabel=f"distance: {of.replace('_', ' ')}")
         return ax
 
     def _repr_html_(self) -> str:
@@ -191,6 +204,17 @@ def couple(
     Raises:
         InvalidInput: arguments that do not fit.
         DivergenceError: a run left the finite numbers.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> found = nr.couple(problem, nr.embeddings.IID(1, 2), [4, 8], 0.25, 0.5, 0, seeds=2, nodes=16)
+        >>> dict(found.data.prediction.sizes)
+        {'pair': 3, 'learning_rate': 1, 'width': 2, 'seed': 2}
+
+        ```
     """
     data, limit = coupled(
         problem,

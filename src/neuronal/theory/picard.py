@@ -89,6 +89,18 @@ def picard(
 
     Raises:
         InvalidInput: arguments that do not fit.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> found = nr.picard(problem, embedding, 0.5, iterations=4, nodes=16, times=9)
+        >>> bool(found.distances[-1] < found.distances[0])
+        True
+
+        ```
     """
     require(iterations >= 1, f"iterations: takes 1 or more, got {iterations}")
     require(times >= 3, f"times: takes 3 or more, got {times}")
@@ -131,6 +143,18 @@ def residual(
 
     Raises:
         InvalidInput: a trajectory of SGD, or in steps alone.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> limit = nr.solve(problem, embedding, until=0.5, nodes=16, save_at=1, rtol=1e-4)
+        >>> bool((nr.residual(limit, times=9) < 1e-2).all())
+        True
+
+        ```
     """
     problem, law = trajectory.solved("SGD does not solve the ODE")
     network = trajectory.at(float(trajectory.times[0]))

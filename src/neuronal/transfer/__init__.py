@@ -21,7 +21,7 @@ from ..recipes import (
 from .checkup import Check
 from .doctor import check
 from .faults import Fault
-from .scanning import scan
+from .scanning import plot, scan
 from .tuning import Tuned, tune
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "final_risk",
     "increasing",
+    "plot",
     "run_schedules",
     "scan",
     "tune",

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from ..checks import choice
 from ..recipes import RATES, Recipe, final_risk, increasing, keys_of
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
 
 
 def scan(
@@ -81,3 +83,29 @@ def _warn_of_edges(risks: xr.DataArray) -> None:
                 f"give {words} ones",
                 stacklevel=3,
             )
+
+
+def plot(
+    risks: xr.DataArray, along: str = "width", infimum: float = 0.0, ax: Axes | None = None
+) -> Axes:
+    """Draw a scan: risk against learning rate, a line per size, a dot at each best rate.
+
+    Args:
+        risks: as `scan` gives them; of the sizes that are not along the line, the first.
+        along: ``width`` or ``depth``.
+        infimum: of the risk, which is taken off.
+        ax: Matplotlib's axes; new ones if left out.
+
+    Raises:
+        InvalidInput: another `along`.
+    """
+    from ..pictures import drawings, rates
+
+    choice("along", along, ["width", "depth"])
+    other = {"width": "depth", "depth": "width"}[along]
+    chosen = risks.isel({other: 0}).transpose(along, "learning_rate", "seed") - infimum
+    of_sizes = {int(size): chosen.sel({along: size}).values for size in chosen[along].values}
+    letter = {"width": "n", "depth": "L"}[along]
+    ax = rates.by_size(drawings.on(ax), risks.learning_rate.values, of_sizes, letter)
+    ax.set_ylabel("excess risk" if infimum else "risk")
+    return ax

@@ -27,6 +27,14 @@ class Amplitude(Unit):
 
     Raises:
         InvalidInput: what is no activation.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.units.Amplitude(nr.activations.tanh).parameters(2)  # a, b and two of w
+        4
+
+        ```
     """
 
     activation: Activation
@@ -76,6 +84,14 @@ class Homogeneous(Unit):
 
     Raises:
         InvalidInput: a kernel that is no unit; not two rates > 0.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.units.Homogeneous(nr.units.Gaussian(0.2)).parameters(2)  # r and a place
+        3
+
+        ```
     """
 
     kernel: Unit

@@ -13,7 +13,16 @@ from .base import Seen, Unit
 
 @dataclass(frozen=True)
 class Linear(Unit):
-    r"""$h(w, x) = \langle w, x \rangle$."""
+    r"""$h(w, x) = \langle w, x \rangle$.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.units.Linear().inputs(3)
+        3
+
+        ```
+    """
 
     def parameters(self, d: int) -> int:
         return d

@@ -31,6 +31,15 @@ class Gaussian(_Place):
 
     Raises:
         InvalidInput: a width that is not positive.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> unit = nr.units.Gaussian(width=0.3)
+        >>> nr.embeddings.IID(2, 2, activation="identity", unit=unit).sample(8, key=0).unit == unit
+        True
+
+        ```
     """
 
     width: float = 1.0
@@ -63,6 +72,14 @@ class Dirichlet(_Place):
 
     Raises:
         InvalidInput: an order below 1.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> nr.units.Dirichlet(order=3).parameters(2)
+        2
+
+        ```
     """
 
     order: int

@@ -133,6 +133,18 @@ def influences(network: Network, x: ArrayLike) -> list[Float[Array, "m k n_i"]]:
 
     Raises:
         InvalidInput: inputs that do not fit.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> network = embedding.sample(16, key=0)
+        >>> [of.shape for of in nr.influences(network, x)]
+        [(8, 1, 16), (8, 1, 16)]
+
+        ```
     """
     return _influences(network, network.inputs(x))
 

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """The names of the works."""
+    """The names of the works.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> 'MMN18' in nr.works.names()
+        True
+
+        ```
+    """
     return WORKS
 
 

@@ -93,6 +93,19 @@ def train(
     Raises:
         InvalidInput: arguments that do not fit.
         DivergenceError: predictions left the finite numbers.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> network = embedding.sample(16, key=0)
+        >>> run = nr.train(problem, network, learning_rate=0.1, until=1.0, key=1, save_at=2)
+        >>> run.times.tolist()
+        [0.0, 0.5, 1.0]
+
+        ```
     """
     return prepare(
         problem,

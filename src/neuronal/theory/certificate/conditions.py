@@ -55,6 +55,18 @@ def certify(
 
     Raises:
         InvalidInput: a problem, embedding, trajectory or targets that do not fit each other.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> embedding = nr.embeddings.Bidirectional(1, 3, rank=4)
+        >>> certificate = nr.certify(problem, embedding, nodes=16)
+        >>> {row.status for row in certificate.rows} <= {"proved", "measured", "violated", "unknown"}
+        True
+
+        ```
     """
     require(isinstance(problem, Problem), "problem: takes a Problem")
     require(isinstance(embedding, AbstractEmbedding), "embedding: takes an embedding")

@@ -1,0 +1,109 @@
+"""What pages show of their code: the output that it prints and the pictures that it draws.
+
+A block of Python and the block of text right below it are code and its output; images right below are what
+is drawn then, a light and a dark one, if they lie in a folder of `assets/`. `python docs/shown.py [PAGE]...`
+runs pages anew and writes both in place, outputs too that a page does not have yet, and the seconds of a
+processor that a page takes into `docs/seconds.json`, told by `docs/hooks.py`. Tests run the same and compare.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import sys
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = ROOT / "docs" / "seconds.json"
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?"
+    r"(?P<images>(?:\n?!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?)*)",
+    re.MULTILINE | re.DOTALL,
+)
+IMAGE = re.compile(r"!\[[^\]]*\]\(((?:\.\./)*assets/\w+/[^)#]+)#only-(light|dark)\)")
+STYLES = {"light": "neuronal.pictures.paper", "dark": "neuronal.pictures.dark"}
+DPI = 144
+COLOURS = 160
+"""Of a picture, whose file is small then."""
+
+
+class Ran(NamedTuple):
+    """What came of a block: its code, the output shown and that printed, pictures by their names."""
+
+    code: str
+    shown: str | None
+    printed: str
+    pictures: dict[str, bytes]
+
+
+def pages() -> list[Path]:
+    """Those with code."""
+    found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [path for path in found if "```python\n" in path.read_text(encoding="utf-8")]
+
+
+def ran(page: Path) -> Iterator[Ran]:
+    """Run the blocks of a page in turn, in one namespace; those with pictures once in each style."""
+    module = types.ModuleType("__main__")
+    scope: dict[str, Any] = module.__dict__
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        images = IMAGE.findall(match["images"] or "")
+        wanted = {style: name for name, style in images} or {"light": ""}
+        pictures, printed = {}, ""
+        for style, name in wanted.items():
+            plt.close("all")
+            out = io.StringIO()
+            with plt.style.context(STYLES[style]), contextlib.redirect_stdout(out):
+                exec(compile(match["code"], str(page), "exec"), scope)
+                if name:
+                    pictures[name] = picture()
+            printed = out.getvalue()
+        yield Ran(match["code"], match["output"], printed, pictures)
+    plt.close("all")
+
+
+def picture() -> bytes:
+    """The current figure, transparent, in few colours."""
+    buffer = io.BytesIO()
+    plt.gcf().savefig(buffer, dpi=DPI, transparent=True, metadata={"Software": None})
+    small = Image.open(buffer).convert("RGBA").quantize(COLOURS, Image.Quantize.FASTOCTREE)
+    buffer = io.BytesIO()
+    small.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def anew(page: Path) -> None:
+    """Run a page and write what it shows."""
+    began, found = time.process_time(), iter(list(ran(page)))
+    took = time.process_time() - began  # of all threads: whatever else the machine does
+
+    def written(match: re.Match[str]) -> str:
+        block = next(found)
+        for name, content in block.pictures.items():
+            (page.parent / name).parent.mkdir(parents=True, exist_ok=True)
+            (page.parent / name).write_bytes(content)
+        output = f"\n```text\n{block.printed.rstrip()}\n```\n" if block.printed.strip() else ""
+        return f"```python\n{block.code}```\n{output}{match['images']}"
+
+    text = page.read_text(encoding="utf-8")
+    page.write_text(BLOCK.sub(written, text), encoding="utf-8")
+    seconds = json.loads(SECONDS.read_text(encoding="utf-8")) if SECONDS.exists() else {}
+    seconds[page.relative_to(ROOT).as_posix()] = round(took, 1)
+    SECONDS.write_text(json.dumps(dict(sorted(seconds.items())), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    mpl.use("agg")
+    for page in [Path(name).resolve() for name in sys.argv[1:]] or pages():
+        print(page.relative_to(ROOT), flush=True)
+        anew(page)
