@@ -94,6 +94,15 @@ def ascend(risk: Callable[[float], float], rates: Sequence[float]) -> float:
 
     Raises:
         InvalidInput: even the smallest diverges.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> rates = nr.transfer.increasing("rates", [0.1, 0.2, 0.4, 0.8])
+        >>> nr.transfer.ascend(lambda rate: (rate - 0.21) ** 2, rates)
+        0.2
+
+        ```
     """
     risks: list[float] = []
     for rate in rates:
@@ -112,6 +121,14 @@ def run_schedules(depth: int, power: float, horizon: float | None) -> Sequence[S
     """`depth_balanced` schedules of a run, annealed over `horizon` (MF time) unless that is None.
 
     The horizon becomes an array, so that runs of any length at one depth compile once.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr
+        >>> [float(xi(0.0)) for xi in nr.transfer.run_schedules(4, 1.0, None)]
+        [1.0, 0.5, 0.5, 1.0]
+
+        ```
     """
     length = None if horizon is None else jnp.asarray(horizon, float)
     return depth_balanced(depth, power, length)

@@ -39,6 +39,22 @@ def scan(
 
     Raises:
         InvalidInput: arguments that do not fit.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, np.sin(3 * x)), nr.losses.Squared())
+        >>> recipe = nr.transfer.Recipe(problem, nr.transfer.bidirectional_for(problem), steps=4)
+        >>> risks = nr.transfer.scan(recipe, widths=[4], depths=[3], rates=[0.1, 0.2])
+        >>> dict(risks.sizes)
+        {'depth': 1, 'width': 1, 'learning_rate': 2, 'seed': 1}
+        >>> nr.transfer.plot(risks).get_ylabel()
+        'risk'
+        >>> bool(nr.transfer.final_risk(recipe, 4, 3, 0.1, 0) > 0)
+        True
+
+        ```
     """
     import xarray as xr  # takes long to import, and estimators need none of it
 
