@@ -120,7 +120,8 @@ def _on(axis: Axes, panel: Panel, theme: Theme) -> None:
         place += of.look != DASHED
     if "x" in panel.logs:
         axis.set_xscale("log")
-        ticks = sorted({x for of in panel.curves for x in of.x})
+        run = [of for of in panel.curves if of.look == POINTS] or panel.curves
+        ticks = sorted({x for of in run for x in of.x})
         if len(ticks) <= 6:  # widths or rates: those that were run
             axis.set_xticks(ticks, [f"{v:g}" for v in ticks])
             axis.set_xticks([], minor=True)
