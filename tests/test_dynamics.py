@@ -22,6 +22,8 @@ PHI = {
     "relu": jax.nn.relu,
     "softplus": lambda h: jnp.logaddexp(0.0, h),
     "square": lambda h: h**2,
+    "gelu": lambda h: jax.nn.gelu(h, approximate=False),
+    "silu": jax.nn.silu,
 }
 LOSS = {
     "squared": lambda y, a: (a - y) ** 2 / 2,

@@ -142,6 +142,7 @@ def lightly(when: Callable[..., bool] | None = None) -> Callable[[Callable[P, R]
             chosen = light if when is None or when(*args, **kwargs) else full
             return chosen(*args, **kwargs)
 
+        called.lower = inner.lower  # type: ignore[attr-defined]
         return called
 
     return decorate

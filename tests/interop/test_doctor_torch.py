@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from benchmarks import doctor  # noqa: E402
 from benchmarks.doctor_models import batches, squared  # noqa: E402
 
-FEW = {"widths": (32, 64, 128), "seeds": 3, "steps": 2}
+FEW = {"widths": (64, 128, 256), "seeds": 3, "steps": 2}
 VECTORS = [case for case in doctor.ERRORS if case.name.startswith("MLP")]
 TOKENS = [case for case in doctor.ERRORS if case.name.startswith("attention")]
 

@@ -145,6 +145,14 @@ def logger(words: str) -> _Logger:
 
     Raises:
         InvalidInput: another kind, one that is not installed, or a file that cannot be written.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, os
+        >>> with nr.records.logger(f"jsonl:{os.devnull}") as log:
+        ...     log(nr.records.Record("width 64", 0, 0.0, 0.5, 0.5))
+
+        ```
     """
     takes = f"log: takes {', '.join(LOGGERS)}, got {words!r}"
     require(isinstance(words, str), takes)

@@ -20,6 +20,19 @@ class Record:
         risk: the mean loss over the law.
         objective: the risk and what decay and penalty add to it; the risk where nothing does.
         measures: what else was measured, such as `test_risk`, by name.
+
+    !!! example
+        ```python
+        >>> import neuronal as nr, numpy as np
+        >>> x = np.linspace(-1, 1, 8)[:, None]
+        >>> problem = nr.Problem(nr.distributions.Empirical(x, x[:, 0]), nr.losses.Squared())
+        >>> start = nr.embeddings.Bidirectional(1, 2).sample(8, 0)
+        >>> told = []
+        >>> run = nr.train(problem, start, 0.1, 1.0, 0, save_at=2, on_record=told.append)
+        >>> [record.number for record in told], type(told[0]) is nr.records.Record
+        ([0, 1, 2], True)
+
+        ```
     """
 
     label: str
