@@ -64,7 +64,7 @@ def ran(page: Path) -> Iterator[Ran]:
             plt.close("all")
             out = io.StringIO()
             with plt.style.context(STYLES[style]), contextlib.redirect_stdout(out):
-                exec(compile(match["code"], str(page), "exec"), scope)
+                exec(compile(match["code"], str(page), "exec", dont_inherit=True), scope)
                 if name:
                     pictures[name] = picture()
             printed = out.getvalue()
