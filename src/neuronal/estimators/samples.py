@@ -27,7 +27,7 @@ _MISSING = """X: contains NaN, missing values. Two lines fill them and tell wher
 _WORDS = """X: {}. Two lines make columns of numbers of words and categories:
     from sklearn.preprocessing import OneHotEncoder
     model = sklearn.pipeline.make_pipeline(OneHotEncoder(handle_unknown="ignore"), model)
-A table of both kinds takes a sklearn.compose.make_column_transformer: see the guide to estimators."""
+A table of both kinds takes a sklearn.compose.make_column_transformer: the guide From a table to a service."""
 
 
 class Rows(NamedTuple):
