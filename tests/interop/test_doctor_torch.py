@@ -28,10 +28,11 @@ def test_an_error_planted_in_attention_is_named_at_its_layers(case):
     assert doctor.is_found(case, doctor.examined(case, **FEW))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", doctor.RIGHT, ids=lambda case: case.name)
 def test_correct_models_raise_no_alarm(case):
-    assert doctor.examined(case, **FEW).transfers
+    """On the widths and seeds of the benchmark: on fewer, scatter raises some."""
+    assert doctor.examined(case).transfers
 
 
 def test_a_model_started_and_trained_by_the_bridge_raises_no_alarm():
