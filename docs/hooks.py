@@ -139,7 +139,7 @@ def works(part: str) -> str:
             }
             for row in kept.get(name, ())
         ]
-        words = " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
+        words = escape(" ".join(part for part in (of["settings"], of["out_of_reach"]) if part))
         shown = [row["panel"]["title"] for row in kept.get(name, ()) if "panel" in row]
         if shown:
             picture = "\n".join(
@@ -148,7 +148,7 @@ def works(part: str) -> str:
             )
             words += f"\n\n{picture}"
         sections.append(
-            f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{escape(words)}\n\n"
+            f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{words}\n\n"
             + (table(rows) if rows else f"Its figures: `python -m benchmarks.works {name}`.")
         )
     return "\n\n".join(sections)

@@ -451,7 +451,9 @@ def test_no_path_of_the_machine_is_in_what_a_run_leaves(tmp_path, call):
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert len(files) > 8
     for file in files:
-        read = [name for name in words if name in file.read_bytes()]
+        # A short name stands in compressed data by chance.
+        least = 8 if file.suffix in {".png", ".pdf"} else 1
+        read = [name for name in words if len(name) >= least and name in file.read_bytes()]
         assert not read, (file.name, read)
     assert load(folder / "config.toml").problem.path == str(home / "d.csv")
     shutil.move(folder, home / "b")  # and what has moved is gone on with
