@@ -126,6 +126,7 @@ def test_the_options_of_a_program_are_chosen_by_its_arguments(monkeypatch):
             taken.append(options.get("compiler_options"))
             return compiled(*arguments)
 
+        called.lower = compiled.lower
         return called
 
     monkeypatch.setattr(programs.eqx, "filter_jit", spied)
