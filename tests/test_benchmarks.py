@@ -20,6 +20,7 @@ def table():
     return gpu.rows(gpu.SMALL)
 
 
+@pytest.mark.slow
 def test_single_precision_agrees_with_double_on_the_cpu(table):
     errors = [row["error"] for row in table[2:]]
     assert len(errors) == len(gpu.CASES)
@@ -93,6 +94,7 @@ def curves():
     return xr.Dataset.from_dict(kept("regression_1d")["curves"])
 
 
+@pytest.mark.slow
 def test_the_example_begins_as_its_curves_that_are_kept(curves):
     """Its deepest system to the first record. If not: python -m benchmarks regression_1d."""
     experiment = load(example("regression_1d"))

@@ -25,6 +25,7 @@ def written(path, **changes):
     return path
 
 
+@pytest.mark.slow
 def test_run_then_report(call, tmp_path):
     file = written(tmp_path / "tiny.toml")
     code, out, err = call("run", file)

@@ -41,6 +41,7 @@ def right():
     return nr.transfer.check(model, (X, Y), loss, sgd, **FEW)
 
 
+@pytest.mark.slow
 def test_a_model_of_the_right_scaling_has_no_fault(right):
     assert right.transfers
     assert list(right.data.layer.values) == ["layers[0]", "layers[1]", "layers[2]"]
@@ -73,6 +74,7 @@ def test_figures_are_those_of_the_passes_written_out(right):
     np.testing.assert_allclose(float(at.effect.sel(part="layers[1].weight")), rms(step), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_layers_under_vmap_and_called_twice_and_decay_are_seen():
     class Sequence(eqx.Module):
         first: eqx.nn.Linear

@@ -79,6 +79,7 @@ def same(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(systems())
 def test_passes_are_those_of_automatic_differentiation(system):

@@ -151,6 +151,7 @@ class Stop(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_a_run_is_logged_and_its_page_renewed_interrupted_and_gone_on_with(tmp_path, renewed):
     """The page is that of the run as far as it is; resumed, records go on where they were."""
     folder, pages, heard = tmp_path / "a", [], []
@@ -188,6 +189,7 @@ def test_a_run_is_logged_and_its_page_renewed_interrupted_and_gone_on_with(tmp_p
     assert [record.number for record in after] == list(range(3, 6))
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_has_a_page_that_says_where(tmp_path):
     content = CONTENT | {
         "systems": [{"label": "wide", "embedding": "bidirectional", "depth": 3, "rank": 2,

@@ -165,6 +165,7 @@ def test_a_neuron_of_the_limit_flows_to_its_own_parameters(name):
         close(back[0], neurons[0], 1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", [{"kernel": "factored"}, {"solver": "rkc"}, {"kernel": "factored", "solver": "rkc"}]
 )
@@ -200,6 +201,7 @@ def test_the_critical_gain_keeps_the_spread_of_a_units_signal():
         assert abs(spread - 0.5) < 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaussian", "homogeneous"])
 def test_the_limits_error_falls_as_that_of_the_paper_s_networks(name):
     """n MSE of the prediction against the limit keeps its size."""

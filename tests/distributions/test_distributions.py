@@ -241,6 +241,7 @@ def test_many_samples_are_drawn_by_their_weights():
         assert abs(misfit.sum() - degrees) < 5 * np.sqrt(2 * degrees)
 
 
+@pytest.mark.slow
 def test_a_law_of_ten_million_samples_draws_all_of_them_equally_often():
     size = 10_000_000
     law = nr.distributions.Empirical(np.arange(size)[:, None], np.zeros(size))

@@ -210,6 +210,7 @@ def regression():
         return x, nr.Problem(LAWS.Empirical(x, np.sin(3 * x[:, 1]) + 1), nr.losses.PseudoHuber())
 
 
+@pytest.mark.slow
 def test_the_collapsed_limit_is_the_limit_of_iid_networks(regression):
     x, problem = regression
     embedding = E.IID(2, 4, mean=1.0)
@@ -287,6 +288,7 @@ def test_finite_layers_leave_the_limit_by_their_own_variances(regression):
     np.testing.assert_allclose(64 * np.mean(np.square(gaps)), of_layer(2), rtol=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 4, 6])
 def test_the_centred_iid_limit_never_moves_from_four_layers_on(regression, depth):
     x, problem = regression

@@ -7,6 +7,7 @@ import neuronal as nr
 from neuronal.theory.rates import rms
 
 
+@pytest.mark.slow
 def test_an_estimator_is_resampled_and_learns_on():
     x = np.linspace(-1, 1, 64)[:, None]
     y = np.sin(3 * x[:, 0])

@@ -21,6 +21,7 @@ CONTENT = {
 }
 
 
+@pytest.mark.slow
 def test_a_file_then_its_run_are_certified(call, tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text(tomli_w.dumps(CONTENT))

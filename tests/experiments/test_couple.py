@@ -43,6 +43,7 @@ def coupled(tmp_path_factory):
     return folder, data, told
 
 
+@pytest.mark.slow
 def test_the_dataset_is_written_and_read(coupled):
     folder, data, told = coupled
     xr.testing.assert_identical(xr.load_dataset(folder / "coupling.nc"), data)
@@ -130,6 +131,7 @@ def test_rates_that_share_no_times_are_refused_in_one_line(tmp_path):
     assert "\n" not in str(raised.value) and not (tmp_path / "out" / "coupling.nc").exists()
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_rates_and_writes_the_page(call, tmp_path):
     file = tmp_path / "tiny.toml"
     small = CONTENT["coupling"] | {"widths": [4, 8], "learning_rates": [0.2], "carried": 0}

@@ -78,6 +78,7 @@ def ripple(h):
 """
 
 
+@pytest.mark.slow
 def test_a_unit_of_ones_own_runs_and_its_code_is_part_of_the_run(tmp_path):
     (tmp_path / "mine.py").write_text(MODULE)
     unit = {"kind": "own", "function": "mine:ridge", "parameters": 3, "rates": [1.0, 0.5, 0.5]}
@@ -111,6 +112,7 @@ class Interrupted(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_birth_and_death_go_on_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(legs, "SAVE_EVERY", 0.0)
     experiment = parse(with_({"unit": {"kind": "gaussian"}}, motion={"birth_death": 2.0}))

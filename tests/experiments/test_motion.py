@@ -42,6 +42,7 @@ class Interrupted(BaseException):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MOTIONS)
 def test_a_run_goes_on_to_the_same_bits_and_records_the_objective(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(legs, "SAVE_EVERY", 0.0)

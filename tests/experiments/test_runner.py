@@ -45,6 +45,7 @@ def whole(experiment, tmp_path_factory):
     return run(experiment, folder), folder
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_folder(whole, experiment):
     data, folder = whole
     assert parse(tomllib.loads((folder / "config.toml").read_text())) == experiment
@@ -411,6 +412,7 @@ def test_data_that_say_the_same_are_taken(on_data):
     run(experiment, folder, resume=True)
 
 
+@pytest.mark.slow
 def test_a_coupling_alone_is_made_anew_of_edited_data(on_data):
     experiment, file, folder = on_data
     folder = folder.parent / "coupled"

@@ -118,6 +118,7 @@ def made_infinite(path):
 DAMAGE = [shortened, overwritten, emptied, made_infinite]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(broken, damage):
     path, resumed = broken
@@ -282,6 +283,7 @@ def test_an_interrupted_coupling_goes_on_from_its_runs(tmp_path, runs):
     assert not (tmp_path / "a" / "coupling-runs").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_another_coupling_are_not_taken(tmp_path):
     told = []
 
@@ -338,6 +340,7 @@ def test_memory_is_counted_where_the_machine_tells():
     assert kernels.matrix(np.eye(2)).shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_certificates_of_a_finished_run_are_not_made_anew(tmp_path, call, monkeypatch):
     file = tmp_path / "small.toml"
     file.write_text(tomli_w.dumps(CONTENT))

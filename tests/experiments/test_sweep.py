@@ -47,6 +47,7 @@ def test_each_place_holds_its_own_run(tmp_path):
         xr.testing.assert_equal(written.load(), data)
 
 
+@pytest.mark.slow
 def test_finished_runs_are_kept_and_an_executor_changes_nothing(tmp_path):
     settings = {"systems.rank": [1, 2]}
     first = sweep(parse(CONTENT), settings, tmp_path, 1)

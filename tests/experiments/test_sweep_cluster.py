@@ -71,6 +71,7 @@ def test_a_folder_that_workers_do_not_see_is_refused(client, tmp_path, monkeypat
     assert {p.name for p in tmp_path.iterdir()} <= {".lock"}
 
 
+@pytest.mark.slow
 def test_from_the_command_line(call, cluster, tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text(tomli_w.dumps(CONTENT | {"limit": {"enabled": False}}))

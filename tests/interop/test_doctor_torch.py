@@ -17,6 +17,7 @@ VECTORS = [case for case in doctor.ERRORS if case.name.startswith("MLP")]
 TOKENS = [case for case in doctor.ERRORS if case.name.startswith("attention")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case.name)
 def test_an_error_planted_in_a_perceptron_is_named_at_its_layer(case):
     assert doctor.is_found(case, doctor.examined(case, **FEW))
@@ -35,6 +36,7 @@ def test_correct_models_raise_no_alarm(case):
     assert doctor.examined(case).transfers
 
 
+@pytest.mark.slow
 def test_a_model_started_and_trained_by_the_bridge_raises_no_alarm():
     build, optimiser = doctor.of_ours()
     check = nr.transfer.check(build, batches()[0], squared, optimiser, **FEW)
@@ -73,6 +75,7 @@ def test_figures_of_a_linear_layer_are_those_of_autograd_and_of_the_step():
     assert float(at.effect.sel(part="2.bias")) == pytest.approx(rms(bias), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_tangent_kernels_scaling_is_lazy():
     """Weights of order 1 with factors n^-1/2, one rate: features move as n^-1/2, the function as 1."""
 

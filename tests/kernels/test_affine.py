@@ -94,6 +94,7 @@ def test_a_step_of_sgd_with_decay_is_that_of_plain_jax():
     close(split(run.network.weights), parts)
 
 
+@pytest.mark.slow
 def test_solvers_agree_and_the_error_falls_at_their_order():
     weights, biases, measures, q = system()
     network, problem = built(weights, biases, measures), problem_of(q)
@@ -144,6 +145,7 @@ def test_norms_count_biases_as_functions_of_their_neurons():
     np.testing.assert_allclose(layer_norms(network.weights, network.measures)[1], expected)
 
 
+@pytest.mark.slow
 def test_networks_of_biased_neurons_approach_their_limit():
     """From the i.i.d. limit with one node in the middle; n MSE keeps its size."""
     embedding = nr.embeddings.IID(2, 4, mean=[0.0, 1.0, 1.0, 1.0], biases=[0.3, -0.2])
@@ -196,6 +198,7 @@ def test_neurons_keep_their_biases_where_networks_are_widened():
     np.testing.assert_array_equal(twice.weights[2].bias, np.tile(biases[1], 2))
 
 
+@pytest.mark.slow
 def test_biases_of_an_embedding_are_functions_of_its_latents():
     embedding = nr.embeddings.Embedding(
         [2, 3, 1],

@@ -165,6 +165,7 @@ def embedding(depth=4):
     return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [None, [0.3, 0.7, 0.2, 1.1]])
 def test_one_step_is_that_of_the_dense_solver(decay):
     """With nothing to cut, the factored step is the Runge-Kutta step, error estimate included."""

@@ -265,6 +265,7 @@ def test_the_number_of_a_neurons_copies_is_that_expected_to_first_order(size):
         assert np.abs(np.corrcoef(counts.mean(axis=0), change)[0, 1]) > 0.95
 
 
+@pytest.mark.slow
 def test_neurons_that_die_and_are_copied_follow_the_measures_that_move():
     """Many copies of few neurons at rest: their shares follow the replicator equation."""
     rng = np.random.default_rng(2)
@@ -331,6 +332,7 @@ def drawn(problem, key):
     return problem.distribution.sample(jax.random.fold_in(jax.random.key(key), 0), 7)
 
 
+@pytest.mark.slow
 def test_from_a_start_without_support_newborn_neurons_reach_what_copies_do_not():
     """Narrow units at one of two bumps: gradients and copies stay there, newborn ones come to the other."""
     x = np.linspace(-2, 2, 33)[:, None]

@@ -109,6 +109,7 @@ class Middle:
         return (linalg.expm(t * matrix) @ [1.0, 0.0, 0.0, 1.0])[:3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_a_kernel_decays_and_learns_as_its_closed_form(kernel):
     case = Middle(kernel)
@@ -175,6 +176,7 @@ def test_a_neuron_of_the_limit_is_carried_to_its_own_weights(layer):
         np.testing.assert_allclose(ours, theirs, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_factored_and_dense_limits_agree_and_solve_the_integrated_equation():
     _, dense = nonlinear(DECAYS)
     _, wide = nonlinear(DECAYS, "factored")
@@ -194,6 +196,7 @@ def test_the_certificate_says_that_the_paper_has_no_decay():
     assert all(row.condition != "2 motion" for row in plain.rows)
 
 
+@pytest.mark.slow
 def test_no_decay_is_the_paper_s_system_bit_for_bit():
     for a, b in zip(
         nonlinear(None)[1].network.weights, nonlinear([0, 0, 0, 0])[1].network.weights, strict=True

@@ -109,6 +109,7 @@ def test_half_time_is_where_the_excess_has_halved(data):
 EVIL = "<script>alert(1)</script> & $\\frac{ _[red]"
 
 
+@pytest.mark.slow
 def test_what_users_say_is_escaped_and_no_formula(made, tmp_path):
     data = made.assign_coords(system=[EVIL, f"_{EVIL}$"])
     data["limit_report"] = ("system", [EVIL, EVIL])
@@ -127,6 +128,7 @@ def terminal_text(data):
     return captured.get()
 
 
+@pytest.mark.slow
 def test_the_page_is_self_contained(text, shown, folder):
     assert not outside(shown)
     assert "url(" not in text and "@import" not in text and "<script" not in text

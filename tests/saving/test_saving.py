@@ -79,6 +79,7 @@ nr.save(sys.argv[2], run.at(0.37))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_another_process_loads_the_same(tmp_path):
     made = things.THINGS["sgd"]()

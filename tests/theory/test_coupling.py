@@ -76,6 +76,7 @@ def coupled():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_distances_obey_the_triangle_inequality(coupled):
     for name in ("prediction", "weight_max", "weight_rms"):
         distance = coupled.data[name]
@@ -117,6 +118,7 @@ def test_predicted_distances_follow_their_powers(coupled):
     assert f"({shown:.3e})" in str(coupled)
 
 
+@pytest.mark.slow
 def test_what_the_limit_cannot_predict_is_told():
     alike = nr.embeddings.IID(2, 3, mean=1.0, std=0.0)
     found = nr.couple(

@@ -73,6 +73,7 @@ def test_the_prediction_moves_by_the_tangent_kernel():
 # exactness
 
 
+@pytest.mark.slow
 def test_at_the_start_the_variance_is_that_of_resampling():
     problem, network = problem_of(6, k=2), network_of(2, 9, 11, 2)
     law = nr.fluctuations(problem, network, 0.5, save_at=2, directions=16)
@@ -82,6 +83,7 @@ def test_at_the_start_the_variance_is_that_of_resampling():
     )
 
 
+@pytest.mark.slow
 def test_at_the_start_the_bias_is_that_of_an_average_inside_an_activation():
     problem, network = problem_of(6), network_of(2, 9, 11, 1)
     law = nr.fluctuations(problem, network, 0.5, save_at=2, directions=16)
@@ -265,6 +267,7 @@ class DeepLinearNetwork:
         return variance, bias
 
 
+@pytest.mark.slow
 def test_a_deep_linear_network_fluctuates_as_its_eight_coefficients_do():
     deep, until = DeepLinearNetwork(), 1.0
     law = nr.fluctuations(deep.problem, deep.network, until, save_at=1, directions=8, rtol=1e-7)
@@ -326,6 +329,7 @@ def law():
         return nr.fluctuations(problem_of(5), start, 2.0, 64, save_at=4, directions=8)
 
 
+@pytest.mark.slow
 def test_scales_are_those_of_the_theory(law):
     variance = lambda *at: law.risk_sd(*at) ** 2
     quadratic = lambda *at: variance(*at) - law._scales(*at) @ law.data.risk_variance.values
@@ -440,6 +444,7 @@ def test_the_width_for_an_excess_is_the_least(law):
     assert beyond(n) <= excess < beyond(n - 1)
 
 
+@pytest.mark.slow
 def test_refusals(law):
     for call, word in (
         (lambda: law.risk_sd(0), "width"),

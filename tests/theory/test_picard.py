@@ -39,6 +39,7 @@ def test_iterates_approach_faster_than_geometrically(depth):
     assert np.ptp(products[-4:]) < 0.05 * products[-1]
 
 
+@pytest.mark.slow
 def test_a_longer_time_takes_more_iterates():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=3, input_scale=2.0)
     near, far = (picard(problem(), embedding, t, 8, nodes=24, data_nodes=12) for t in (1.0, 4.0))

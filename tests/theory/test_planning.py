@@ -84,6 +84,7 @@ def test_what_a_budget_does_not_pay_for_is_told(law):
     assert set(nothing.why.values.ravel()) == {"budget"}
 
 
+@pytest.mark.slow
 def test_the_plan_is_the_least_of_its_candidates_and_networks_meet_it():
     plan = nr.plan(
         PROBLEM, 1e7, depths=(2,), widths=(32, 64, 128), batch_size=4, until=8.0, nodes=128
@@ -138,6 +139,7 @@ def test_the_interval_of_measured_risks_holds_another_as_often_as_it_says():
     assert abs(np.mean(inside) - 0.9) < 4 * math.sqrt(0.09 / 4000)
 
 
+@pytest.mark.slow
 def test_trials_leave_the_best_and_count_what_they_cost():
     """Nine rates of one network: that of least risk at the end of a third is among those that go on."""
     rates = [0.4 / 2**j for j in range(8)] + [1e40]
@@ -174,6 +176,7 @@ def test_trials_go_on_where_the_first_order_ends():
     assert plan.candidates.risk.equals(told.candidates.risk)
 
 
+@pytest.mark.slow
 def test_refusals():
     with pytest.raises(nr.InvalidInput, match="budget: .*do not pay"):
         nr.plan(PROBLEM, 10.0, depths=(2,), nodes=32)

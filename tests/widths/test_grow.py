@@ -137,6 +137,7 @@ def test_two_copies_are_a_pair_and_one_stays():
         assert (np.abs(moved[of == j]).max() < 1e-6) == (count == 1)
 
 
+@pytest.mark.slow
 def test_a_network_grown_half_way_ends_lower():
     """Than the one left at its width, on the 1-D problem."""
     problem = problem_1d()

@@ -103,6 +103,7 @@ def test_the_predicted_error_is_the_measured_one(make):
     assert abs(rate.slope + 0.5) < 0.1, rate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_matched_at_inputs_the_error_is_of_second_order(depth):
     network, widths = limit(depth), (64, 512)

@@ -45,6 +45,7 @@ def test_the_error_told_is_the_error(depth, rule):
     assert f"error of the prediction {run.report.error:.1e}" in str(run.report)
 
 
+@pytest.mark.slow
 def test_out_of_reach_is_a_warning(monkeypatch):
     monkeypatch.setattr(refine, "MOST_NODES", 64)
     with pytest.warns(refine.InaccuracyWarning, match="reached with 64 nodes a layer, not 0.001"):

@@ -21,6 +21,7 @@ def embedding(depth):
     return nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=2.0, inputs=x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 4])
 def test_the_error_told_is_near_the_scatter_of_other_randomisations(depth):
     given = {"nodes": 64, "rtol": 1e-3, "data_nodes": 32, "save_at": 1}
@@ -59,6 +60,7 @@ def test_few_nodes_of_the_data_are_told_by_the_risk_on_more():
         nr.solve(wide, start, 0.1, data_nodes=256, **given)
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_and_what_is_enough_is_not_told():
     x, y, _ = problem().quadrature(16)
     finite = problem(nr.distributions.Empirical(x, y))
@@ -69,6 +71,7 @@ def test_what_is_asked_for_and_what_is_enough_is_not_told():
         nr.solve(finite, embedding(2).sample(8, 0), 2.0, rtol=1e-3, save_at=1)
 
 
+@pytest.mark.slow
 def test_default_nodes_are_told_where_layers_are_many(monkeypatch):
     monkeypatch.setattr("neuronal.drivers.ode.solve.NODES", 64)
     x, y, _ = problem().quadrature(16)

@@ -89,6 +89,7 @@ def test_records_within_steps_are_as_accurate_as_the_ends_of_steps(kernel, most,
         assert abs(loss - problem().risk(network, 8)) < 0.01 * rtol
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_steps_are_those_of_a_run_with_one_record(kernel):
     runs = [solved(kernel, save_at=records)[0] for records in (1, 7, 64, 500)]
@@ -187,6 +188,7 @@ def test_networks_between_records_are_solved_to():
     assert distance(networks[64], run.network) == 0
 
 
+@pytest.mark.slow
 def test_velocities_of_a_step_are_let_go_of_before_the_next():
     """Where records are told, what is alive of matrices is the states kept, of 64 records in 8 steps."""
     whole, _ = solved(rtol=1e-3, nodes=(23, 29, 31))

@@ -118,6 +118,7 @@ def test_the_method_changes_where_stability_holds_steps_back_and_the_report_says
     np.testing.assert_allclose(auto.network(X), tsit5.network(X), atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_stiff_is_that_of_tsit5_to_the_bit():
     runs = [switched(0.05, solver=s) for s in ("auto", "tsit5")]
     for a, b in zip(runs[0].network.weights, runs[1].network.weights, strict=True):

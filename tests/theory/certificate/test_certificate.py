@@ -64,6 +64,7 @@ def whole():
     return nr.certify(problem, embedding, trajectory, data_nodes=32, targets=targets)
 
 
+@pytest.mark.slow
 def test_along_a_run_everything_is_answered(whole):
     assert not whole.violated and not whole.unknown
     assert {row.condition.split(" ")[0] for row in whole.rows} == set(_SECTIONS) - {"NP20"}
@@ -114,6 +115,7 @@ def test_a_trajectory_of_another_embedding_is_refused():
         nr.certify(problem, EMB.Bidirectional(2, 3, rank=2, gain=1.0), trajectory)
 
 
+@pytest.mark.slow
 def test_several_outputs_and_classes():
     x = np.random.default_rng(0).normal(size=(30, 3))
     law = LAWS.Empirical(np.hstack([x, np.ones((30, 1))]), np.arange(30) % 3)
