@@ -43,6 +43,23 @@ def test_values_and_gradients_are_the_formulas(name):
     np.testing.assert_allclose(gradient, automatic, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", [*sorted(ALL), "classes"])
+@pytest.mark.parametrize("networks", [8, 9, 40])
+def test_predictions_of_many_networks_have_the_loss_of_each(name, networks):
+    """Compiled at once in single precision, at sizes at which XLA fuses otherwise than at few."""
+    rng = np.random.default_rng(5)
+    m = 4096
+    y = rng.integers(0, 3, (m, 1)).astype(float) if name == "classes" else samples(name, m)[0]
+    predictions = 3 * rng.normal(size=(networks, m, 3))
+    loss = ALL.get(name, L.CrossEntropy())
+    for f in (loss, loss.gradient, lambda y, a: jax.grad(lambda b: jnp.sum(loss(y, b)))(a)):
+        expected = [f(jnp.asarray(y), jnp.asarray(a)) for a in predictions]
+        y32, predictions32 = jnp.asarray(y, jnp.float32), jnp.asarray(predictions, jnp.float32)
+        found = jax.jit(jax.vmap(f, (None, 0)))(y32, predictions32)
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, jnp.stack(expected), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_constants_stated_are_the_suprema(name):
     """Neither exceeded nor idle: one output for residuals, two logits for cross-entropy."""
