@@ -30,7 +30,7 @@ began = time.perf_counter()
 OURS = "import neuronal as nr\nmodel = nr.MeanField{name}(random_state=0)\n"
 PEER = (
     "from sklearn.neural_network import MLP{name} as MLP\n"
-    "model = MLP((256, 256), random_state=0)\n"
+    "model = MLP(hidden_layer_sizes=(256, 256), random_state=0)\n"
 )
 FIT = (
     "began = time.perf_counter()\nmodel.fit(x, y)\nprint(json.dumps(time.perf_counter() - began))\n"

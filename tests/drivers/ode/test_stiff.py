@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 
 import neuronal as nr
 from neuronal.drivers.driver import State
+from neuronal.drivers.ode import switching
 from neuronal.drivers.ode.choice import stepper_for
 from neuronal.drivers.ode.solve import ODESettings, prepare
 from neuronal.drivers.ode.stepper import RightHandSide
@@ -119,11 +120,29 @@ def test_the_method_changes_where_stability_holds_steps_back_and_the_report_says
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_stiff_is_that_of_tsit5_to_the_bit():
-    runs = [switched(0.05, solver=s) for s in ("auto", "tsit5")]
-    for a, b in zip(runs[0].network.weights, runs[1].network.weights, strict=True):
+@pytest.mark.parametrize("kernel", ["dense", "factored"])
+def test_a_run_that_is_not_stiff_is_that_of_tsit5_to_the_bit(kernel):
+    tight = {"kernel": kernel, "rtol": 1e-7, "atol": 1e-9, "save_at": [0.0, 0.1, 0.4]}
+    runs = [nr.solve(PROBLEM, start(), 0.4, solver=s, **tight) for s in ("auto", "tsit5")]
+    assert runs[0].report.steps > switching.FIRST_CHECK and runs[0].report.work.products
+    assert runs[0].report.steps == runs[1].report.steps
+    for a, b in zip(*(jax.tree.leaves(run.network.weights) for run in runs), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not runs[0].report.solver
+
+
+def test_what_measures_the_radius_is_compiled_only_where_there_are_steps_to_save(monkeypatch):
+    jax.clear_caches()
+    traced = []
+
+    def spied(*arguments, **how):
+        traced.append(arguments)
+        return spectral_radius(*arguments, **how)
+
+    monkeypatch.setattr(switching, "spectral_radius", spied)
+    assert switched(0.05).report.steps < switching.FIRST_CHECK and not traced
+    assert switched(1.0).report.steps > switching.FIRST_CHECK and len(traced) == 1
+    jax.clear_caches()
 
 
 @pytest.mark.slow

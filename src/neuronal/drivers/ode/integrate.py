@@ -26,8 +26,8 @@ from ..driver import Pace, Segment, State
 from .path import StepPath
 from .stepper import AbstractStepper, RightHandSide, ode_term
 
-_SMALL = 512
-"""Neurons per layer up to which a limit is waited for while it compiles, more than while it runs."""
+_SMALL = 2**18
+"""Numbers in the weights of a layer up to which one waits for compilation more than for the run."""
 CUT = 0.1
 """Share of a step's tolerance that the interpolation of predictions between records may use."""
 
@@ -158,16 +158,20 @@ class Integrator:
             segment.time = now + float(reached.time)
             segment.steps += int(reached.accepted)
             segment.rejected += int(reached.rejected)
-            segment.discarded = segment.discarded + stepper.discarded(reached.stepper_state)
-            segment.work += stepper.work(reached.stepper_state)
             phase, dt = motion.kept(at.weights, reached.phase), reached.dt
             state = State.of_phase(phase, motion.memory)
             at, rest = state.network(at), phase[at.depth :]
-            if int(reached.status) != Status.FULL:
+            found = reached.stepper_state
+            full = int(reached.status) == Status.FULL
+            if full and stepper.looks(found):
+                found = _looked(at, rest, self.problem, self.data, stepper, jnp.asarray(segment.time), found)
+            segment.discarded = segment.discarded + stepper.discarded(found)
+            segment.work += stepper.work(found)
+            if not full:
                 break
-            change = stepper.change(reached.stepper_state)
+            change = stepper.change(found)
             segment.solver += (f"{change} at t = {segment.time:.4g}",) if change else ()
-            stepper, at = stepper.with_more_room(at, reached.stepper_state)
+            stepper, at = stepper.with_more_room(at, found)
         if int(reached.status) == Status.EXHAUSTED:
             raise InvalidInput(
                 f"rtol, atol: not reached in {self.control.max_steps} steps after t = {t0:g}; loosen the "
@@ -218,7 +222,7 @@ class Integrator:
 
 
 def _is_small(network: Network, *_: Any) -> bool:
-    return max(network.widths) <= _SMALL
+    return max(leaf.size for leaf in jax.tree.leaves(network.weights)) <= _SMALL
 
 
 @lightly(_is_small)
@@ -240,6 +244,21 @@ def _initial_step(
         network.measures,
         control.controller(motion),
     )
+
+
+@lightly(_is_small)
+def _looked(
+    network: Network,
+    rest: dynamics.Kernels,
+    problem: Problem,
+    data: Samples,
+    stepper: AbstractStepper,
+    now: Float[Array, ""],
+    state: Any,
+) -> Any:
+    right_hand_side = RightHandSide(problem.motion(network), data, now)
+    phase = (*network.weights, *rest)
+    return stepper.looked(right_hand_side, jnp.zeros_like(now), phase, network.measures, state)
 
 
 @lightly(_is_small)

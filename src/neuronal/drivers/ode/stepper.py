@@ -51,7 +51,7 @@ class Step(NamedTuple):
         error: its error, in the form of `AbstractStepper.error_scale`.
         state: the stepper's, after it.
         fits: whether the weights had room for it, and the stepper is still the one to take;
-            if not, `AbstractStepper.with_more_room` gives others.
+            if not, `AbstractStepper.look` is called and `with_more_room` gives others.
     """
 
     weights: dynamics.Kernels
@@ -129,6 +129,21 @@ class AbstractStepper(eqx.Module):
     def with_more_room(self, network: Network, state: Any) -> tuple[AbstractStepper, Network]:
         """The stepper and the network with room for what the last step was found to need."""
         return self, network
+
+    def looks(self, state: Any) -> bool:
+        """Whether the last step stopped for `looked`."""
+        return False
+
+    def looked(
+        self,
+        right_hand_side: RightHandSide,
+        t: Float[Array, ""],
+        weights: dynamics.Kernels,
+        measures: dynamics.Measures,
+        state: Any,
+    ) -> Any:
+        """The state with what is measured now and then, by a program of its own that few runs need."""
+        return state
 
     def change(self, state: Any) -> str | None:
         """In words, to which method `with_more_room` changes and why, if it does."""

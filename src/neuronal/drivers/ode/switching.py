@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -44,6 +43,8 @@ class SwitchingState(NamedTuple):
         radius: as last measured; 0 before.
         products: Jacobian-vector products taken for it since `start`.
         easy: steps in a row that were not stiff.
+        step: the length of the last one tried.
+        due: whether the radius is to be measured before the next.
         change: whether the other method is to be taken.
     """
 
@@ -53,6 +54,8 @@ class SwitchingState(NamedTuple):
     radius: Float[Array, ""]
     products: Int[Array, ""]
     easy: Int[Array, ""]
+    step: Float[Array, ""]
+    due: Bool[Array, ""]
     change: Bool[Array, ""]
 
 
@@ -107,11 +110,10 @@ class Switching(AbstractStepper):
         self, right_hand_side: RightHandSide, t: Array, t_next: Array, weights: dynamics.Kernels
     ) -> SwitchingState:
         inner = self.inner.start(right_hand_side, t, t_next, weights)
-        zero = jnp.zeros((), weights[0].dtype)
+        zero, no = jnp.zeros((), weights[0].dtype), jnp.asarray(False)
         known = self.counts
         return SwitchingState(
-            inner, known.tried, known.period, zero, jnp.zeros((), jnp.int32), known.easy,
-            jnp.asarray(False),
+            inner, known.tried, known.period, zero, jnp.zeros((), jnp.int32), known.easy, zero, no, no
         )  # fmt: skip
 
     def error_scale(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Any:
@@ -143,35 +145,32 @@ class Switching(AbstractStepper):
             easy = jnp.where(few, state.easy + 1, 0)
             after = state._replace(easy=easy, change=state.change | (easy >= EASY))
         else:
-            after = self._checked(right_hand_side, measures, t, h, weights, state)
-        return tried._replace(
-            state=after._replace(inner=tried.state), fits=tried.fits & ~after.change
-        )
+            count = state.tried + 1
+            after = state._replace(tried=count, step=h, due=count > state.period)
+        stays = ~(after.change | after.due)
+        return tried._replace(state=after._replace(inner=tried.state), fits=tried.fits & stays)
 
-    def _checked(
+    def looks(self, state: SwitchingState) -> bool:
+        return bool(state.due)
+
+    def looked(
         self,
         right_hand_side: RightHandSide,
-        measures: dynamics.Measures,
-        t: Array,
-        h: Array,
+        t: Float[Array, ""],
         weights: dynamics.Kernels,
+        measures: dynamics.Measures,
         state: SwitchingState,
     ) -> SwitchingState:
-        """The state with one more step tried, the radius measured where it is time."""
-
-        def measured() -> SwitchingState:
-            changes = right_hand_side(t, weights)
-            found = spectral_radius(right_hand_side, t, weights, measures, changes, enough=ENOUGH)
-            return state._replace(
-                tried=jnp.zeros_like(state.tried),
-                period=jnp.minimum(2 * state.period, CHECKS),
-                radius=found.radius,
-                products=state.products + found.products,
-                change=h * found.radius > STIFF,
-            )
-
-        counted = state._replace(tried=state.tried + 1)
-        return jax.lax.cond(counted.tried >= state.period, measured, lambda: counted)
+        """With the radius measured, and what follows from it."""
+        changes = right_hand_side(t, weights)
+        found = spectral_radius(right_hand_side, t, weights, measures, changes, enough=ENOUGH)
+        return state._replace(
+            tried=jnp.zeros_like(state.tried),
+            period=jnp.minimum(2 * state.period, CHECKS),
+            radius=found.radius,
+            products=state.products + found.products,
+            change=state.step * found.radius > STIFF,
+        )
 
     def carry_over(
         self, new: SwitchingState, old: SwitchingState, keep: Bool[Array, ""]
@@ -198,6 +197,8 @@ class Switching(AbstractStepper):
 
     def with_more_room(self, network: Network, state: SwitchingState) -> tuple[Switching, Network]:
         stepper = self.with_pace(self.pace(state))
+        if bool(state.due) and not bool(state.change):
+            return stepper, network
         if not bool(state.change):
             inner, network = self.inner.with_more_room(network, state.inner)
             return stepper._with_inner(self.stiff, lambda _: inner), network
