@@ -297,10 +297,10 @@ def tell() -> None:
         f"excess risk after {STEPS} steps of {BATCH} fresh samples over the default start's, each at its "
         f"own best rate: geometric means over {len(CHOICE)} targets",
         [{key: row.get(key, "") for key in columns} for row in rows],
-        f"limits on {NODES} Sobol nodes per layer, rates falling to zero as half a cosine, the best of factors "
-        f"of 2 from {RATES[0]:g} to {RATES[-1]:g} (the first or the last of them in {at_edge} of {len(runs)} "
-        f"runs); targets: {'; '.join(CHOICE)}; below 1 is better than the default; what has no figure was not "
-        "run; of digits the risk is that on rows apart",
+        f"limits on {NODES} Sobol nodes per layer, rates falling to zero as half a cosine, the best of "
+        f"factors of 2 from {RATES[0]:g} to {RATES[-1]:g} (the first or the last in {at_edge} of {len(runs)} "
+        f"runs); targets: {'; '.join(CHOICE)}; below 1 is better than the default; what has no figure was "
+        "not run; of digits the risk is that on rows apart",
         runs=runs,
     )
 
