@@ -164,7 +164,9 @@ class Integrator:
             found = reached.stepper_state
             full = int(reached.status) == Status.FULL
             if full and stepper.looks(found):
-                found = _looked(at, rest, self.problem, self.data, stepper, jnp.asarray(segment.time), found)
+                found = _looked(
+                    at, rest, self.problem, self.data, stepper, jnp.asarray(segment.time), found
+                )
             segment.discarded = segment.discarded + stepper.discarded(found)
             segment.work += stepper.work(found)
             if not full:

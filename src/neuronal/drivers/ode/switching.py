@@ -3,6 +3,9 @@ r"""A stepper that changes its method with the stiffness that it measures.
 Tsit5's steps of six velocities are stable to $h \rho \approx 3.3$; a step of the Runge-Kutta-Chebyshev
 method takes about $\sqrt{1.8\, h \rho}$. So where the radius holds Tsit5's steps back, the other
 goes further at the same cost, unless accuracy asks for steps so short that few stages would do.
+
+Steps that stability holds back are refused now and then, a fifth of them, as the control tries longer ones;
+only where they are is the radius measured.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from .stiffness import spectral_radius
 STIFF = 2.0
 r"""$h \rho$ from which Tsit5's steps are held back by stability; its control finds 2.5 to 3.3 there."""
 FIRST_CHECK = 16
-"""Steps before the radius is first measured; each time after it, twice as many until `CHECKS`."""
+"""Steps before the radius may first be measured; each time after it, twice as many until `CHECKS`."""
+REFUSED = 1 / 8
+"""Share of these steps that were refused, from which the radius is measured."""
 CHECKS = 128
 EASY = 10
 r"""Steps in a row with $h \rho$ less than half the stages, after which Tsit5 would go further."""
@@ -38,8 +43,9 @@ class SwitchingState(NamedTuple):
 
     Attributes:
         inner: of the method in use.
-        tried: steps since the radius was last measured.
-        period: after how many it is measured next.
+        tried: steps since the radius was last measured, or found not worth it.
+        refused: how many of them were.
+        period: after how many that is asked next.
         radius: as last measured; 0 before.
         products: Jacobian-vector products taken for it since `start`.
         easy: steps in a row that were not stiff.
@@ -50,6 +56,7 @@ class SwitchingState(NamedTuple):
 
     inner: Any
     tried: Int[Array, ""]
+    refused: Int[Array, ""]
     period: Int[Array, ""]
     radius: Float[Array, ""]
     products: Int[Array, ""]
@@ -63,6 +70,7 @@ class Counts(eqx.Module):
     """What a run that is taken up again knows of `SwitchingState`."""
 
     tried: Int[Array, ""]
+    refused: Int[Array, ""]
     period: Int[Array, ""]
     easy: Int[Array, ""]
 
@@ -70,7 +78,7 @@ class Counts(eqx.Module):
     def none() -> Counts:
         """Nothing tried yet."""
         count = lambda n: jnp.asarray(n, jnp.int32)
-        return Counts(count(0), count(FIRST_CHECK), count(0))
+        return Counts(count(0), count(0), count(FIRST_CHECK), count(0))
 
 
 class Switching(AbstractStepper):
@@ -113,7 +121,8 @@ class Switching(AbstractStepper):
         zero, no = jnp.zeros((), weights[0].dtype), jnp.asarray(False)
         known = self.counts
         return SwitchingState(
-            inner, known.tried, known.period, zero, jnp.zeros((), jnp.int32), known.easy, zero, no, no
+            inner, known.tried, known.refused, known.period, zero, jnp.zeros((), jnp.int32), known.easy,
+            zero, no, no,
         )  # fmt: skip
 
     def error_scale(self, weights: dynamics.Kernels, measures: dynamics.Measures) -> Any:
@@ -145,8 +154,15 @@ class Switching(AbstractStepper):
             easy = jnp.where(few, state.easy + 1, 0)
             after = state._replace(easy=easy, change=state.change | (easy >= EASY))
         else:
-            count = state.tried + 1
-            after = state._replace(tried=count, step=h, due=count > state.period)
+            over = state.tried >= state.period
+            many = state.refused >= REFUSED * state.period
+            begin = lambda count: jnp.where(over & ~many, 0, count)
+            after = state._replace(
+                tried=begin(state.tried) + 1,
+                refused=begin(state.refused),
+                step=h,
+                due=over & many,
+            )
         stays = ~(after.change | after.due)
         return tried._replace(state=after._replace(inner=tried.state), fits=tried.fits & stays)
 
@@ -166,6 +182,7 @@ class Switching(AbstractStepper):
         found = spectral_radius(right_hand_side, t, weights, measures, changes, enough=ENOUGH)
         return state._replace(
             tried=jnp.zeros_like(state.tried),
+            refused=jnp.zeros_like(state.refused),
             period=jnp.minimum(2 * state.period, CHECKS),
             radius=found.radius,
             products=state.products + found.products,
@@ -175,7 +192,8 @@ class Switching(AbstractStepper):
     def carry_over(
         self, new: SwitchingState, old: SwitchingState, keep: Bool[Array, ""]
     ) -> SwitchingState:
-        return new._replace(inner=self.inner.carry_over(new.inner, old.inner, keep))
+        inner = self.inner.carry_over(new.inner, old.inner, keep)
+        return new._replace(inner=inner, refused=new.refused + ~keep)
 
     @property
     def interpolates(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -225,14 +243,19 @@ class Switching(AbstractStepper):
 
     def pace(self, state: SwitchingState) -> Pace:
         easy = jnp.where(state.change, 0, state.easy)
-        counts = {"tried": state.tried, "period": state.period, "easy": easy}
+        counts = {
+            "tried": state.tried,
+            "refused": state.refused,
+            "period": state.period,
+            "easy": easy,
+        }
         return {**counts, **self.inner.pace(state.inner)}
 
     def with_pace(self, pace: Pace) -> Switching:
         count = lambda name: jnp.asarray(pace[name], jnp.int32)
         inner = self.inner.with_pace(pace)
         found = self._with_inner(self.stiff, lambda _: inner)
-        counts = Counts(count("tried"), count("period"), count("easy"))
+        counts = Counts(count("tried"), count("refused"), count("period"), count("easy"))
         return Switching.of(found.explicit, found.stabilised, found.stiff, counts)
 
     def work(self, state: SwitchingState) -> Work:
