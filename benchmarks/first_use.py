@@ -108,10 +108,11 @@ def main(rounds: int = ROUNDS) -> None:
                 process(["-m", "neuronal", *arguments], folder, "off")[0] for _ in range(rounds)
             ]
             rows.append({"what": what, "process, s": float(np.median(walls))})
+    columns = dict.fromkeys(key for row in rows for key in row)
     report(
         "first_use",
         f"what is waited for at first, {ROWS} rows of {COLUMNS} columns",
-        rows,
+        [{key: row.get(key, "") for key in columns} for row in rows],
         f"medians of {rounds} processes each, of grids one",
     )
 
