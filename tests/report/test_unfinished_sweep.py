@@ -6,7 +6,7 @@ import pytest
 from browser import is_sound
 from pages import outside, read
 
-from neuronal.experiments import parse, run
+from neuronal.experiments import interrupts, parse, run
 from neuronal.experiments.sweep import attempts
 from neuronal.runs import pace
 from neuronal.runs.sweeping import sweep_whole
@@ -83,3 +83,23 @@ def test_a_sweep_has_a_page_that_is_renewed_interrupted_and_gone_on_with(
     reached = after[after["networks.learning_rate"] == 0.2].head(len(begun))
     assert set(drawn["networks.learning_rate"]) == {0.1, 0.2} and 2 <= len(begun) < 6
     np.testing.assert_array_equal(begun[["time", "value"]], reached[["time", "value"]])
+
+
+def test_a_sweep_that_is_told_to_end_says_so_at_once(tmp_path, renewed, monkeypatch):
+    """With the figures of its last renewal; nothing renews it any more."""
+    pages = []
+
+    def told(experiment, folder, **how):
+        if folder.name.endswith("=0.2"):
+            failures: list[str] = []
+            interrupts._save(failures)  # as the thread does that hears a signal
+            assert failures == []
+        if folder.name.endswith("=0.4"):
+            pages.append((tmp_path / "sweep.html").read_text(encoding="utf-8"))
+        return run(experiment, folder, **how)
+
+    monkeypatch.setattr(attempts, "run", told)
+    sweep_whole(parse(CONTENT), GRID, tmp_path, 1)
+    shown = read(pages[0])
+    assert "Interrupted: 1 of 3 points are finished" in shown.words
+    assert "refresh" not in pages[0] and len(shown.captions) == 1
