@@ -149,7 +149,7 @@ def _known(data: xr.Dataset, field: str) -> int:
     """The values of a field at which some final risk is known."""
     found = np.zeros(data.sizes[field], bool)
     for risks in comparisons.final(data).values():
-        found |= np.isfinite(risks).any([d for d in risks.dims if d != field]).values
+        found |= np.isfinite(risks.transpose(field, ...).values).reshape(len(found), -1).any(1)
     return int(found.sum())
 
 
