@@ -14,7 +14,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-MARK = re.compile(r"^<!-- (benchmarks|benchmark|include|works): ?(\S*) -->$", re.MULTILINE)
+MARK = re.compile(
+    r"^<!-- (benchmarks|benchmark|include|works): ?(\S*) -->$", re.MULTILINE
+)
 LINK = re.compile(r'(?<=href=")([^":?#]+\.(?:md|ipynb))(?=["#])')
 
 
@@ -29,7 +31,9 @@ def taken(page: str) -> str:
     seconds = json.loads((ROOT / "docs" / "seconds.json").read_text(encoding="utf-8"))
     if page not in seconds:
         return ""
-    least = next((words for most, words in _TIMES if seconds[page] <= most), "some minutes")
+    least = next(
+        (words for most, words in _TIMES if seconds[page] <= most), "some minutes"
+    )
     return (
         f"\n\nThe code of this page takes {least} of a processor, once compiled, and prints what is shown.\n"
         "{ .nl-seconds }\n"
@@ -46,7 +50,9 @@ def on_page_content(html: str, page: Any, files: Any, **_) -> str:
     """Let links to sources lead to their pages: MkDocs does so in Markdown, not in notebooks."""
 
     def address(link: re.Match) -> str:
-        source = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), link[1]))
+        source = posixpath.normpath(
+            posixpath.join(posixpath.dirname(page.file.src_uri), link[1])
+        )
         target = files.get_file_from_path(source)
         return link[1] if target is None else target.url_relative_to(page.file)
 
@@ -57,12 +63,14 @@ def benchmark(name: str) -> str:
     """One claim: its table, notes and machine."""
     record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     machine = dict(record["machine"])
-    lead = (
-        f"{machine.pop('cpus')} processors, {machine.pop('arch')}, Python {machine.pop('python')}"
-    )
+    lead = f"{machine.pop('cpus')} processors, {machine.pop('arch')}, Python {machine.pop('python')}"
     versions = ", ".join(f"{package} {version}" for package, version in machine.items())
     claim = record["claim"][0].upper() + record["claim"][1:]
-    notes = f" {record['notes'][0].upper()}{record['notes'][1:]}." if record["notes"] else ""
+    notes = (
+        f" {record['notes'][0].upper()}{record['notes'][1:]}."
+        if record["notes"]
+        else ""
+    )
     tables = table(record["rows"])
     if "cost" in record:
         tables += f"\n\n{table([record['cost']])}"
@@ -90,13 +98,16 @@ def include(name: str) -> str:
 def table(rows: list[dict]) -> str:
     """Rows as a Markdown table; columns that hold a number in every row go right."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    numeric = [all(not isinstance(row.get(key, 0), str) for row in rows) for key in keys]
+    numeric = [
+        all(not isinstance(row.get(key, 0), str) for row in rows) for key in keys
+    ]
     lines = [
         "| " + " | ".join(map(escape, keys)) + " |",
         "|" + "|".join("--:" if right else ":--" for right in numeric) + "|",
     ]
     lines += [
-        "| " + " | ".join(escape(cell(row.get(key, ""))) for key in keys) + " |" for row in rows
+        "| " + " | ".join(escape(cell(row.get(key, ""))) for key in keys) + " |"
+        for row in rows
     ]
     return "\n".join(lines)
 
@@ -131,7 +142,8 @@ def works(part: str) -> str:
             {
                 "claim": row["claim"],
                 "where it is stated": row["where"],
-                "stated": {"<=": "≤ ", ">=": "≥ "}.get(row["relation"], "") + cell(row["stated"]),
+                "stated": {"<=": "≤ ", ">=": "≥ "}.get(row["relation"], "")
+                + cell(row["stated"]),
                 "figure": cell(row["figure"]),
                 "tolerance": cell(row["tolerance"]),
                 "status": row["status"],
@@ -139,7 +151,9 @@ def works(part: str) -> str:
             }
             for row in kept.get(name, ())
         ]
-        words = escape(" ".join(part for part in (of["settings"], of["out_of_reach"]) if part))
+        words = escape(
+            " ".join(part for part in (of["settings"], of["out_of_reach"]) if part)
+        )
         shown = [row["panel"]["title"] for row in kept.get(name, ()) if "panel" in row]
         if shown:
             picture = "\n".join(
@@ -149,7 +163,11 @@ def works(part: str) -> str:
             words += f"\n\n{picture}"
         sections.append(
             f"## {name}\n\n*{escape(of['title'])}.* {escape(of['reference'])}.\n\n{words}\n\n"
-            + (table(rows) if rows else f"Its figures: `python -m benchmarks.works {name}`.")
+            + (
+                table(rows)
+                if rows
+                else f"Its figures: `python -m benchmarks.works {name}`."
+            )
         )
     return "\n\n".join(sections)
 
@@ -157,40 +175,67 @@ def works(part: str) -> str:
 def _assigned(path: Path, name: str) -> ast.expr:
     """What a module assigns to a name; read, not imported."""
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == name:
+        if (
+            isinstance(statement, ast.Assign)
+            and getattr(statement.targets[0], "id", "") == name
+        ):
             return statement.value
     raise LookupError(name)
 
 
 def _names() -> tuple[str, ...]:
-    return ast.literal_eval(_assigned(ROOT / "src" / "neuronal" / "vocabulary.py", "WORKS"))
+    return ast.literal_eval(
+        _assigned(ROOT / "src" / "neuronal" / "vocabulary.py", "WORKS")
+    )
 
 
 def _stated(name: str) -> dict[str, str]:
     """The words of a work's `WORK`."""
-    value = _assigned(ROOT / "src" / "neuronal" / "works" / f"{name.lower()}.py", "WORK")
+    value = _assigned(
+        ROOT / "src" / "neuronal" / "works" / f"{name.lower()}.py", "WORK"
+    )
     assert isinstance(value, ast.Call)
-    return {k.arg: k.value.value for k in value.keywords if isinstance(k.value, ast.Constant)}
+    return {
+        k.arg: k.value.value
+        for k in value.keywords
+        if isinstance(k.value, ast.Constant)
+    }
 
 
-MARKS = {"benchmark": benchmark, "benchmarks": benchmarks, "include": include, "works": works}
+MARKS = {
+    "benchmark": benchmark,
+    "benchmarks": benchmarks,
+    "include": include,
+    "works": works,
+}
 
 
 def measured() -> str:
     """The README's table of figures: each row from one file of results."""
     rows = {
-        path.stem: json.loads(path.read_text("utf-8"))["rows"] for path in RESULTS.glob("*.json")
+        path.stem: json.loads(path.read_text("utf-8"))["rows"]
+        for path in RESULTS.glob("*.json")
     }
-    depths = [f"{cell(row['excess risk / variance'])} at L = {row['L']}" for row in rows["depths"]]
-    classified = [f"{row['model']}: {100 * row['test accuracy']:.1f} %" for row in rows["digits"]]
+    depths = [
+        f"{cell(row['excess risk / variance'])} at L = {row['L']}"
+        for row in rows["depths"]
+    ]
+    classified = [
+        f"{row['model']}: {100 * row['test accuracy']:.1f} %" for row in rows["digits"]
+    ]
     online = [
         f"width {row['width']}: {row['hand / neuronal']:.2f} and {row['autograd / neuronal']:.2f}"
         for row in rows["online_sgd"]
     ]
-    rhs = [f"{100 * row['rhs / peak']:.0f} % at n = {row['n']}" for row in rows["dense_rhs"]]
+    rhs = [
+        f"{100 * row['rhs / peak']:.0f} % at n = {row['n']}"
+        for row in rows["dense_rhs"]
+    ]
     cost = {row["claim"]: row["figure"] for row in rows["factored"]}
     factored = [
-        f"{claim}: {cell(figure)}" for claim, figure in cost.items() if "seconds" not in claim
+        f"{claim}: {cell(figure)}"
+        for claim, figure in cost.items()
+        if "seconds" not in claim
     ]
     wide = [
         f"{row['steps']} steps at n = {row['n']:,}: {row['seconds']:.0f} s, {row['peak, GiB']:.1f} GiB"
@@ -204,7 +249,9 @@ def measured() -> str:
         ("mup", "width"),
     ):
         scan = [
-            row for row in rows["transfer"] if (row["network"], row["varied"]) == (kind, varied)
+            row
+            for row in rows["transfer"]
+            if (row["network"], row["varied"]) == (kind, varied)
         ]
         at = [row["L" if varied == "depth" else "width"] for row in scan]
         best = [row["best rate"] for row in scan]
@@ -224,7 +271,9 @@ def measured() -> str:
          [f"{cell(min(drawn))} to {cell(max(drawn))}"], "resampling"),
     ]  # fmt: skip
     lines = ["| what | figure | `python -m benchmarks` |", "|---|---|---|"]
-    lines += [f"| {what} | {'; '.join(found)} | `{name}` |" for what, found, name in figures]
+    lines += [
+        f"| {what} | {'; '.join(found)} | `{name}` |" for what, found, name in figures
+    ]
     return "\n".join(lines)
 
 
@@ -237,4 +286,6 @@ def with_figures(readme: str) -> str:
 
 if __name__ == "__main__":
     README = ROOT / "README.md"
-    README.write_text(with_figures(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(
+        with_figures(README.read_text(encoding="utf-8")), encoding="utf-8"
+    )

@@ -52,7 +52,10 @@ class Page(HTMLParser):
 
 def dead(site: Path) -> tuple[list[str], int]:
     """What is wrong, a line per link, and how many links inside the site were followed."""
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    pages = {
+        path: Page(path.read_text(encoding="utf-8"))
+        for path in sorted(site.rglob("*.html"))
+    }
     faults, followed = [], 0
     for path, page in pages.items():
         for link in page.links:
@@ -70,7 +73,9 @@ def reason(site: Path, path: Path, link: Link, pages: dict[Path, Page]) -> str:
     """Why a link from the page at `path` leads nowhere; empty if it does lead somewhere."""
     parts = urlsplit(link.address)
     address = unquote(parts.path)
-    target = site / address.lstrip("/") if address.startswith("/") else path.parent / address
+    target = (
+        site / address.lstrip("/") if address.startswith("/") else path.parent / address
+    )
     target = Path(target if address else path).resolve()
     if target.is_dir():
         target /= "index.html"

@@ -15,7 +15,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 WIDE, NARROW = 1280, 390
 """Widths of the window in pixels: of a laptop, where nothing scrolls, and of a telephone."""
 
@@ -79,7 +83,9 @@ def faults(site: Path) -> tuple[list[str], dict[str, int]]:
     found: list[str] = []
     counts = {"equations": 0, "signatures": 0}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=[*QUIET])
+        browser = playwright.chromium.launch(
+            executable_path=browser_path(), args=[*QUIET]
+        )
         for width in (WIDE, NARROW):
             for path, measured in measurements(browser, site, width):
                 where = f"{path.relative_to(site)} at {width} pixels"
@@ -90,7 +96,9 @@ def faults(site: Path) -> tuple[list[str], dict[str, int]]:
     return found, counts
 
 
-def measurements(browser: Browser, site: Path, width: int) -> Iterator[tuple[Path, dict]]:
+def measurements(
+    browser: Browser, site: Path, width: int
+) -> Iterator[tuple[Path, dict]]:
     """Each page in a window of that width, with what `MEASURE` says of it."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     asked: list[str] = []
@@ -102,7 +110,9 @@ def measurements(browser: Browser, site: Path, width: int) -> Iterator[tuple[Pat
         page.goto(path.as_uri())
         page.evaluate("document.fonts.ready.then(() => null)")
         measured = page.evaluate(MEASURE, width < WIDE)
-        outside = {url for url in asked if not url.startswith(("file:", "data:", "blob:"))}
+        outside = {
+            url for url in asked if not url.startswith(("file:", "data:", "blob:"))
+        }
         measured["faults"] += [f"asks the network for {url}" for url in sorted(outside)]
         yield path, measured
     page.close()
@@ -111,7 +121,10 @@ def measurements(browser: Browser, site: Path, width: int) -> Iterator[tuple[Pat
 def main(folder: str) -> int:
     """Print what is cut; 0 if nothing is, 2 if there is no Chromium."""
     if browser_path() is None:
-        print(f"no browser: one of {', '.join(BROWSERS)} has to be on the path", file=sys.stderr)
+        print(
+            f"no browser: one of {', '.join(BROWSERS)} has to be on the path",
+            file=sys.stderr,
+        )
         return 2
     found, counts = faults(Path(folder).resolve())
     for fault in found:

@@ -169,6 +169,15 @@ def test_a_certificate_shows_every_condition():
     ax.figure.canvas.draw()
 
 
+def tuned():
+    """A rate found among two, of which the larger diverged once."""
+    recipe = nr.transfer.Recipe(
+        PROBLEM, nr.transfer.bidirectional_for(PROBLEM), steps=20, batch_size=4
+    )
+    risks = np.array([[0.02, 0.03], [0.5, np.inf]])
+    return nr.transfer.Tuned(0.4, np.array([0.4, 0.8]), risks, 8, 3, recipe)
+
+
 class Balanced(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
@@ -190,6 +199,7 @@ def test_notebooks_show_tables(run):
         (run.network, ["Network(1 -> 8 x 2 -> 1", "tanh", "(8, 8)"]),
         (run, ["Trajectory", f"{run.loss[-1]:.4g}", "MF ODE"]),
         (certificate(), ["<diversity>", "proved"]),
+        (tuned(), ["Learning rate 0.4", "width 8, L = 3", "20 steps of 4 samples", "inf", "0.025"]),
     ):
         parser = Balanced()
         parser.feed(thing._repr_html_())

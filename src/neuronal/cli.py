@@ -171,7 +171,7 @@ def sweep(
     from .experiments import sweep as sweeps
     from .experiments.sweep import cluster
     from .report import progress, terminal
-    from .report import sweep as page
+    from .runs.sweeping import sweep_whole
 
     swept = sweeps.settings_of(settings)
     folder = out or Path("runs") / f"{experiment.name}-sweep"
@@ -180,10 +180,9 @@ def sweep(
         progress.Points(_out, quiet) as shown,
         going_on("the same command goes on where it was"),
     ):
-        data = sweeps.sweep(
-            experiment, swept, folder, executor, overwrite, shown.done, file.parent, shown.begin
+        data, path = sweep_whole(
+            experiment, swept, folder, executor, overwrite, file.parent, shown.begin, shown.done
         )
-    path = page.write(data, folder)
     if not quiet:
         _out.print(terminal.swept(data, list(swept)))
         _out.print(f"\nwrote {escape(str(path))}", soft_wrap=True)

@@ -17,6 +17,7 @@ from ..checks import is_whole, require, shown
 from ..distributions import Samples
 from ..losses import Loss
 from ..widths.resample import resample
+from . import link
 from .running import Run, run
 from .samples import Rows, biased, validated
 from .starting import start
@@ -80,6 +81,12 @@ class MeanFieldEstimator(BaseEstimator):
             `best_validation_loss_` is the least.
         n_features_in_ (int): columns of X; `feature_names_in_` their names, if they have some.
     """
+
+    _doc_link_module = "neuronal"
+
+    @property
+    def _doc_link_template(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return link.template()
 
     def __init__(
         self,

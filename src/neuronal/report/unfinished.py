@@ -10,8 +10,8 @@ from filelock import FileLock, Timeout
 
 from ..experiments import checkpoints, results
 from ..experiments.checkpoints import Checkpoint
-from ..experiments.config import Experiment
-from ..experiments.folder import CHECKPOINTS, LOCK, PAGE
+from ..experiments.config import Experiment, load
+from ..experiments.folder import CHECKPOINTS, CONFIG, LOCK, PAGE
 from ..experiments.jobs import Job, jobs
 from ..files.writing import write_text
 from . import document
@@ -88,11 +88,7 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
 
     Whether its run goes on is told by the folder's lock, whether it diverged by its checkpoints.
     """
-    states = {}
-    for job in jobs(experiment):
-        state = checkpoints.glance(folder / CHECKPOINTS / job.file)
-        if state is not None:
-            states[job] = state
+    states = _kept(experiment, folder)
     if not states:
         return None
     notice = interrupted(experiment, states)
@@ -111,16 +107,34 @@ def of_folder(experiment: Experiment, folder: Path) -> Path | None:
     )
 
 
+def so_far(folder: Path) -> xr.Dataset | None:
+    """What a run without results has recorded by its checkpoints; None if that is nothing.
+
+    Raises:
+        InvalidInput: no configuration of a run is there.
+    """
+    experiment = load(folder / CONFIG)
+    states = _kept(experiment, folder)
+    return _reached(results.recorded(experiment, states), states) if states else None
+
+
 def names(notice: Notice) -> set[str]:
     """The figures of a run that has ended so: what diverged has left its limit."""
     found = {"risk", "difference", "test-accuracy", "test-risk"}
     return found - {"difference"} if notice.kind == "diverged" else found
 
 
+def _kept(experiment: Experiment, folder: Path) -> dict[Job, Checkpoint]:
+    """What the checkpoints of a run hold of each job that has any."""
+    found = {j: checkpoints.glance(folder / CHECKPOINTS / j.file) for j in jobs(experiment)}
+    return {job: state for job, state in found.items() if state is not None}
+
+
 def _reached(data: xr.Dataset, states: Mapping[Job, Checkpoint]) -> xr.Dataset:
-    """The times up to the last record of any job."""
+    """The systems that have begun, and the times up to the last record of any job."""
     last = max((state.records for state in states.values()), default=0)
-    return data.isel(time=slice(0, max(last, 2)))
+    begun = sorted({job.system for job in states})
+    return data.isel(time=slice(0, max(last, 2)), system=begun or slice(None))
 
 
 def _jobs(todo: list[Job], states: Mapping[Job, Checkpoint]) -> Table:

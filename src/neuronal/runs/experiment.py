@@ -21,14 +21,13 @@ from ..experiments.couple import couple_systems
 from ..experiments.given import Given, digest
 from ..experiments.jobs import Job, jobs
 from ..experiments.predict import predict_systems
-from ..experiments.sweep import sweep
-from ..experiments.sweep.combinations import Settings
+from ..experiments.sweep import Settings
 from ..problem import Problem
 from ..records.record import OnRecord, told
 from ..report import coupling as coupling_page
 from ..report import progress as bars
-from ..report import sweep as sweep_page
 from ..theory.certificate.document import Certificate
+from .sweeping import sweep_whole
 from .whole import run_whole
 
 Table = Mapping[str, Any]
@@ -223,7 +222,8 @@ class Experiment:
         """Run every combination of some settings, such as `{"networks.learning_rate": [0.1, 0.2]}`.
 
         Args:
-            folder: each combination has a folder in it; `sweep.nc` and `sweep.html` compare them.
+            folder: each combination has a folder in it; `sweep.nc` and `sweep.html` compare them. The page is
+                there, and renewed, while the sweep goes on.
             executor: as `neuronal.experiments.sweep.sweep` takes it; other processes than this one have to
                 be able to import the functions of the problem.
             overwrite: make all anew.
@@ -231,9 +231,7 @@ class Experiment:
         Raises:
             InvalidInput: an unknown field or value, or one of the problem or the embeddings, which stand.
         """
-        data = sweep(self.configuration, settings, folder, executor, overwrite)
-        sweep_page.write(data, Path(folder))
-        return data
+        return sweep_whole(self.configuration, settings, Path(folder), executor, overwrite)[0]
 
 
 def _console() -> Any:

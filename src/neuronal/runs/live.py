@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,11 +17,7 @@ from ..experiments.jobs import Job, jobs
 from ..report import unfinished
 from ..report.document import Notice
 from ..report.figures import Shown
-
-EVERY = 5.0
-"""Seconds between two pages at least."""
-SHARE = 0.03
-"""Of a run's time that its pages may take."""
+from .pace import Pace, refresh, renewed
 
 
 class Live:
@@ -39,30 +34,24 @@ class Live:
         self._drawing = threading.Lock()
         self._figures: list[Shown] = []
         self._ended = False
-        self._next = time.monotonic() + EVERY
+        self._pace = Pace()
 
     def record(self, job: Job, t: float, risk: float) -> None:
         """Take a record: the job, its MF time and its risk."""
         if job not in self._told:
             self._before[job] = self._glance(job)
         self._told.setdefault(job, []).append(risk)
-        if time.monotonic() < self._next:
+        if not self._pace.is_due:
             return
         with self._drawing:
             if self._ended:
                 return
-            began = time.monotonic()
-            words = (
-                f"Running: {job.title}, at t = {t:.4g} of {job.times[-1]:g}. The page is of "
-                f"{time.strftime('%H:%M:%S')} and renews itself."
-            )
-            notice = Notice("running", words, refresh=max(1, round(EVERY)))
-            with suppress(Exception):
+            words = f"Running: {job.title}, at t = {t:.4g} of {job.times[-1]:g}. {renewed()}"
+            notice = Notice("running", words, refresh=refresh())
+            with self._pace.drawing(), suppress(Exception):
                 states = self._states()
                 self._figures = unfinished.drawn(self._experiment, states)
                 unfinished.write(self._experiment, states, self._folder, notice, self._figures)
-            now = time.monotonic()
-            self._next = now + max(EVERY, (now - began) / SHARE)
 
     def end(self, error: BaseException | None = None) -> None:
         """Write the last page of a run that has no results: why it ended, and what it reached.

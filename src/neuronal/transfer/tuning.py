@@ -70,6 +70,20 @@ class Tuned:
     def __repr__(self) -> str:
         return f"Tuned({self})"
 
+    def _repr_html_(self) -> str:
+        from ..pictures import tables
+
+        facts = {
+            "found at": f"width {self.width}, L = {self.depth}",
+            "a run": f"{self.steps} steps of {self.batch_size} samples",
+        }
+        rows = [
+            (f"{rate:g}", f"{risks.mean():.3g}", ", ".join(f"{risk:.3g}" for risk in risks))
+            for rate, risks in zip(self.rates, self.risks, strict=True)
+        ]
+        tried = tables.table(["learning rate", "final risk", "of each seed"], rows)
+        return tables.facts(f"Learning rate {self.learning_rate:g}", facts, tried)
+
     def __str__(self) -> str:
         tried = ", ".join(
             f"{rate:g}: {risk:.3g}"

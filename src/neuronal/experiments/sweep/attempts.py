@@ -14,7 +14,7 @@ from ...errors import DivergenceError, InvalidInput
 from .. import checkpoints
 from ..build import build
 from ..config import Experiment
-from ..folder import CHECKPOINTS, check_data, keep_data, locked, prepare_run, write_config
+from ..folder import CHECKPOINTS, CONFIG, check_data, keep_data, locked, prepare_run, write_config
 from ..jobs import Job, check_memory
 from ..legs import advance
 from ..runner import run
@@ -26,10 +26,10 @@ TRIES = "tries"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a point of a sweep ended.
+    """How a point of a sweep ended, or stands.
 
     Attributes:
-        status: whether it has its results.
+        status: whether it has its results; while a sweep goes on, how it stands.
         error: one line that says why not, else empty.
         tries: how often a worker began it in this sweep: 0 if it was finished before, more than
             1 if workers were killed.
@@ -38,7 +38,7 @@ class Outcome:
             ``(system, width, seed)`` of networks; None if it failed.
     """
 
-    status: Literal["finished", "failed"]
+    status: Literal["finished", "failed", "begun", "waiting"]
     error: str = ""
     tries: int = 0
     seconds: float = 0.0
@@ -101,6 +101,11 @@ def finished(data: xr.Dataset, tries: int = 0) -> Outcome:
 def failed(error: str, tries: int, folder: Path) -> Outcome:
     """The outcome of a point without results, whose checkpoints are in its folder."""
     return Outcome("failed", error, tries, _spent(folder / CHECKPOINTS))
+
+
+def standing(folder: Path) -> Outcome:
+    """The outcome, so far, of a point that has not ended."""
+    return Outcome("begun" if (folder / CONFIG).is_file() else "waiting")
 
 
 def begin(home: Path, name: str) -> int:

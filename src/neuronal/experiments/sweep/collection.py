@@ -54,7 +54,7 @@ def collect(
     ends = [outcomes[p.name] for p in points]
     for name, kept, words in (
         ("folder", [p.name for p in points], "the folder of each point"),
-        ("status", [e.status for e in ends], "finished, or failed"),
+        ("status", [e.status for e in ends], "finished or failed; else begun or waiting"),
         ("error", [e.error for e in ends], "why a point failed"),
         ("tries", [e.tries for e in ends], "how often it was begun in the last sweep"),
         ("seconds", [e.seconds for e in ends], "wall time in the drivers"),

@@ -15,7 +15,16 @@ from ...errors import InvalidInput
 from .. import results
 from ..config import Experiment
 from ..folder import SWEEP, locked
-from .attempts import TRIES, Outcome, attempt_limit, attempt_point, begun, failed, one_line
+from .attempts import (
+    TRIES,
+    Outcome,
+    attempt_limit,
+    attempt_point,
+    begun,
+    failed,
+    one_line,
+    standing,
+)
 from .collection import collect
 from .combinations import Point, Settings, points
 from .plan import Limit, Plan, digests_of, plan
@@ -25,6 +34,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 OnDone = Callable[[Point, str | None], None]
+OnChange = Callable[[Callable[[], xr.Dataset]], None]
+_EVERY = 1.0
+"""Seconds between two looks at what points have reached."""
 
 
 def sweep(
@@ -36,6 +48,7 @@ def sweep(
     on_done: OnDone | None = None,
     home: Path | None = None,
     on_begin: Callable[[int, int], None] | None = None,
+    on_change: OnChange | None = None,
 ) -> xr.Dataset:
     """Run every combination of settings, each in a folder of its own, and collect final risks.
 
@@ -54,6 +67,8 @@ def sweep(
             that were finished before, then the others as they end.
         home: as `points` takes it.
         on_begin: called with the number of points, and how many of them were finished before.
+        on_change: called as the sweep goes on, whenever a point has ended and every second meanwhile, with a
+            function that gives the dataset as it stands: `status` is ``begun`` or ``waiting``, too.
 
     Returns:
         the dataset written as `sweep.nc`: a dimension per field, then `system`, and `width` and
@@ -85,11 +100,20 @@ def sweep(
     folder = Path(folder).absolute()
     combinations = points(experiment, settings, home)
     outcomes: dict[str, Outcome] = {}
+
+    def as_it_stands() -> xr.Dataset:
+        rest = {p.name: standing(folder / p.name) for p in combinations if p.name not in outcomes}
+        return collect(experiment, combinations, outcomes | rest)
+
+    def changed() -> None:
+        if on_change:
+            on_change(as_it_stands)
+
     with locked(folder), opened(executor, len(combinations), folder) as open_executor:
         todo = plan(combinations, digests_of(combinations, open_executor), folder, overwrite)
         if on_begin:
             on_begin(len(combinations), len(todo.done))
-        for point, outcome in conduct(todo, combinations, open_executor):
+        for point, outcome in conduct(todo, combinations, open_executor, changed):
             outcomes[point.name] = outcome
             if on_done:
                 on_done(point, outcome.error or None)
@@ -99,9 +123,13 @@ def sweep(
 
 
 def conduct(
-    todo: Plan, combinations: list[Point], executor: Executor
+    todo: Plan, combinations: list[Point], executor: Executor, changed: Callable[[], None]
 ) -> Iterator[tuple[Point, Outcome]]:
-    """Outcomes as they come: of points finished before, then of each that ends."""
+    """Outcomes as they come: of points finished before, then of each that ends.
+
+    Args:
+        changed: called after outcomes, and every second while nothing ends.
+    """
     for point in combinations:
         if point.name in todo.done:
             yield point, todo.done[point.name]
@@ -118,10 +146,11 @@ def conduct(
     most = 1 if isinstance(executor, Here) else len(combinations) + len(todo.unsolved)
     try:
         while ready or at_work:
+            changed()
             while ready and len(at_work) < most:
                 task = ready.popleft()
                 at_work[_submit(executor, todo, task)] = task
-            for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+            for future in wait(at_work, _EVERY, FIRST_COMPLETED).done:
                 task = at_work.pop(future)
                 if isinstance(task, Point):
                     yield task, _outcome(future, home, task)
