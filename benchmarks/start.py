@@ -1,4 +1,4 @@
-"""Which start learns fastest? Limits at their own best rate, over eleven targets and depths 2 to 32.
+"""Which start learns fastest? Limits at their own best rate, of many targets and depths.
 
 Budget and fairness: every start takes the same number of steps of SGD on 128 Sobol nodes per layer, all on
 the same fresh samples, the rates falling to zero as half a cosine; and each is read at its own best rate, of
