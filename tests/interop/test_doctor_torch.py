@@ -26,7 +26,8 @@ def test_an_error_planted_in_a_perceptron_is_named_at_its_layer(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [*TOKENS, *doctor.TOLD], ids=lambda case: case.name)
 def test_an_error_planted_in_attention_is_named_at_its_layers(case):
-    assert doctor.is_found(case, doctor.examined(case, **FEW))
+    """On the widths and seeds that the doctor takes by itself."""
+    assert doctor.is_found(case, doctor.examined(case))
 
 
 @pytest.mark.long
