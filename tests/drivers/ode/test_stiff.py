@@ -220,3 +220,20 @@ def test_weights_within_a_step_are_those_of_a_run_that_ends_there(kernel):
         for a, b, w in zip(there, expected, matrices(network.weights), strict=True):
             assert np.max(np.abs(a - b)) < 5e-8
             assert share == 0 or np.max(np.abs(b - w)) > 1e-5
+
+
+@pytest.mark.parametrize("kernel", ["dense", "factored"])
+def test_refused_steps_are_counted_across_records_and_not_where_room_was_short(kernel):
+    method = ODESettings(1e-3, 1e-5, kernel, "auto", None, 8).method
+    tolerances = jnp.asarray(1e-3), jnp.asarray(1e-5)
+    data = PROBLEM.quadrature(8)
+    stepper, network = stepper_for(method, kernel, start(), tolerances, data)
+    zero = jnp.zeros(())
+    right_hand_side = RightHandSide(PROBLEM.motion(network), data, zero)
+    state = stepper.start(right_hand_side, zero, zero + 0.1, network.weights)
+    state = state._replace(tried=state.tried + 7, refused=state.refused + 3)
+    for keep, expected in ((True, 3), (False, 4)):
+        after = stepper.carry_over(state, state, jnp.asarray(keep))
+        assert int(stepper.with_pace(stepper.pace(after)).counts.refused) == expected
+    assert int(stepper.with_pace(stepper.pace(state)).counts.tried) == 7
+    assert int(stepper.with_more_room(network, after)[0].counts.refused) == 3

@@ -51,7 +51,7 @@ class Step(NamedTuple):
         error: its error, in the form of `AbstractStepper.error_scale`.
         state: the stepper's, after it.
         fits: whether the weights had room for it, and the stepper is still the one to take;
-            if not, `AbstractStepper.look` is called and `with_more_room` gives others.
+            if not, `AbstractStepper.looked`, where it asks for that, and `with_more_room` give others.
     """
 
     weights: dynamics.Kernels

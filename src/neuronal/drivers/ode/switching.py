@@ -214,6 +214,8 @@ class Switching(AbstractStepper):
         return self._with_inner(bool(stiff), lambda stepper: stepper.with_room(tuple(inner)))
 
     def with_more_room(self, network: Network, state: SwitchingState) -> tuple[Switching, Network]:
+        if not bool(state.due | state.change):  # room alone was short: the step was not refused
+            state = state._replace(refused=state.refused - 1)
         stepper = self.with_pace(self.pace(state))
         if bool(state.due) and not bool(state.change):
             return stepper, network
