@@ -228,6 +228,7 @@ def test_refused_steps_are_counted_across_records_and_not_where_room_was_short(k
     tolerances = jnp.asarray(1e-3), jnp.asarray(1e-5)
     data = PROBLEM.quadrature(8)
     stepper, network = stepper_for(method, kernel, start(), tolerances, data)
+    assert isinstance(stepper, switching.Switching)
     zero = jnp.zeros(())
     right_hand_side = RightHandSide(PROBLEM.motion(network), data, zero)
     state = stepper.start(right_hand_side, zero, zero + 0.1, network.weights)
