@@ -203,7 +203,7 @@ def in_pairs() -> Iterator[Job]:
                 yield start, name, depth
 
 
-FINALISTS = (Start(), Start(spread=2.0))
+FINALISTS = (Start(), Start(spread=2.0), Start(3.0, 1.5, middle=3.0))
 DEEPEST = ("1-D waves", "2-D product", "1-D step, noise 0.3", "2-D ripples")
 
 
