@@ -11,6 +11,7 @@ import xarray as xr
 import neuronal as nr
 from benchmarks import __main__ as command
 from benchmarks import clt, common, digits_band, gpu, regression_1d
+from benchmarks import plan as planning
 from neuronal.experiments import load, parse
 from neuronal.experiments.examples import example
 
@@ -151,3 +152,27 @@ def test_curves_of_the_law_predicted_lie_in_its_band():
     assert row["its s.e. "] < 0.004
     wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, sd)
     assert wide["points inside"] < 0.7
+
+
+@pytest.mark.slow
+def test_networks_trained_as_planned_have_the_mean_risk_kept():
+    """If not: python -m benchmarks.plan --problems friedman1 --fresh."""
+    (row,) = (row for row in kept("plan")["rows"] if row["problem"] == "friedman1")
+    problem, test = planning.PROBLEMS["friedman1"]()
+    embedding = nr.transfer.bidirectional_for(problem)(row["L"])
+    until, risks = row["rate"] * row["steps"], []
+    for seed in range(planning.SEEDS):
+        neurons, samples = jax.random.split(jax.random.key(seed))
+        start = embedding.sample(row["n"], neurons)
+        run = nr.train(problem, start, row["rate"], until, samples, planning.BATCH, save_at=1)
+        risks.append(test.risk(run.network))
+    assert np.mean(risks) == pytest.approx(row["measured"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_curves_kept_of_digits_are_those_of_the_code():
+    """The first network's to its end. If not: python -m benchmarks digits_band."""
+    (found,) = digits_band.measured(*digits_band.problem_and_embedding(), 64, 1)
+    before = kept("digits_band")["curves"]["of_widths"]["64"]["risks"][0]
+    assert before[0] > 5 * before[-1]
+    np.testing.assert_allclose(found, before, rtol=1e-2)

@@ -48,8 +48,8 @@ def check(
 
     Args:
         model: a function from a width to a new PyTorch model, drawn from PyTorch's random numbers; a function
-            from a width and a key to an Equinox model, which maps one example; or an embedding, whose
-            networks are drawn.
+            from a width and a key to an Equinox model, which maps one example, or to a Flax module (NNX),
+            which maps a batch; or an embedding, whose networks are drawn.
         batch: inputs and targets, the same at every step: `x` as the model takes it (a tuple or
             dictionary: its arguments). For an embedding `(x, y)`, or a `Problem`, whose nodes are taken.
         loss: of prediction and target, one number; for an embedding one of `neuronal.losses`, None with a
@@ -110,7 +110,7 @@ def check(
             f"optimiser: takes a function from a model to its optimiser, got {shown(optimiser)}"
         )
     if _takes_a_key(model):
-        from .of_equinox import run_of
+        from .of_jax import run_of
     else:
         if find_spec("torch") is None:
             raise ImportError(
@@ -130,9 +130,11 @@ def check(
 def _takes_a_key(model: Callable[..., Any]) -> bool:
     """Whether a function takes a second argument that has no default."""
     try:
-        parameters = list(inspect.signature(model).parameters.values())
+        # A class may be called through a metaclass that takes anything.
+        own = inspect.signature(model.__init__ if isinstance(model, type) else model)
     except (TypeError, ValueError):  # of a function written in C
         return False
+    parameters = list(own.parameters.values())[isinstance(model, type) :]
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [
         p for p in parameters if p.kind in positional and p.default is inspect.Parameter.empty
