@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -145,21 +146,49 @@ def test_input_that_cannot_be_used_gets_one_message(call, tmp_path, changes, nam
     assert re.search(names, err), err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
-def test_what_a_terminal_cannot_show_stops_nothing(tmp_path, encoding):
-    """A label and a title outside of it, printed by a real process and written as UTF-8."""
-    words = "Schicht \u03b5 \u2192 \u221e \u65e5\u672c"
-    system = CONTENT["systems"][0] | {"label": words}
-    file = tmp_path / "t.toml"
+WORDS = "Schicht \u03b5 \u2192 \u221e \u65e5\u672c"
+"""A label outside of what most terminals show."""
+
+
+def printed(encoding, folder, *more):
+    """What a real process prints there of a run in the folder, whose page has the label in UTF-8."""
+    system = CONTENT["systems"][0] | {"label": WORDS}
+    file = folder.with_suffix(".toml")
     file.write_text(tomli_w.dumps(CONTENT | {"systems": [system]}), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "neuronal", "run", file, "--out", tmp_path / "o"],
+        [sys.executable, "-m", "neuronal", "run", file, "--out", folder, *more],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": encoding},
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert words in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
-    if encoding != "utf-8":
-        assert b"Schicht ?" in done.stdout
+    assert WORDS in (folder / "report.html").read_text(encoding="utf-8")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def in_ascii(tmp_path_factory):
+    """A run, and what it printed as ASCII."""
+    folder = tmp_path_factory.mktemp("ascii") / "o"
+    return folder, printed("ascii", folder)
+
+
+@pytest.mark.slow
+def test_what_a_terminal_cannot_show_stops_nothing(in_ascii):
+    assert b"Schicht ?" in in_ascii[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_nor_do_other_terminals_when_a_run_is_told_again(in_ascii, tmp_path, encoding):
+    shutil.copytree(in_ascii[0], tmp_path / "o")
+    (tmp_path / "o" / "report.html").unlink()
+    words = printed(encoding, tmp_path / "o", "--resume")
+    assert (WORDS.encode() if encoding == "utf-8" else b"Schicht ?") in words
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_nor_while_a_run_computes(tmp_path, encoding):
+    words = printed(encoding, tmp_path / "o")
+    assert (WORDS.encode() if encoding == "utf-8" else b"Schicht ?") in words

@@ -42,7 +42,8 @@ def start(home, out):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    command = ["sweep", home / "tiny.toml", "-s", "networks.batch_size=1,2,3,4", "-j", "2", "-q"]
+    rates = "networks.learning_rate=0.25,0.125,0.0625,0.03125"
+    command = ["sweep", home / "tiny.toml", "-s", rates, "-j", "2", "-q"]
     return subprocess.Popen(
         [sys.executable, "-m", "neuronal.cli", *command, "-o", out],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | cache,

@@ -4,9 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from products import some
 
 import neuronal as nr
 from neuronal.kernels.updates import FACTORED_ROWS
+
+NARROW, WIDE = (40, 30, 20), (300, 270, 280)
 
 
 def problem(noise=0.1):
@@ -23,10 +26,14 @@ def networks(widths, kernel, rank=3):
     return embedding.sample(widths, jax.random.key(3), kernel=kernel)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("batch", [1, 3, 100])
-@pytest.mark.parametrize("widths", [(40, 30, 20), (300, 270, 280)])
+@pytest.mark.parametrize(
+    ("widths", "batch"),
+    some(
+        ([NARROW, WIDE], [1, 3, 100]),
+        [(NARROW, 1), (WIDE, 3), (WIDE, 100)],
+    ),
+)
 def test_steps_are_those_of_the_dense_path(batch, widths):
     """Over several windows and a rank that has to grow; wide enough for updates held back."""
     steps = 3 * FACTORED_ROWS // batch + 7
