@@ -9,8 +9,12 @@ import neuronal as nr
 LAWS = nr.distributions
 
 
+def target(x):
+    return jnp.sin(3 * x[:, 0])
+
+
 def problem():
-    law = LAWS.Regression(lambda x: jnp.sin(3 * x[:, 0]), LAWS.Biased(LAWS.Uniform()))
+    law = LAWS.Regression(target, LAWS.Biased(LAWS.Uniform()))
     return nr.Problem(law, nr.losses.PseudoHuber(1.0))
 
 

@@ -12,12 +12,18 @@ from neuronal.kernels.updates import FACTORED_ROWS
 NARROW, WIDE = (40, 30, 20), (300, 270, 280)
 
 
+def target(x):
+    return jnp.sin(4 * x[:, 0])
+
+
+def falling(t):
+    return 1 / (1 + t)
+
+
 def problem(noise=0.1):
     inputs = nr.distributions.Biased(nr.distributions.Uniform(-1, 1))
-    law = nr.distributions.Regression(lambda x: jnp.sin(4 * x[:, 0]), inputs, noise=noise)
-    return nr.Problem(
-        law, nr.losses.PseudoHuber(), [lambda t: 1 / (1 + t), *[nr.schedules.constant()] * 3]
-    )
+    law = nr.distributions.Regression(target, inputs, noise=noise)
+    return nr.Problem(law, nr.losses.PseudoHuber(), [falling, *[nr.schedules.constant()] * 3])
 
 
 def networks(widths, kernel, rank=3):
