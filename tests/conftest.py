@@ -17,8 +17,7 @@ os.environ |= {
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 # One worker a core: more threads of OpenMP (PyTorch, scikit-learn) would wait for each other.
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Programs of tests run for moments: LLVM's optimisations and fused emitters take three times as long to
 # compile as they save; nor is a program cut in parts for cores that other workers need.
 os.environ["XLA_FLAGS"] = " ".join(
