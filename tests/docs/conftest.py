@@ -13,15 +13,18 @@ from matplotlib.testing.compare import compare_images
 from test_docs import alike, blocks
 
 SERVER = Path(__file__).resolve().parents[1] / "page_server.py"
-PLAIN = "--xla_cpu_parallel_codegen_split_count=1"
-"""Of what tests ask of XLA the option that changes no number: in pages roundings show."""
+OPTIONS = (
+    "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+"""Of what tests ask of XLA what spares time and hardly changes a rounding: in pages these show."""
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """The blocks of a page, run in a process of its own."""
     folder = tmp_path_factory.mktemp("pages")
-    environment = os.environ | {"XLA_FLAGS": PLAIN, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | {"XLA_FLAGS": OPTIONS, "PYTHONPATH": os.pathsep.join(sys.path)}
     with (folder / "words").open("w") as words:
         server = subprocess.Popen(
             [sys.executable, SERVER], env=environment,
