@@ -11,13 +11,9 @@ from pathlib import Path
 import pytest
 from matplotlib.testing.compare import compare_images
 from test_docs import alike, blocks
+from test_notebooks import OPTIONS
 
 SERVER = Path(__file__).resolve().parents[1] / "page_server.py"
-OPTIONS = (
-    "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true "
-    "--xla_cpu_parallel_codegen_split_count=1"
-)
-"""Of what tests ask of XLA what spares time and hardly changes a rounding: in pages these show."""
 
 
 @pytest.fixture(scope="module")
