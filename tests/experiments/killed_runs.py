@@ -1,8 +1,8 @@
 """Kill an experiment at random moments, go on with it, and compare it with one never disturbed.
 
-`python tests/experiments/killed_runs.py KIND [COUNT] [SIGNAL,...]` prints what was found as JSON; tries
-take the signals in turn. The commands run in children forked from this process before JAX has
-computed anything, so that a try costs no import.
+`python tests/experiments/killed_runs.py KIND [COUNT] [SIGNAL]` prints what was found as JSON. The
+commands run in children forked from this process before JAX has computed anything, so that a try
+costs no import.
 """
 
 import json
@@ -99,7 +99,7 @@ def numbers(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def tries(kind: str, count: int, signals: list[int], home: Path) -> dict:
+def tries(kind: str, count: int, number: int, home: Path) -> dict:
     """What became of `count` tries."""
     file = home / "killed.toml"
     file.write_text(tomli_w.dumps(BASE | KINDS[kind]))
@@ -135,7 +135,7 @@ def tries(kind: str, count: int, signals: list[int], home: Path) -> dict:
             pid = forked(command(folder), home / "words")
             begun(folder, pid)  # while it computes and saves, not while it starts
             time.sleep(moments[-1])
-            os.killpg(pid, signals[i % len(signals)])
+            os.killpg(pid, number)
             codes.append(ended(pid))
             words.append((home / "words").read_text().strip())
         left = sorted(p.name for p in (folder / "checkpoints").glob("*"))
@@ -158,6 +158,6 @@ def tries(kind: str, count: int, signals: list[int], home: Path) -> dict:
 if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
     count = int(rest[0]) if rest else 20
-    signals = [signal.Signals[f"SIG{n}"] for n in (rest[1] if len(rest) > 1 else "KILL").split(",")]
+    number = signal.Signals[f"SIG{rest[1]}"] if len(rest) > 1 else signal.SIGKILL
     with tempfile.TemporaryDirectory() as home:
-        print(json.dumps(tries(kind, count, signals, Path(home))))
+        print(json.dumps(tries(kind, count, number, Path(home))))

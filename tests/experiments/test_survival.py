@@ -48,11 +48,10 @@ def killed(kind, count, number="KILL"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("train", 2), ("factored", 1)])
-def test_a_killed_run_goes_on_to_the_same_bits(kind, count):
-    """The second is killed twice on its way."""
-    found = killed(kind, count)
-    assert found["equal"] == count, found
+def test_a_killed_run_goes_on_to_the_same_bits():
+    """One that is killed once, and one that is killed twice."""
+    found = killed("train", 2)
+    assert found["equal"] == 2, found
 
 
 @pytest.mark.long
@@ -62,25 +61,22 @@ def test_runs_killed_at_twenty_moments_go_on_to_the_same_bits(kind):
     assert found["equal"] == 20, found
 
 
-def stopped(found, code):
-    """Whether tries that were told to stop said so, and the run went on to the same bits."""
-    ends = [end for a in found for end in zip(a["codes"], a["words"], strict=True)]
+@pytest.mark.parametrize(
+    ("kind", "number", "code", "count"),
+    [
+        pytest.param("dense", "INT", 130, 1, marks=pytest.mark.slow),
+        pytest.param("factored", "TERM", 143, 1, marks=pytest.mark.slow),
+        pytest.param("dense", "TERM", 143, 10, marks=pytest.mark.long),
+        pytest.param("factored", "INT", 130, 10, marks=pytest.mark.long),
+    ],
+)
+def test_a_run_told_to_stop_leaves_a_final_checkpoint(kind, number, code, count):
+    found = killed(kind, count, number)
+    assert found["equal"] == count, found
+    ends = [e for a in found["tries"] for e in zip(a["codes"], a["words"], strict=True)]
     assert {c for c, _ in ends} <= {code, 0}, found
     for ended_with, words in ends:
         assert not ended_with or "neuronal: interrupted" in words, found
-    return all(a["equal"] for a in found)
-
-
-@pytest.mark.slow
-def test_a_run_told_to_stop_leaves_a_final_checkpoint():
-    interrupted, ended_twice = killed("dense", 2, "INT,TERM")["tries"]
-    assert stopped([interrupted], 130) and stopped([ended_twice], 143)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("number", "code"), [("INT", 130), ("TERM", 143)])
-def test_it_does_at_ten_moments(number, code):
-    assert stopped(killed("dense", 10, number)["tries"], code)
 
 
 @pytest.fixture(scope="module")
