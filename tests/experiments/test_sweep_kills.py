@@ -82,8 +82,9 @@ def killed_and_gone_on_with(whole, out, seed):
     return finished
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)]
+)
 def test_killed_and_gone_on_with(whole, tmp_path, seed):
     killed_and_gone_on_with(whole, tmp_path / "killed", seed)
 
