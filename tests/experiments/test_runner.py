@@ -45,7 +45,6 @@ def whole(experiment, tmp_path_factory):
     return run(experiment, folder), folder
 
 
-@pytest.mark.slow
 def test_a_run_leaves_its_folder(whole, experiment):
     data, folder = whole
     assert parse(tomllib.loads((folder / "config.toml").read_text())) == experiment

@@ -125,7 +125,6 @@ def made_infinite(path):
 DAMAGE = [shortened, overwritten, emptied, made_infinite]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(broken, damage):
     path, resumed = broken

@@ -80,7 +80,6 @@ def coupled():
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_distances_obey_the_triangle_inequality(coupled):
     for name in ("prediction", "weight_max", "weight_rms"):
         distance = coupled.data[name]
