@@ -180,7 +180,8 @@ def in_ascii(tmp_path_factory):
 
 @pytest.mark.slow
 def test_what_a_terminal_cannot_show_stops_nothing(in_ascii):
-    assert is_shown(*in_ascii, "ascii")
+    folder, words = in_ascii
+    assert is_shown(folder, words, "ascii")
 
 
 @pytest.mark.slow

@@ -26,10 +26,12 @@ def ran(tmp_path_factory):
             [sys.executable, SERVER], env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True,
         )  # fmt: skip
+        told, asked = server.stdout, server.stdin
+        assert told and asked
 
         def call(page):
-            print(json.dumps([str(page), str(folder / "blocks")]), file=server.stdin, flush=True)
-            code = server.stdout.readline().strip()
+            print(json.dumps([str(page), str(folder / "blocks")]), file=asked, flush=True)
+            code = told.readline().strip()
             assert code == "0", (
                 f"{page} ended with {code}: {(folder / 'words').read_text()[-3000:]}"
             )

@@ -71,7 +71,7 @@ def test_forward_after_backward_returns_targets_far_from_any_neuron(depth):
 def test_flow_over_two_stretches_is_the_flow_over_both():
     given = seen(3, 2)
     neuron = own_neurons(limit(3).at(0.0), 2)
-    whole = nr.flow(given, 2, neuron, save_at=[0.0, 1.5, UNTIL], rtol=1e-10, atol=1e-12)
+    whole = nr.flow(given, 2, neuron, save_at=np.array([0.0, 1.5, UNTIL]), rtol=1e-10, atol=1e-12)
     half = nr.flow(given, 2, neuron, until=1.5, rtol=1e-10, atol=1e-12)
     rest = nr.flow(given, 2, half, since=1.5, until=UNTIL, rtol=1e-10, atol=1e-12)
     for path, start, middle, end in zip(whole, neuron, half, rest, strict=True):

@@ -1,5 +1,7 @@
 """Frozen layers: those of rate 0, to the bit, without their products."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,8 @@ STILL = [(1,), (2,), (3,), (1, 2)]
 def problem(still, kind, **how):
     """Layers that are frozen, or whose rate is 0: an array, so that all sets of them are one program."""
     frozen = nr.schedules.Frozen()
-    moving = [nr.schedules.Warmup(1.0, jnp.asarray(float(i not in still))) for i in (1, 2, 3)]
+    moves: list[Any] = [jnp.asarray(float(i not in still)) for i in (1, 2, 3)]
+    moving = [nr.schedules.Warmup(1.0, value) for value in moves]
     rates = [frozen if kind == "frozen" and i in still else moving[i - 1] for i in (1, 2, 3)]
     return nr.Problem(LAW, nr.losses.PseudoHuber(), rates, **how)
 
