@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,8 +67,8 @@ def _is_run(block: re.Match[str]) -> bool:
     return block["language"] == "python" or block["output"] is not None
 
 
-def ran(page: Path) -> Iterator[Ran]:
-    """Run the blocks of a page in turn; those with pictures once in each style."""
+def ran(page: Path, styles: Iterable[str] = tuple(STYLES)) -> Iterator[Ran]:
+    """Run the blocks of a page in turn; those with pictures once in each of the styles."""
     module = types.ModuleType("__main__")
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
@@ -78,17 +78,20 @@ def ran(page: Path) -> Iterator[Ran]:
             )
         for match in BLOCK.finditer(text):
             if match["language"] == "python":
-                yield _of_python(match, module.__dict__, page)
+                yield _of_python(match, module.__dict__, page, styles)
             else:
                 printed = in_shell(match["code"], folder) if match["output"] else ""
                 yield Ran(match["code"], match["output"], printed, {})
     plt.close("all")
 
 
-def _of_python(match: re.Match[str], scope: dict[str, Any], page: Path) -> Ran:
+def _of_python(
+    match: re.Match[str], scope: dict[str, Any], page: Path, styles: Iterable[str]
+) -> Ran:
     """What comes of a block in the namespace that the page's blocks share."""
     images = IMAGE.findall(match["images"] or "")
-    wanted = {style: name for name, style in images} or {"light": ""}
+    drawn = {style: name for name, style in images if style in styles}
+    wanted = drawn or {"light": ""}
     pictures, printed = {}, ""
     for style, name in wanted.items():
         plt.close("all")

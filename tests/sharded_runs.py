@@ -28,7 +28,7 @@ X = np.linspace(-1, 1, 7)[:, None] * [1.0, 0.0] + [0.0, 1.0]
 BETWEEN = 0.7
 """A time that is not recorded: `Trajectory.at` has to run on to it."""
 NAMES = ("dense limit", "factored limit", "sgd, one sample", "sgd, factored")
-MORE = ("iid limit", "network of four outputs", "sgd, batches", "units", "sgd, units")
+MORE = ("iid limit of four outputs", "units", "sgd, units in batches")
 DONE = {
     ("one", "float64"): NAMES + MORE,
     ("one", "float32"): NAMES[:2],
@@ -48,8 +48,7 @@ def runs(devices, names):
     targets = np.stack([np.sin(j * X[:, 0]) for j in range(1, 5)], axis=1)
     four = nr.Problem(nr.distributions.Empirical(X, targets), nr.losses.Squared())
     embedding = nr.embeddings.Bidirectional(2, 4, rank=4, gain=1.0)
-    iid = nr.embeddings.IID(2, 5, mean=0.5)
-    two = nr.embeddings.IID(2, 2, output_dim=4)
+    iid = nr.embeddings.IID(2, 5, mean=0.5, output_dim=4)
     amplitudes = nr.embeddings.IID(2, 3, mean=0.5, unit=nr.units.Amplitude("tanh"))
     places = nr.embeddings.Bidirectional(2, 3, rank=4, gain=1.0, unit=nr.units.Gaussian(1.0))
 
@@ -63,12 +62,10 @@ def runs(devices, names):
     calls = {
         "dense limit": lambda: solve(problem, embedding, nodes=64, kernel="dense"),
         "factored limit": lambda: solve(problem, embedding, nodes=1544, kernel="factored"),
-        "iid limit": lambda: solve(problem, iid, nodes=64),
-        "network of four outputs": lambda: solve(four, two.sample(8, 3)),
+        "iid limit of four outputs": lambda: solve(four, iid, nodes=64),
         "sgd, one sample": lambda: train(256),
         "units": lambda: solve(problem, amplitudes, nodes=64),
-        "sgd, units": lambda: train(64, start=places),
-        "sgd, batches": lambda: train(64, batch_size=8),
+        "sgd, units in batches": lambda: train(64, start=places, batch_size=8),
         "sgd, factored": lambda: train(512, "factored", batch_size=2),
     }
     return {name: what_it_left(calls[name]()) for name in names}

@@ -21,7 +21,6 @@ def table():
     return gpu.rows(gpu.SMALL)
 
 
-@pytest.mark.slow
 def test_single_precision_agrees_with_double_on_the_cpu(table):
     errors = [row["error"] for row in table[2:]]
     assert len(errors) == len(gpu.CASES)

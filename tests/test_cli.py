@@ -1,7 +1,9 @@
 """The command line: what it writes, and one message and exit code 2 for input it cannot use."""
 
+import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,7 +23,7 @@ CONTENT = {
 
 
 def written(path, **changes):
-    path.write_text(tomli_w.dumps(CONTENT | changes))
+    path.write_text(tomli_w.dumps(CONTENT | changes), encoding="utf-8")
     return path
 
 
@@ -145,21 +147,57 @@ def test_input_that_cannot_be_used_gets_one_message(call, tmp_path, changes, nam
     assert re.search(names, err), err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
-def test_what_a_terminal_cannot_show_stops_nothing(tmp_path, encoding):
-    """A label and a title outside of it, printed by a real process and written as UTF-8."""
-    words = "Schicht \u03b5 \u2192 \u221e \u65e5\u672c"
-    system = CONTENT["systems"][0] | {"label": words}
-    file = tmp_path / "t.toml"
-    file.write_text(tomli_w.dumps(CONTENT | {"systems": [system]}), encoding="utf-8")
+WORDS = "Schicht \u03b5 \u2192 \u221e \u65e5\u672c"
+"""A label outside of what most terminals show."""
+LABELLED = {"systems": [CONTENT["systems"][0] | {"label": WORDS}]}
+
+
+def printed(encoding, folder):
+    """What a real process prints there of a run in the folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "neuronal", "run", file, "--out", tmp_path / "o"],
+        [sys.executable, "-m", "neuronal", "run", written(folder.with_suffix(".toml"), **LABELLED),
+         "--out", folder],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": encoding},
         check=False,
-    )
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert words in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
-    if encoding != "utf-8":
-        assert b"Schicht ?" in done.stdout
+    return done.stdout
+
+
+def is_shown(folder, words, encoding):
+    """What the encoding has not is ? on the terminal; the page has all, in UTF-8."""
+    assert WORDS in (folder / "report.html").read_text(encoding="utf-8")
+    return (WORDS.encode() if encoding == "utf-8" else b"Schicht ?") in words
+
+
+@pytest.fixture(scope="module")
+def in_ascii(tmp_path_factory):
+    """The folder of a run, and what it printed as ASCII."""
+    folder = tmp_path_factory.mktemp("ascii") / "o"
+    return folder, printed("ascii", folder)
+
+
+@pytest.mark.slow
+def test_what_a_terminal_cannot_show_stops_nothing(in_ascii):
+    folder, words = in_ascii
+    assert is_shown(folder, words, "ascii")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_nor_where_a_run_is_told_again(call, in_ascii, tmp_path, monkeypatch, encoding):
+    shutil.copytree(in_ascii[0], tmp_path / "o")
+    (tmp_path / "o" / "report.html").unlink()
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    file = written(tmp_path / "o.toml", **LABELLED)
+    assert call("run", file, "--out", tmp_path / "o", "--resume")[0] == 0
+    terminal.flush()
+    assert is_shown(tmp_path / "o", terminal.buffer.getvalue(), encoding)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_nor_while_a_run_computes_in_other_terminals(tmp_path, encoding):
+    assert is_shown(tmp_path / "o", printed(encoding, tmp_path / "o"), encoding)

@@ -1,14 +1,8 @@
 """The documentation: its code runs, its tables name every field, its figures are those measured."""
 
 import json
-import os
-import pickle
 import re
 import runpy
-import shutil
-import subprocess
-import sys
-import tempfile
 import tomllib
 import types
 import typing
@@ -67,42 +61,6 @@ def test_outputs_are_compared_by_words_and_numbers(printed, same):
     assert alike("risk 0.1000 in 7 steps", printed) == same
     assert alike("done in 3.5 s", "done in 12 s")
     assert alike("risk 1 after 3.5 s, ETA 0:01:00", "risk 1 after 0.5 s, ETA 0:00:01")
-
-
-RUN = """
-import pickle, runpy, sys, pathlib
-import matplotlib
-matplotlib.use("agg")
-blocks = list(map(tuple, runpy.run_path(sys.argv[1])["ran"](pathlib.Path(sys.argv[2]))))
-pathlib.Path(sys.argv[3]).write_bytes(pickle.dumps(blocks))
-"""
-
-
-def ran_as_by_users(page):
-    """The blocks of a page by a process of its own, without what tests ask of XLA: roundings show."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "blocks"
-        call = [sys.executable, "-c", RUN, ROOT / "docs" / "shown.py", page, found]
-        environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return pickle.loads(found.read_bytes())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", SHOWN["pages"](), ids=named)
-def test_the_code_of_a_page_prints_and_draws_what_it_shows(page, tmp_path):
-    """If it does not: python docs/shown.py PAGE."""
-    if any("import torch" in block for block in blocks(page, "python")):
-        pytest.importorskip("torch")
-    for _, shown, printed, pictures in ran_as_by_users(page):
-        if shown is not None:
-            assert alike(shown, printed), f"{shown}is now\n{printed}"
-        for name, content in pictures.items():
-            (tmp_path / "drawn.png").write_bytes(content)
-            expected = tmp_path / "expected.png"
-            shutil.copy(page.parent / name, expected)
-            assert compare_images(str(expected), str(tmp_path / "drawn.png"), tol=4) is None
 
 
 SECONDS = json.loads((ROOT / "docs" / "seconds.json").read_text(encoding="utf-8"))

@@ -41,7 +41,6 @@ def right():
     return nr.transfer.check(model, (X, Y), loss, sgd, **FEW)
 
 
-@pytest.mark.slow
 def test_a_model_of_the_right_scaling_has_no_fault(right):
     assert right.transfers
     assert list(right.data.layer.values) == ["layers[0]", "layers[1]", "layers[2]"]

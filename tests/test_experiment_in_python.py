@@ -56,7 +56,6 @@ def made(tmp_path_factory):
     return folder, experiment().run(folder)
 
 
-@pytest.mark.slow
 def test_it_is_the_run_of_the_file_to_the_bit(made, tmp_path):
     folder, data = made
     from_file = run_file(parse(CONTENT), tmp_path / "file")
@@ -91,7 +90,6 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.slow
 def test_it_is_gone_on_with_to_the_same_bits(made, tmp_path):
     def stop(job, t, risk):
         if job.width == 8 and t > 0.6:

@@ -62,10 +62,17 @@ def differences(committed, ran, tolerances):
     return found
 
 
+OPTIONS = (
+    "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+"""Of what tests ask of XLA what spares time and hardly changes a rounding: at the edge of stability these
+count, and what is committed was computed with all optimisations."""
+
+
 @pytest.fixture(autouse=True)
-def _programs_as_users_have_them(monkeypatch):
-    """What is committed was computed with all optimisations: at the edge of stability roundings count."""
-    monkeypatch.setenv("XLA_FLAGS", "")
+def _programs_nearly_as_users_have_them(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", OPTIONS)
 
 
 @pytest.mark.slow

@@ -147,8 +147,13 @@ def smooth_problem():
     return nr.Problem(law, nr.losses.PseudoHuber(1.0), nr.schedules.cosine(9.0, 1.0, 0.5))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["linear", "gaussian", "cone", "functions"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("linear", marks=pytest.mark.long),  # as `drivers/test_flow` has it
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("gaussian", "cone", "functions")),
+    ],
+)
 def test_a_neuron_of_the_limit_flows_to_its_own_parameters(name):
     unit = UNITS[name][0]
     embedding = nr.embeddings.IID(2, 3, mean=[0.5, 1.0, 1.0], std=0.7, unit=unit)

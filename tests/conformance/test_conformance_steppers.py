@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -96,6 +97,7 @@ STEPPERS = {
 """What makes each of a network with factored weights and samples, and its order."""
 
 
+@functools.cache  # one problem, so that its compiled code is found again
 def setting(name):
     inputs = nr.distributions.Biased(nr.distributions.Uniform())
     law = nr.distributions.Regression(lambda x: jnp.sin(3 * x[:, 0]), inputs)
@@ -107,6 +109,11 @@ def setting(name):
     return problem, data, stepper, network
 
 
+@eqx.filter_jit
+def one_step(stepper, right_hand_side, measures, t, t_next, weights, state):
+    return stepper.step(right_hand_side, measures, t, t_next, weights, state)
+
+
 @functools.cache
 def step(name, h, divisions=1):
     """The weights after a time h in equal steps, and the last step; with more room while there is none."""
@@ -116,13 +123,10 @@ def step(name, h, divisions=1):
         right_hand_side = RightHandSide(problem.motion(network), data, jnp.asarray(0.0))
         weights, t = network.weights, jnp.asarray(0.0)
         state = stepper.start(right_hand_side, t, t + h / divisions, weights)
-        one = jax.jit(
-            lambda t, t_next, weights, state, s=stepper, r=right_hand_side, m=network.measures: (
-                s.step(r, m, t, t_next, weights, state)
-            )
-        )
         for _ in range(divisions):
-            tried = one(t, t + h / divisions, weights, state)
+            tried = one_step(
+                stepper, right_hand_side, network.measures, t, t + h / divisions, weights, state
+            )
             if not bool(tried.fits):
                 break
             weights, state, t = tried.weights, tried.state, t + h / divisions
@@ -184,11 +188,15 @@ def test_a_first_step_is_positive_and_a_refused_step_changes_no_state(name):
     control = diffrax.PIDController(
         rtol=1e-6, atol=1e-8, norm=lambda e: jnp.max(layer_norms(e, network.measures))
     )
-    first = stepper.first_step(right_hand_side, network.weights, network.measures, control)
+    first = eqx.filter_jit(stepper.first_step)(
+        right_hand_side, network.weights, network.measures, control
+    )
     assert 0 < float(first) < 10
     t = jnp.asarray(0.0)
     state = stepper.start(right_hand_side, t, t + first, network.weights)
-    tried = stepper.step(right_hand_side, network.measures, t, t + first, network.weights, state)
+    tried = one_step(
+        stepper, right_hand_side, network.measures, t, t + first, network.weights, state
+    )
     kept = stepper.carry_over(tried.state, state, jnp.asarray(False))
     assert jax.tree.structure(kept) == jax.tree.structure(state)
     assert np.all(np.asarray(stepper.discarded(kept)) == np.asarray(stepper.discarded(state)))

@@ -1,6 +1,7 @@
 """Equations (3) and (4): a limit's own neuron returns its weights; backward then forward is one."""
 
-import jax
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,37 +10,30 @@ import neuronal as nr
 from neuronal.drivers.flow import fields
 
 LAWS = nr.distributions
-DEPTHS = (2, 3, 4, 5)
+DEPTHS = [
+    pytest.param(depth, marks=pytest.mark.long if depth == 4 else pytest.mark.slow)
+    for depth in (2, 3, 4, 5)
+]
+UNTIL = 4.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
-
-
-@pytest.fixture(scope="module")
-def limits():
-    """A solved limit a depth, with unequal node counts and schedules that change in time."""
-    with jax.enable_x64(True):
-        law = LAWS.Regression(lambda x: jnp.sin(3 * x[:, 0]), LAWS.Biased(LAWS.Uniform()))
-        found = {}
-        for depth in DEPTHS:
-            schedules = [nr.schedules.cosine(40.0, 1.0 + 0.1 * i, 0.5) for i in range(depth)]
-            problem = nr.Problem(law, nr.losses.PseudoHuber(1.0), schedules)
-            embedding = nr.embeddings.Bidirectional(2, depth, rank=3, input_scale=2.0)
-            start = embedding.quadrature([16 + 8 * i for i in range(depth - 1)])
-            found[depth] = nr.solve(
-                problem, start, 10.0, data_nodes=8, rtol=1e-9, atol=1e-11, save_at=8
-            )
-        return found
+pytestmark = pytest.mark.usefixtures("float64")
 
 
-@pytest.fixture(scope="module")
-def seen(limits):
-    """The fields of each layer of each limit, recorded once."""
-    with jax.enable_x64(True):
-        return {
-            (depth, layer): fields(limits[depth], layer, rtol=1e-9)
-            for depth in DEPTHS
-            for layer in range(1, depth)
-        }
+@functools.cache
+def limit(depth):
+    """Solved, with unequal node counts and schedules that change in time."""
+    law = LAWS.Regression(lambda x: jnp.sin(3 * x[:, 0]), LAWS.Biased(LAWS.Uniform()))
+    schedules = [nr.schedules.cosine(16.0, 1.0 + 0.1 * i, 0.5) for i in range(depth)]
+    problem = nr.Problem(law, nr.losses.PseudoHuber(1.0), schedules)
+    embedding = nr.embeddings.Bidirectional(2, depth, rank=3, input_scale=2.0)
+    start = embedding.quadrature([16 + 8 * i for i in range(depth - 1)])
+    return nr.solve(problem, start, UNTIL, data_nodes=8, rtol=1e-9, atol=1e-11, save_at=8)
+
+
+@functools.cache
+def seen(depth, layer):
+    """The fields of a layer, recorded once."""
+    return fields(limit(depth), layer, rtol=1e-9)
 
 
 def own_neurons(network, layer):
@@ -49,25 +43,23 @@ def own_neurons(network, layer):
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_neuron_of_the_limit_flows_to_its_own_weights(limits, seen, depth):
-    limit = limits[depth]
+def test_a_neuron_of_the_limit_flows_to_its_own_weights(depth):
     for layer in range(1, depth):
-        start = own_neurons(limit.at(0.0), layer)
-        end = nr.flow(seen[depth, layer], layer, start, rtol=1e-9, atol=1e-11)
-        for reached, weight in zip(end, own_neurons(limit.network, layer), strict=True):
+        start = own_neurons(limit(depth).at(0.0), layer)
+        end = nr.flow(seen(depth, layer), layer, start, rtol=1e-9, atol=1e-11)
+        for reached, weight in zip(end, own_neurons(limit(depth).network, layer), strict=True):
             assert np.max(np.abs(reached - weight)) < 2e-8
         moved = max(float(jnp.max(jnp.abs(a - b))) for a, b in zip(start, end, strict=True))
         assert moved > 1e-3
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_forward_after_backward_returns_targets_far_from_any_neuron(limits, seen, depth):
-    limit = limits[depth]
+def test_forward_after_backward_returns_targets_far_from_any_neuron(depth):
     rng = np.random.default_rng(depth)
     for layer in range(1, depth):
-        own = own_neurons(limit.network, layer)
+        own = own_neurons(limit(depth).network, layer)
         target = tuple(10 * rng.normal(size=part.shape) for part in own)
-        given = seen[depth, layer]
+        given = seen(depth, layer)
         origin = nr.reverse_flow(given, layer, target, rtol=1e-9, atol=1e-11)
         back = nr.flow(given, layer, origin, rtol=1e-9, atol=1e-11)
         for a, b, c in zip(back, target, origin, strict=True):
@@ -75,27 +67,30 @@ def test_forward_after_backward_returns_targets_far_from_any_neuron(limits, seen
             assert np.linalg.norm(c - b) > 1e-4 * np.linalg.norm(b)  # the flow did move it
 
 
-def test_flow_over_two_stretches_is_the_flow_over_both(limits, seen):
-    given = seen[3, 2]
-    neuron = own_neurons(limits[3].at(0.0), 2)
-    whole = nr.flow(given, 2, neuron, save_at=[0.0, 4.0, 10.0], rtol=1e-10, atol=1e-12)
-    half = nr.flow(given, 2, neuron, until=4.0, rtol=1e-10, atol=1e-12)
-    rest = nr.flow(given, 2, half, since=4.0, until=10.0, rtol=1e-10, atol=1e-12)
+@pytest.mark.slow
+def test_flow_over_two_stretches_is_the_flow_over_both():
+    given = seen(3, 2)
+    neuron = own_neurons(limit(3).at(0.0), 2)
+    whole = nr.flow(given, 2, neuron, save_at=np.array([0.0, 1.5, UNTIL]), rtol=1e-10, atol=1e-12)
+    half = nr.flow(given, 2, neuron, until=1.5, rtol=1e-10, atol=1e-12)
+    rest = nr.flow(given, 2, half, since=1.5, until=UNTIL, rtol=1e-10, atol=1e-12)
     for path, start, middle, end in zip(whole, neuron, half, rest, strict=True):
         np.testing.assert_allclose(path[0], start, atol=1e-12)
         np.testing.assert_allclose(path[1], middle, atol=1e-8)
         np.testing.assert_allclose(path[2], end, atol=1e-8)
 
 
-def test_one_neuron_and_many_agree(limits, seen):
-    incoming, outgoing = own_neurons(limits[4].at(0.0), 2)
-    many = nr.flow(seen[4, 2], 2, (incoming, outgoing), rtol=1e-9, atol=1e-11)
-    one = nr.flow(seen[4, 2], 2, (incoming[5], outgoing[5]), rtol=1e-9, atol=1e-11)
+@pytest.mark.slow
+def test_one_neuron_and_many_agree():
+    incoming, outgoing = own_neurons(limit(5).at(0.0), 2)
+    many = nr.flow(seen(5, 2), 2, (incoming, outgoing), rtol=1e-9, atol=1e-11)
+    one = nr.flow(seen(5, 2), 2, (incoming[5], outgoing[5]), rtol=1e-9, atol=1e-11)
     for a, b in zip(many, one, strict=True):
         assert b.ndim == 1
         np.testing.assert_allclose(a[5], b, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "shapes", "times", "names"),
     [
@@ -103,15 +98,16 @@ def test_one_neuron_and_many_agree(limits, seen):
         (3, (16, 1), {}, "layer"),
         (1, (3, 24), {}, "neuron"),
         (1, (2, 16), {}, "neuron"),
-        (1, (2, 24), {"until": 11.0}, "until"),
+        (1, (2, 24), {"until": UNTIL + 1}, "until"),
     ],
 )
-def test_what_does_not_fit_is_named(limits, layer, shapes, times, names):
+def test_what_does_not_fit_is_named(layer, shapes, times, names):
     neuron = tuple(np.zeros(n) for n in shapes)
     with pytest.raises(nr.InvalidInput, match=names):
-        nr.flow(limits[3], layer, neuron, **times)
+        nr.flow(limit(3), layer, neuron, **times)
 
 
+@pytest.mark.slow
 def test_sgd_has_no_fields():
     law = LAWS.Empirical(np.zeros((4, 2)), np.zeros(4))
     network = nr.embeddings.IID(2, 3).sample(4, 0)

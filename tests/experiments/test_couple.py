@@ -43,7 +43,6 @@ def coupled(tmp_path_factory):
     return folder, data, told
 
 
-@pytest.mark.slow
 def test_the_dataset_is_written_and_read(coupled):
     folder, data, told = coupled
     xr.testing.assert_identical(xr.load_dataset(folder / "coupling.nc"), data)

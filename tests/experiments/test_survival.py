@@ -48,9 +48,9 @@ def killed(kind, count, number="KILL"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["train", "factored"])
-def test_a_killed_run_goes_on_to_the_same_bits(kind):
-    found = killed(kind, 2)
+def test_a_killed_run_goes_on_to_the_same_bits():
+    """One that is killed once, and one that is killed twice."""
+    found = killed("train", 2)
     assert found["equal"] == 2, found
 
 
@@ -61,11 +61,18 @@ def test_runs_killed_at_twenty_moments_go_on_to_the_same_bits(kind):
     assert found["equal"] == 20, found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [("INT", 130), ("TERM", 143)])
-def test_a_run_told_to_stop_leaves_a_final_checkpoint(number, code):
-    found = killed("dense", 2, number)
-    assert found["equal"] == 2, found
+@pytest.mark.parametrize(
+    ("kind", "number", "code", "count"),
+    [
+        pytest.param("dense", "INT", 130, 1, marks=pytest.mark.slow),
+        pytest.param("factored", "TERM", 143, 1, marks=pytest.mark.slow),
+        pytest.param("dense", "TERM", 143, 10, marks=pytest.mark.long),
+        pytest.param("factored", "INT", 130, 10, marks=pytest.mark.long),
+    ],
+)
+def test_a_run_told_to_stop_leaves_a_final_checkpoint(kind, number, code, count):
+    found = killed(kind, count, number)
+    assert found["equal"] == count, found
     ends = [e for a in found["tries"] for e in zip(a["codes"], a["words"], strict=True)]
     assert {c for c, _ in ends} <= {code, 0}, found
     for ended_with, words in ends:
@@ -118,7 +125,6 @@ def made_infinite(path):
 DAMAGE = [shortened, overwritten, emptied, made_infinite]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(broken, damage):
     path, resumed = broken

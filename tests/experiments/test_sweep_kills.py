@@ -42,7 +42,8 @@ def start(home, out):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    command = ["sweep", home / "tiny.toml", "-s", "networks.batch_size=1,2,3,4", "-j", "2", "-q"]
+    rates = "networks.learning_rate=0.25,0.125,0.0625,0.03125"
+    command = ["sweep", home / "tiny.toml", "-s", rates, "-j", "2", "-q"]
     return subprocess.Popen(
         [sys.executable, "-m", "neuronal.cli", *command, "-o", out],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | cache,
@@ -81,8 +82,9 @@ def killed_and_gone_on_with(whole, out, seed):
     return finished
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)]
+)
 def test_killed_and_gone_on_with(whole, tmp_path, seed):
     killed_and_gone_on_with(whole, tmp_path / "killed", seed)
 

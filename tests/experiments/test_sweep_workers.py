@@ -25,6 +25,8 @@ CONTENT = {
     "networks": {"widths": [4], "learning_rate": 0.25},
     "run": {"until": 1.0, "records": 2, "checkpoints": 1},
 }
+POISON = 0.0625
+"""A learning rate that kills its worker."""
 
 
 def die(home, name, times):
@@ -80,7 +82,7 @@ def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path):
 @pytest.mark.slow
 def test_a_sweep_goes_on_where_workers_are_killed(tmp_path):
     """One worker is killed after the first point; another's point kills it each time."""
-    settings = {"networks.batch_size": [1, 2, 3, 4]}
+    settings = {"networks.learning_rate": [0.25, 0.125, POISON, 0.03125]}  # of one program
     quiet = sweep(parse(CONTENT), settings, tmp_path / "quiet", 1)
     pool = Poisoned(2)
     killed = []
@@ -104,7 +106,7 @@ def test_a_sweep_goes_on_where_workers_are_killed(tmp_path):
 
 class Poisoned(Processes):
     def submit(self, fn, /, *args, **kwargs):
-        if fn is attempts.attempt_point and args[3].endswith("=3"):
+        if fn is attempts.attempt_point and args[3].endswith(f"={POISON}"):
             return super().submit(die, args[1], args[3], 9)
         return super().submit(fn, *args, **kwargs)
 

@@ -1,11 +1,14 @@
 """Rank-one updates held back are the same weights, whatever is asked of them meanwhile."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from products import some
 
 import neuronal as nr
 from neuronal.kernels import (
@@ -58,18 +61,31 @@ def test_rows_written_some_at_a_time_are_the_sum(n):
 WIDTHS = (560, 540)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("decay", [0.0, 0.2])
-@pytest.mark.parametrize("in_place", [False, True])
-@pytest.mark.parametrize(("batch", "window"), [(1, 32), (3, 21), (5, 12), (8, 8), (40, 1)])
-def test_wide_sgd_is_the_recursion_of_equation_1(batch, window, in_place, decay, monkeypatch):
+BATCHES = {1: 32, 3: 21, 5: 12, 8: 8, 40: 1}
+"""Samples of a step, and the steps whose updates are held back."""
+
+
+@pytest.mark.parametrize(
+    ("batch", "in_place", "decay"),
+    some(
+        (BATCHES, [False, True], [0.0, 0.2]),
+        [
+            *itertools.product([40], [False, True], [0.0, 0.2]),
+            (1, False, 0.2),
+            (3, False, 0.0),
+            (5, True, 0.2),
+            (8, False, 0.2),
+        ],
+    ),
+)
+def test_wide_sgd_is_the_recursion_of_equation_1(batch, in_place, decay, monkeypatch):
     """Over full windows and one that 37 steps do not fill; the largest batch is too large to hold back.
 
     It alone may be written in place, whole pieces of rows and the rest.
     """
     monkeypatch.setattr(updates, "IN_PLACE_FROM", WIDTHS[0] * WIDTHS[1] if in_place else 10**9)
     jax.clear_caches()
-    steps, eps = 37, 0.3
+    steps, eps, window = 37, 0.3, BATCHES[batch]
     assert updates.held_steps(batch) == window
     rng = np.random.default_rng(0)
     shapes = [(WIDTHS[0], 3), WIDTHS, (WIDTHS[1], 1)]

@@ -1,9 +1,12 @@
 """Frozen layers: those of rate 0, to the bit, without their products."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from products import some
 
 import neuronal as nr
 from neuronal.drivers.sgd import loop
@@ -16,9 +19,11 @@ STILL = [(1,), (2,), (3,), (1, 2)]
 
 
 def problem(still, kind, **how):
-    frozen = nr.schedules.Frozen() if kind == "frozen" else nr.schedules.constant(0.0)
-    moving = nr.schedules.warmup(1.0)
-    rates = [frozen if i in still else moving for i in (1, 2, 3)]
+    """Layers that are frozen, or whose rate is 0: an array, so that all sets of them are one program."""
+    frozen = nr.schedules.Frozen()
+    moves: list[Any] = [jnp.asarray(float(i not in still)) for i in (1, 2, 3)]
+    moving = [nr.schedules.Warmup(1.0, value) for value in moves]
+    rates = [frozen if kind == "frozen" and i in still else moving[i - 1] for i in (1, 2, 3)]
     return nr.Problem(LAW, nr.losses.PseudoHuber(), rates, **how)
 
 
@@ -42,14 +47,25 @@ def runs(width, kernel, still, **how):
         )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("still", STILL)
+HOWS = {"plain": {}, "decay": {"decay": 0.3}, "momentum": {"momentum": 0.5}}
+
+
 @pytest.mark.parametrize(
-    "how", [{}, {"decay": 0.3}, {"momentum": 0.5}], ids=["plain", "decay", "momentum"]
+    ("still", "how"),
+    some(
+        (STILL, HOWS),
+        [
+            ((1,), "plain"),
+            ((2,), "decay"),
+            ((2,), "momentum"),
+            ((3,), "momentum"),
+            ((1, 2), "decay"),
+        ],
+    ),
 )
 def test_they_are_layers_of_rate_zero_and_keep_every_bit(still, how):
     start = network(20)
-    for frozen, constant in zip(*runs(20, "dense", still, **how), strict=True):
+    for frozen, constant in zip(*runs(20, "dense", still, **HOWS[how]), strict=True):
         for i, (a, b) in enumerate(zip(frozen.weights, constant.weights, strict=True), start=1):
             np.testing.assert_allclose(a, b, atol=1e-12)
             if i in still:

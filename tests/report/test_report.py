@@ -128,7 +128,6 @@ def terminal_text(data):
     return captured.get()
 
 
-@pytest.mark.slow
 def test_the_page_is_self_contained(text, shown, folder):
     assert not outside(shown)
     assert "url(" not in text and "@import" not in text and "<script" not in text

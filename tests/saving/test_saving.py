@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from products import some
 
 import neuronal as nr
 from neuronal.errors import InvalidInput
@@ -52,9 +53,16 @@ def same(a, b):
         assert a is b or a == b
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("name", things.THINGS)
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    some(
+        (things.THINGS, ["float32", "float64"]),
+        [
+            *((name, "float32") for name in things.THINGS),
+            *((name, "float64") for name in ("network", "factored", "sgd", "problem")),
+        ],
+    ),
+)
 def test_what_is_loaded_is_what_was_saved(name, precision, tmp_path):
     if precision == "float64" and name in ("fluctuations", "certificate"):
         pytest.skip("nothing of it but NumPy's numbers")

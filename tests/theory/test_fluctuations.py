@@ -329,7 +329,6 @@ def law():
         return nr.fluctuations(problem_of(5), start, 2.0, 64, save_at=4, directions=8)
 
 
-@pytest.mark.slow
 def test_scales_are_those_of_the_theory(law):
     variance = lambda *at: law.risk_sd(*at) ** 2
     quadratic = lambda *at: variance(*at) - law._scales(*at) @ law.data.risk_variance.values
@@ -444,7 +443,6 @@ def test_the_width_for_an_excess_is_the_least(law):
     assert beyond(n) <= excess < beyond(n - 1)
 
 
-@pytest.mark.slow
 def test_refusals(law):
     for call, word in (
         (lambda: law.risk_sd(0), "width"),

@@ -12,8 +12,12 @@ LAWS = nr.distributions
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+def target(x):
+    return jnp.sin(3 * x[:, 0])
+
+
 def problem():
-    law = LAWS.Regression(lambda x: jnp.sin(3 * x[:, 0]), LAWS.Biased(LAWS.Uniform()))
+    law = LAWS.Regression(target, LAWS.Biased(LAWS.Uniform()))
     return nr.Problem(law, nr.losses.PseudoHuber(1.0), nr.schedules.cosine(10.0, 1.0, 0.5))
 
 

@@ -89,9 +89,17 @@ SEEDS, WIDTHS = 32, (64, 256, 1024)
 X_1D = np.stack([np.linspace(-0.97, 0.97, 33), np.ones(33)], axis=1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("make", [*(functools.partial(limit, depth) for depth in (2, 3, 4, 5)), trained],
-                         ids=["L=2", "L=3", "L=4", "L=5", "trained"])  # fmt: skip
+MADE = {f"L={depth}": functools.partial(limit, depth) for depth in (2, 3, 4, 5)}
+MADE["trained"] = trained
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=name, marks=pytest.mark.long if name == "L=4" else pytest.mark.slow)
+        for name, make in MADE.items()
+    ],
+)
 def test_the_predicted_error_is_the_measured_one(make):
     """To first order; over 32 seeds its estimate scatters by a tenth or so."""
     network = make()

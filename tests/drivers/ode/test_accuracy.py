@@ -1,5 +1,7 @@
 """A limit to an accuracy: the error told is the error, and what cannot be given is said."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,7 @@ from neuronal.drivers.ode import integrate
 from neuronal.drivers.ode.solve import ODESettings, prepare
 
 
+@functools.cache  # one object, so that its compiled code is found again
 def problem():
     inputs = nr.distributions.Biased(nr.distributions.Uniform(-1, 1))
     return nr.Problem(
@@ -18,6 +21,7 @@ def problem():
     )
 
 
+@functools.cache
 def embedding(depth):
     x = problem().quadrature(16)[0]
     return nr.embeddings.Bidirectional(2, depth, rank=2, input_scale=2.0, inputs=x)

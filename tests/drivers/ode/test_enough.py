@@ -10,9 +10,12 @@ import neuronal as nr
 from neuronal.drivers.ode.enough import error_of_nodes, network_half
 
 
+def target(x):
+    return jnp.sin(4 * x[:, 0])
+
+
 def problem(law=None):
     inputs = nr.distributions.Biased(nr.distributions.Uniform(-1, 1))
-    target = lambda x: jnp.sin(4 * x[:, 0])
     return nr.Problem(law or nr.distributions.Regression(target, inputs), nr.losses.PseudoHuber())
 
 

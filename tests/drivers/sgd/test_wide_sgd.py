@@ -4,17 +4,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from products import some
 
 import neuronal as nr
 from neuronal.kernels.updates import FACTORED_ROWS
 
+NARROW, WIDE = (40, 30, 20), (300, 270, 280)
+
+
+def target(x):
+    return jnp.sin(4 * x[:, 0])
+
+
+def falling(t):
+    return 1 / (1 + t)
+
 
 def problem(noise=0.1):
     inputs = nr.distributions.Biased(nr.distributions.Uniform(-1, 1))
-    law = nr.distributions.Regression(lambda x: jnp.sin(4 * x[:, 0]), inputs, noise=noise)
-    return nr.Problem(
-        law, nr.losses.PseudoHuber(), [lambda t: 1 / (1 + t), *[nr.schedules.constant()] * 3]
-    )
+    law = nr.distributions.Regression(target, inputs, noise=noise)
+    return nr.Problem(law, nr.losses.PseudoHuber(), [falling, *[nr.schedules.constant()] * 3])
 
 
 def networks(widths, kernel, rank=3):
@@ -23,10 +32,14 @@ def networks(widths, kernel, rank=3):
     return embedding.sample(widths, jax.random.key(3), kernel=kernel)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("batch", [1, 3, 100])
-@pytest.mark.parametrize("widths", [(40, 30, 20), (300, 270, 280)])
+@pytest.mark.parametrize(
+    ("widths", "batch"),
+    some(
+        ([NARROW, WIDE], [1, 3, 100]),
+        [(NARROW, 1), (WIDE, 3), (WIDE, 100)],
+    ),
+)
 def test_steps_are_those_of_the_dense_path(batch, widths):
     """Over several windows and a rank that has to grow; wide enough for updates held back."""
     steps = 3 * FACTORED_ROWS // batch + 7

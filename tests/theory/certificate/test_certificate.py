@@ -64,7 +64,6 @@ def whole():
     return nr.certify(problem, embedding, trajectory, data_nodes=32, targets=targets)
 
 
-@pytest.mark.slow
 def test_along_a_run_everything_is_answered(whole):
     assert not whole.violated and not whole.unknown
     assert {row.condition.split(" ")[0] for row in whole.rows} == set(_SECTIONS) - {"NP20"}

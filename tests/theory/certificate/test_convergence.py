@@ -46,7 +46,6 @@ def run():
     return problem, nr.solve(problem, embedding, 30.0, nodes=32, data_nodes=16, save_at=8)
 
 
-@pytest.mark.slow
 def test_the_speed_is_the_difference_quotient_of_the_last_weights(run):
     problem, trajectory = run
     t, h = 10.0, 0.05

@@ -36,7 +36,6 @@ def run():
     return given, of, nr.solve(given, of, 40.0, nodes=16, save_at=8, solver="tsit5")
 
 
-@pytest.mark.slow
 def test_all_conditions_are_met_by_a_setting_of_the_theorem(run):
     found = rows(*run)
     assert {r.status for r in found.values()} == {"proved", "measured"}
