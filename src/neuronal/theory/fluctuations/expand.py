@@ -35,6 +35,8 @@ _LEADING = 3 / 4
 """Share of a layer's directions that are its leading ones."""
 _DECAY = 0.5
 """The longest step of noise, in units of the time in which the fastest perturbation decays."""
+_STABLE = 2.0
+"""The longest step of all, over the spectral radius's inverse: `propagation.SOLVER` is stable to 2.5."""
 _DRAWS = 512
 """Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
@@ -186,12 +188,15 @@ def _expanded(
         _MOST_STEPS,
     )
     steps = propagation.step_times(network, problem, data, until, control)
-    if steps is None:
+    if steps is not None:
+        # The limit's own steps, controlled, do not leave it even where perturbations of it would grow.
+        steps = _refined(steps, limit.looks, limit.radius, _STABLE)
+    if steps is None or len(steps) > _MOST_STEPS:
         raise InvalidInput(
-            f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one, "
-            "or a larger rtol"
+            f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one"
         )
-    finer = _refined(steps, limit.looks, limit.sharpness)
+    # The noise of samples moves as fast as the prediction can, if nothing else does.
+    finer = _refined(steps, limit.looks, limit.sharpness, _DECAY)
     predictions, step_bias = propagation.along_steps(
         network, problem, data, jnp.asarray(finer, dtype)
     )
@@ -245,15 +250,15 @@ def _expanded(
 
 
 def _refined(
-    steps: Float[np.ndarray, "K"], looks: Float[np.ndarray, "a"], rates: Float[np.ndarray, "a"]
+    steps: Float[np.ndarray, "K"],
+    looks: Float[np.ndarray, "a"],
+    rates: Float[np.ndarray, "a"],
+    most: float,
 ) -> Float[np.ndarray, "fine"]:
-    """Steps cut to at most `_DECAY` of the time that the fastest perturbation takes to decay.
-
-    The limit's own steps may be, where nothing moves so fast; the noise of samples does.
-    """
+    """Steps cut to at most so many times the inverse of a rate that is known at a few times."""
     rate = np.interp(steps, looks, rates)
     decays = np.diff(steps) * np.maximum(rate[:-1], rate[1:])
-    pieces = np.ceil(decays / _DECAY).astype(int).clip(1, None)
+    pieces = np.ceil(decays / most).astype(int).clip(1, None)
     parts = [
         a + (b - a) * np.arange(n) / n
         for a, b, n in zip(steps[:-1], steps[1:], pieces, strict=True)

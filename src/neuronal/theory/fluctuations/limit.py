@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ...checks import require
 from ...distributions import Distribution, Samples
 from ...drivers.ode.accuracy import ORDERS
 from ...drivers.ode.solve import solve
+from ...drivers.ode.stepper import RightHandSide
+from ...drivers.ode.stiffness import spectral_radius
 from ...embeddings import AbstractEmbedding
 from ...embeddings.base import Rules
 from ...kernels.memory import require_memory
@@ -45,6 +48,8 @@ class Limit(NamedTuple):
         sharpness: the largest rate at which the prediction forgets a perturbation, by the kernel of some
             inputs: the largest eigenvalue of the kernel times the loss's curvature, and
         traces: the sum of them all.
+        radius: the spectral radius of the motion of weights, in which single neurons may be faster than
+            any change of the prediction.
         risk, risk_error: `(T,)`.
         predictions: `(T, m, k)`.
     """
@@ -59,6 +64,7 @@ class Limit(NamedTuple):
     kernels: Float[np.ndarray, "a mk mk"] | None
     sharpness: Float[np.ndarray, "a"]
     traces: Float[np.ndarray, "a"]
+    radius: Float[np.ndarray, "a"]
     risk: Float[np.ndarray, "T"]
     risk_error: Float[np.ndarray, "T"]
     predictions: Float[np.ndarray, "T m k"]
@@ -110,13 +116,14 @@ def recorded_limit(
         predictions = (predictions + predict(other)) / 2
     times = np.linspace(0.0, run.times[-1], LOOKS)
     states = [run.at(t) for t in times]
+    seen_at = list(zip(states, times, strict=True))
     of_time = lambda t: problem.rates(jnp.asarray(t, data.x.dtype), network.depth)
     few = jnp.arange(0, len(own.x), -(-len(own.x) * network.output_dim // _MOST_KERNEL))
     size = len(few) * network.output_dim
     kernels = np.stack(
         [
             np.asarray(tangent_kernel(at, own.x[few], of_time(t)), np.float64).reshape(size, size)
-            for at, t in zip(states, times, strict=True)
+            for at, t in seen_at
         ]
     )
     bends = loss_along(problem.loss, own, jnp.stack([at(own.x) for at in states])).curvature[:, few]
@@ -141,10 +148,21 @@ def recorded_limit(
         kernels if len(few) == len(own.x) else None,
         np.array([_largest(*pair) for pair in zip(kernels, bends, strict=True)]),
         np.einsum("amkl,amlk->a", blocks, bends),
+        np.array([float(_radius(at, problem, own, jnp.asarray(t, dtype))) for at, t in seen_at]),
         risk,
         error,
         predictions,
     )
+
+
+@eqx.filter_jit
+def _radius(
+    network: Network, problem: Problem, data: Samples, t: Float[Array, ""]
+) -> Float[Array, ""]:
+    right_hand_side = RightHandSide(problem.motion(network), data, jnp.zeros_like(t))
+    changes = right_hand_side(t, network.weights)
+    found = spectral_radius(right_hand_side, t, network.weights, network.measures, changes)
+    return found.radius
 
 
 def _behind(own: Samples, others: Samples) -> tuple[Samples, slice]:
