@@ -173,5 +173,5 @@ def test_curves_kept_of_digits_are_those_of_the_code():
     """The first network's to its end. If not: python -m benchmarks digits_band."""
     (found,) = digits_band.measured(*digits_band.problem_and_embedding(), 64, 1)
     before = kept("digits_band")["curves"]["of_widths"]["64"]["risks"][0]
-    assert before[0] > 5 * before[-1]
+    assert before[0] > 1.2 * before[-1]
     np.testing.assert_allclose(found, before, rtol=1e-2)
