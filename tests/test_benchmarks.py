@@ -148,7 +148,9 @@ def test_curves_of_the_law_predicted_lie_in_its_band():
     mean, sd = np.linspace(2, 1, 4), np.array([0.1, 0.2, 0.2, 0.3])
     row = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean, sd)
     assert abs(row["points inside"] - 0.95) < 0.01
-    assert row["its s.e. "] < 0.004
+    assert row["its s.e."] < 0.004
+    assert abs(row["shift, measured"]) < 4 * row["its s.e. "]
+    assert 0.9 < row["ratio over times, from"] <= row["to"] < 1.1
     wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, sd)
     assert wide["points inside"] < 0.7
 

@@ -37,6 +37,8 @@ _DECAY = 0.5
 """The longest step of noise, in units of the time in which the fastest perturbation decays."""
 _STABLE = 2.0
 """The longest step of all, over the spectral radius's inverse: `propagation.SOLVER` is stable to 2.5."""
+_RADII = 64
+"""Times at which it is measured, at most."""
 _DRAWS = 512
 """Of the fluctuation's whole course."""
 _MOST_STEPS = 4096
@@ -190,7 +192,8 @@ def _expanded(
     steps = propagation.step_times(network, problem, data, until, control)
     if steps is not None:
         # The limit's own steps, controlled, do not leave it even where perturbations of it would grow.
-        steps = _refined(steps, limit.looks, limit.radius, _STABLE)
+        looks = steps[np.unique(np.linspace(0, len(steps) - 1, _RADII).round().astype(int))]
+        steps = _refined(steps, looks, limit.radius(looks), _STABLE)
     if steps is None or len(steps) > _MOST_STEPS:
         raise InvalidInput(
             f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one"

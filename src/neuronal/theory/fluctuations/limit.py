@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -48,8 +49,8 @@ class Limit(NamedTuple):
         sharpness: the largest rate at which the prediction forgets a perturbation, by the kernel of some
             inputs: the largest eigenvalue of the kernel times the loss's curvature, and
         traces: the sum of them all.
-        radius: the spectral radius of the motion of weights, in which single neurons may be faster than
-            any change of the prediction.
+        radius: of MF times the spectral radius of the motion of weights there, in which single neurons
+            may be faster than any change of the prediction.
         risk, risk_error: `(T,)`.
         predictions: `(T, m, k)`.
     """
@@ -64,7 +65,7 @@ class Limit(NamedTuple):
     kernels: Float[np.ndarray, "a mk mk"] | None
     sharpness: Float[np.ndarray, "a"]
     traces: Float[np.ndarray, "a"]
-    radius: Float[np.ndarray, "a"]
+    radius: Callable[[Float[np.ndarray, "_"]], Float[np.ndarray, "_"]]
     risk: Float[np.ndarray, "T"]
     risk_error: Float[np.ndarray, "T"]
     predictions: Float[np.ndarray, "T m k"]
@@ -116,14 +117,13 @@ def recorded_limit(
         predictions = (predictions + predict(other)) / 2
     times = np.linspace(0.0, run.times[-1], LOOKS)
     states = [run.at(t) for t in times]
-    seen_at = list(zip(states, times, strict=True))
     of_time = lambda t: problem.rates(jnp.asarray(t, data.x.dtype), network.depth)
     few = jnp.arange(0, len(own.x), -(-len(own.x) * network.output_dim // _MOST_KERNEL))
     size = len(few) * network.output_dim
     kernels = np.stack(
         [
             np.asarray(tangent_kernel(at, own.x[few], of_time(t)), np.float64).reshape(size, size)
-            for at, t in seen_at
+            for at, t in zip(states, times, strict=True)
         ]
     )
     bends = loss_along(problem.loss, own, jnp.stack([at(own.x) for at in states])).curvature[:, few]
@@ -148,7 +148,9 @@ def recorded_limit(
         kernels if len(few) == len(own.x) else None,
         np.array([_largest(*pair) for pair in zip(kernels, bends, strict=True)]),
         np.einsum("amkl,amlk->a", blocks, bends),
-        np.array([float(_radius(at, problem, own, jnp.asarray(t, dtype))) for at, t in seen_at]),
+        lambda times: np.array(
+            [float(_radius(run.at(t), problem, own, jnp.asarray(t, dtype))) for t in times]
+        ),
         risk,
         error,
         predictions,
