@@ -160,6 +160,7 @@ def test_networks_trained_as_planned_have_the_mean_risk_kept():
     """If not: python -m benchmarks.plan --problems friedman1 --fresh."""
     (row,) = (row for row in kept("plan")["rows"] if row["problem"] == "friedman1")
     problem, test = planning.PROBLEMS["friedman1"]()
+    assert test is not None
     embedding = nr.transfer.bidirectional_for(problem)(row["L"])
     until, risks = row["rate"] * row["steps"], []
     for seed in range(planning.SEEDS):
