@@ -49,7 +49,7 @@ class Limit(NamedTuple):
         sharpness: the largest rate at which the prediction forgets a perturbation, by the kernel of some
             inputs: the largest eigenvalue of the kernel times the loss's curvature, and
         traces: the sum of them all.
-        radius: of MF times the spectral radius of the motion of weights there, in which single neurons
+        radius: takes MF times to the spectral radius of the motion of weights there; single neurons
             may be faster than any change of the prediction.
         risk, risk_error: `(T,)`.
         predictions: `(T, m, k)`.
