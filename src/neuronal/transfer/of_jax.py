@@ -99,7 +99,7 @@ def _train(
         seen, prediction = look(now)
         for name, layer in run.layers.items():
             outputs = zip(*(outputs_of(found, name) for found in (seen, start)), strict=True)
-            layer.moved.append(rms([now - before for now, before in outputs]))
+            layer.moved.append(rms([after - before for after, before in outputs]))
         run.prediction.append(rms([prediction]))
         run.change.append(rms([prediction - first]))
         value, gradient = step_of(now)

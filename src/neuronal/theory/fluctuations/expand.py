@@ -198,7 +198,7 @@ def _expanded(
         raise InvalidInput(
             f"until: the limit takes more than {_MOST_STEPS} steps to t = {until:g}; take an earlier one"
         )
-    # The noise of samples moves as fast as the prediction can, if nothing else does.
+    # The limit may take longer steps where nothing moves so fast; the noise of samples moves everything.
     finer = _refined(steps, limit.looks, limit.sharpness, _DECAY)
     predictions, step_bias = propagation.along_steps(
         network, problem, data, jnp.asarray(finer, dtype)
