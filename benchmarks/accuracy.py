@@ -25,7 +25,9 @@ def main(depths=(2, 3, 4, 6)) -> None:
     x, _, p = problem.quadrature(DATA)
     rows = []
     for depth in depths:
-        embedding = nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+        embedding = nr.embeddings.Bidirectional(
+            2, depth, rank=4, input_scale=2.0, inputs=x, spread=0.5
+        )
         common = {"data_nodes": DATA, "save_at": RECORDS}
 
         def error(run: nr.Trajectory, reference) -> float:

@@ -71,7 +71,9 @@ def thin_products(n: int, m: int) -> dict:
 
 def row_at_width(n: int, steps: int, rounds: int, product: int = PRODUCT) -> dict:
     """Rates of all libraries at one width, and the largest difference of their weights."""
-    network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8).sample(n, jax.random.key(0))
+    network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8, spread=0.5).sample(
+        n, jax.random.key(0)
+    )
     rng = np.random.default_rng(0)
     x = rng.normal(size=(steps, BATCH, DIM)).astype(np.float32)
     y = np.tanh(x[:, :, :1])

@@ -25,7 +25,9 @@ def problem(loss: Any = None, schedules: Any = None) -> Any:
 
 
 def embedding(depth: int = 4) -> Any:
-    return nr.embeddings.Bidirectional(2, depth, rank=4, inputs=problem().quadrature(32)[0])
+    return nr.embeddings.Bidirectional(
+        2, depth, rank=4, inputs=problem().quadrature(32)[0], spread=0.5
+    )
 
 
 def classes() -> Any:
@@ -51,7 +53,7 @@ CASES: dict[str, Callable[[], Any]] = {
         problem(), embedding().sample(200, 0, "factored"), 0.1, 8.0, 1, save_at=3
     ),
     "train, three classes": lambda: nr.train(
-        classes(), nr.embeddings.Bidirectional(3, 3, 3).sample(50, 0), 0.1, 4.0, 1, 4, save_at=3
+        classes(), nr.embeddings.Bidirectional(3, 3, 3, spread=0.5).sample(50, 0), 0.1, 4.0, 1, 4, save_at=3
     ),
     "solve, dense, adaptive": lambda: nr.solve(problem(), embedding(), 5.0, 96, save_at=5, data_nodes=24),
     "solve, dense, Euler": lambda: nr.solve(
@@ -64,7 +66,8 @@ CASES: dict[str, Callable[[], Any]] = {
         problem(), nr.embeddings.IID(2, 4, mean=0.5), 3.0, 96, save_at=5, data_nodes=24
     ),
     "solve, a network's flow": lambda: nr.solve(
-        classes(), nr.embeddings.Bidirectional(3, 3, 3).sample(30, 0), 3.0, save_at=5, data_nodes=48
+        classes(), nr.embeddings.Bidirectional(3, 3, 3, spread=0.5).sample(30, 0), 3.0, save_at=5,
+        data_nodes=48,
     ),
 }  # fmt: skip
 
@@ -88,7 +91,7 @@ def trajectories(file: str) -> str:
 
 @cache
 def timed(kind: str, n: int) -> Callable[[], Any]:
-    start = nr.embeddings.Bidirectional(16, 4, rank=8).sample(n, jax.random.key(0))
+    start = nr.embeddings.Bidirectional(16, 4, rank=8, spread=0.5).sample(n, jax.random.key(0))
     rng = np.random.default_rng(0)
     if kind == "velocity":
         x = jnp.asarray(rng.normal(size=(256, 16)), jnp.float32)

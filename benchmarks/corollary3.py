@@ -29,7 +29,9 @@ def main() -> None:
         problem = nr.Problem(law, loss)
         x = law.quadrature(32)[0]
         for depth in (3, 4):
-            embedding = nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=3.0, inputs=x)
+            embedding = nr.embeddings.Bidirectional(
+                2, depth, rank=8, input_scale=3.0, inputs=x, spread=0.5
+            )
             found = nr.triple_limit(
                 problem, embedding, RATES, WIDTHS, UNTIL, 5, seeds=SEEDS, batch_size=BATCH,
                 nodes=512, halvings=5, data_nodes=32,

@@ -46,7 +46,9 @@ def autograd(weights, widths, x, y):
 def main(rounds: int = 15) -> None:
     rows = []
     for n in (1024, 2048):
-        network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8).sample(n, jax.random.key(0))
+        network = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8, spread=0.5).sample(
+            n, jax.random.key(0)
+        )
         rng = np.random.default_rng(0)
         x = rng.normal(size=(SAMPLES, DIM)).astype(np.float32)
         y = np.tanh(x[:, :1])

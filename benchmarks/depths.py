@@ -19,7 +19,7 @@ def main(depths=DEPTHS) -> None:
     variance = float(p @ (y[:, 0] - p @ y[:, 0]) ** 2)
     rows = []
     for depth in depths:
-        embedding = nr.embeddings.Bidirectional(2, depth, input_scale=10.0, inputs=x)
+        embedding = nr.embeddings.Bidirectional(2, depth, input_scale=10.0, inputs=x, spread=0.5)
         run = nr.solve(
             problem, embedding, UNTIL, nodes=NODES, step=STEP, solver=diffrax.Euler(),
             data_nodes=64, save_at=30,

@@ -63,7 +63,7 @@ def row_at_nodes(n: int, rounds: int) -> dict:
     """Times and steps of all three solvers on n nodes, and the differences of their predictions."""
     problem = problem_1d()
     x, y, q = problem.quadrature(DATA)
-    embedding = nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x, spread=0.5)
     start = embedding.quadrature(n)
     theirs = plain(x, y, q, start.widths, RTOL, ATOL)
 

@@ -27,7 +27,7 @@ def main(widths=WIDTHS, seeds: int = SEEDS) -> None:
     data = datasets.digits()
     train, test = data.train, data.test
     classes = np.asarray(test.y)[:, 0]
-    embedding = nr.embeddings.Bidirectional(train.input_dim, DEPTH, 10, inputs=train.x)
+    embedding = nr.embeddings.Bidirectional(train.input_dim, DEPTH, 10, inputs=train.x, spread=0.5)
     until = RATE * (EPOCHS * len(train.x) // BATCH)
     problem = nr.Problem(train, nr.losses.CrossEntropy(), nr.schedules.cosine(until))
     rows, by_width = [], []

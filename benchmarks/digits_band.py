@@ -28,7 +28,7 @@ LEVEL = 1.96
 def problem_and_embedding(rows: int = ROWS) -> tuple[nr.Problem, nr.embeddings.AbstractEmbedding]:
     data = nr.datasets.digits().train
     law = nr.distributions.Empirical(data.x[:rows], data.y[:rows])
-    embedding = nr.embeddings.Bidirectional(law.input_dim, DEPTH, 10, inputs=law.x)
+    embedding = nr.embeddings.Bidirectional(law.input_dim, DEPTH, 10, inputs=law.x, spread=0.5)
     return nr.Problem(law, nr.losses.CrossEntropy()), embedding
 
 

@@ -29,7 +29,7 @@ def solve_limit(
 ) -> nr.Trajectory:
     problem = problem_1d()
     x = problem.quadrature(64)[0]
-    embedding = nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=2.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(2, depth, rank=8, input_scale=2.0, inputs=x, spread=0.5)
     return nr.solve(
         problem, embedding, UNTIL, nodes=nodes, kernel=kernel, data_nodes=data, save_at=1,
         **(tolerances or TOLERANCES),

@@ -31,7 +31,7 @@ CASES += [("bidirectional", 4), ("bidirectional", 6)]
 def embedding_of(kind: str, depth: int, x) -> nr.embeddings.AbstractEmbedding:
     if kind == "i.i.d.":
         return nr.embeddings.IID(2, depth, mean=1.0, std=(2.0, *[1.0] * (depth - 1)))
-    return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+    return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x, spread=0.5)
 
 
 def measured(problem, embedding, width: int, rate: float, seeds: int):

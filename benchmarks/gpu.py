@@ -111,7 +111,9 @@ def ceilings(sizes: Sizes) -> tuple[float, float]:
 
 def network(n: int, kernel: str) -> nr.Network:
     x = problem_1d().quadrature(64)[0]
-    embedding = nr.embeddings.Bidirectional(2, DEPTH, rank=RANK, input_scale=2.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(
+        2, DEPTH, rank=RANK, input_scale=2.0, inputs=x, spread=0.5
+    )
     return embedding.sample(n, jax.random.key(0), kernel=kernel)
 
 

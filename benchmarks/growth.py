@@ -56,7 +56,7 @@ def _grown(name: str, small: int, seeds: int, make) -> dict:
 def _flow(seed: int):
     problem, until = problem_1d(), 200.0
     x = problem.quadrature(64)[0]
-    embedding = nr.embeddings.Bidirectional(2, 3, rank=4, input_scale=10.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(2, 3, rank=4, input_scale=10.0, inputs=x, spread=0.5)
 
     def run(start: nr.Network, since: float) -> nr.Trajectory:
         return nr.solve(
@@ -71,7 +71,7 @@ def _sgd(seed: int, depth: int):
     steps = EPOCHS * len(train.x) // BATCH // 2 * 2
     until = RATE * steps
     problem = nr.Problem(train, nr.losses.CrossEntropy(), nr.schedules.cosine(until))
-    embedding = nr.embeddings.Bidirectional(train.input_dim, depth, 10, inputs=train.x)
+    embedding = nr.embeddings.Bidirectional(train.input_dim, depth, 10, inputs=train.x, spread=0.5)
 
     def run(start: nr.Network, since: float) -> nr.Trajectory:
         return nr.train(problem, start, RATE, until, seed, BATCH, save_at=2, since=since)

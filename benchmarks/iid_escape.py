@@ -20,7 +20,7 @@ def main(widths=WIDTHS, seeds: int = 3) -> None:
     problem = problem_1d()
     x, _, _ = problem.quadrature(64)
     iid = nr.embeddings.IID(2, DEPTH, std=STD)
-    bidirectional = nr.embeddings.Bidirectional(2, DEPTH, input_scale=STD, inputs=x)
+    bidirectional = nr.embeddings.Bidirectional(2, DEPTH, input_scale=STD, inputs=x, spread=0.5)
     limit = nr.solve(problem, iid, UNTIL, nodes=1024, data_nodes=64)
     stationary = limit.loss[0]
     drift = float(np.max(np.abs(limit.loss - stationary)))

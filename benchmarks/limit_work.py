@@ -41,7 +41,7 @@ def inputs(problem: Any, nodes: int = 64) -> Any:
 
 
 def bidirectional(depth: int, **how: Any) -> Any:
-    return nr.embeddings.Bidirectional(2, depth, **how)
+    return nr.embeddings.Bidirectional(2, depth, spread=0.5, **how)
 
 
 def readme() -> Any:
@@ -88,7 +88,7 @@ def stiff() -> Any:
     x = np.stack([*map(np.ravel, np.meshgrid(axis, axis)), np.ones(25)], axis=1)
     plane = nr.distributions.Empirical(x, np.sin(3 * x[:, 0]) * np.cos(2 * x[:, 1]))
     problem = nr.Problem(plane, nr.losses.PseudoHuber(), fast)
-    start = nr.embeddings.Bidirectional(3, 4, rank=4, inputs=x)
+    start = nr.embeddings.Bidirectional(3, 4, rank=4, inputs=x, spread=0.5)
     return nr.solve(problem, start, until=10.0, nodes=32, rtol=1e-3, save_at=2)
 
 

@@ -58,7 +58,7 @@ def hand_written(start, widths, x, y):
 
 def row_at_width(n: int, steps: int, rounds: int) -> dict:
     """Times of all libraries at one width, and the largest difference of their weights."""
-    embedding = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8)
+    embedding = nr.embeddings.Bidirectional(DIM, DEPTH, rank=8, spread=0.5)
     kinds = {"neuronal": "dense", "factored": "factored"}
     networks = {
         name: embedding.sample(n, jax.random.key(0), kernel=kind) for name, kind in kinds.items()

@@ -30,7 +30,7 @@ TOLERANCES = (1e-3, 1e-5, 1e-7)
 
 def embedding(problem: nr.Problem) -> nr.embeddings.Bidirectional:
     x = problem.quadrature(64)[0]
-    return nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x)
+    return nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x, spread=0.5)
 
 
 def row_of(kernel: str, nodes: int, double: bool, rounds: int) -> dict:

@@ -50,7 +50,9 @@ def main(depths=(2, 3, 4, 5), seeds: int = SEEDS) -> None:
             print(row, flush=True)
 
     for depth in depths:
-        embedding = nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+        embedding = nr.embeddings.Bidirectional(
+            2, depth, rank=4, input_scale=2.0, inputs=x, spread=0.5
+        )
         limit = nr.solve(
             problem, embedding, UNTIL, NODES, save_at=1, data_nodes=DATA, rtol=1e-3, atol=1e-5
         )

@@ -38,7 +38,7 @@ def measure(devices) -> dict:
             with jax.enable_x64(double):
                 problem = problem_1d()
                 inputs = problem.quadrature(DATA)[0]
-                embedding = nr.embeddings.Bidirectional(2, 4, rank=8, inputs=inputs)
+                embedding = nr.embeddings.Bidirectional(2, 4, rank=8, inputs=inputs, spread=0.5)
                 run = nr.solve(
                     problem, embedding, UNTIL, n, kernel=kernel, data_nodes=DATA,
                     save_at=RECORDS, devices=devices,

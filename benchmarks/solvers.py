@@ -30,7 +30,7 @@ METHODS = {
 def main() -> None:
     problem = problem_1d()
     x, _, p = problem.quadrature(DATA)
-    start = nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x)
+    start = nr.embeddings.Bidirectional(2, DEPTH, rank=8, input_scale=2.0, inputs=x, spread=0.5)
     how = {"nodes": NODES, "data_nodes": DATA, "save_at": 1, "kernel": "dense"}
 
     def solve(rtol: float, solver) -> nr.Trajectory:

@@ -10,7 +10,7 @@ Starts differ from the default in one thing at a time, then in several, on the t
 `HELD_OUT`, named before, are run for the finalists alone. Each run is kept as soon as it is there, and what
 is kept is not run again:
 
-    python -m benchmarks.start [one pairs final] [--seconds 170]
+    python -m benchmarks.start [one pairs final falling] [--seconds 170]
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Start:
 
     Attributes:
         scale: s times $\sqrt d$, of the first layer's weights.
-        spread: of $H_i$ over inputs, in the middle layers.
+        spread: of $H_i$ over inputs, in the middle layers, at L = 3.
+        fall: the power of 1/(L - 2) with which the spread falls in deeper networks.
         rank: K.
         mix_every: one feature of so many mixes coordinates, the others carry one.
         output: the standard deviation of $w_L^0$.
@@ -60,6 +61,7 @@ class Start:
 
     scale: float = 1.5
     spread: float = 0.5
+    fall: float = 0.0
     rank: int = 16
     mix_every: int = 4
     output: float = 1.0
@@ -82,7 +84,7 @@ class Start:
         with mixing(self.mix_every):
             embedding = nr.embeddings.Bidirectional(
                 d, depth, target.outputs, rank=self.rank, input_scale=self.scale / math.sqrt(d),
-                spread=self.spread, inputs=x,
+                spread=self.spread * max(depth - 2, 1) ** -self.fall, inputs=x,
             )  # fmt: skip
             network = embedding.quadrature(NODES, key=0, kernel="dense")
         last = lambda n: n.weights[-1]
@@ -169,7 +171,7 @@ ONE = {
     "rank": (4, 8, 32),
     "mix_every": (2, 1000),
 }
-MIDDLE = {"spread", "middle", "rank", "mix_every"}
+MIDDLE = {"spread", "fall", "middle", "rank", "mix_every"}
 """What networks of two layers do not have."""
 
 Job = tuple[Start, str, int]
@@ -221,10 +223,20 @@ def final() -> Iterator[Job]:
                     yield start, name, depth
 
 
+def falling() -> Iterator[Job]:
+    """Spreads that fall with depth, on all targets, the default beside them."""
+    for depth, names in ((32, DEEPEST), (12, TARGETS), (6, TARGETS), (3, TARGETS)):
+        for name in names:
+            yield Start(), name, depth
+            for power in (0.3, 0.4, 0.5):
+                yield Start(spread=2.0, fall=power), name, depth
+
+
 DESIGNS: dict[str, Callable[[], Iterator[Job]]] = {
     "one": one_by_one,
     "pairs": in_pairs,
     "final": final,
+    "falling": falling,
 }
 
 

@@ -32,7 +32,7 @@ def solved(depth: int, solver: str, rtol: float = RTOL) -> nr.Trajectory:
     x = grid()
     y = np.asarray(target_2d(jnp.asarray(x)))
     problem = nr.Problem(nr.distributions.Empirical(x, y), nr.losses.PseudoHuber(1.0))
-    embedding = nr.embeddings.Bidirectional(3, depth, rank=8, inputs=x)
+    embedding = nr.embeddings.Bidirectional(3, depth, rank=8, inputs=x, spread=0.5)
     return nr.solve(
         problem, embedding, UNTIL, nodes=NODES, rtol=rtol, atol=ATOL * rtol / RTOL,
         kernel="dense", solver=solver, save_at=2,

@@ -29,7 +29,9 @@ def main(depths=tuple(UNTIL)) -> None:
             fine = problem.quadrature(400)
             infimum = law.bayes_risk(loss)
             for depth in depths:
-                embedding = nr.embeddings.Bidirectional(2, depth, input_scale=10.0, inputs=x)
+                embedding = nr.embeddings.Bidirectional(
+                    2, depth, input_scale=10.0, inputs=x, spread=0.5
+                )
                 run = nr.solve(
                     problem,
                     embedding,

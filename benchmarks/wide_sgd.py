@@ -24,7 +24,7 @@ def train_and_print(width: int) -> None:
     """
     problem = problem_1d()
     x = problem.quadrature(64)[0]
-    embedding = nr.embeddings.Bidirectional(2, 4, rank=8, input_scale=2.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(2, 4, rank=8, input_scale=2.0, inputs=x, spread=0.5)
     network = embedding.sample(width, jax.random.key(0), kernel="factored")
     first, warm = (
         nr.train(problem, network, RATE, RATE * STEPS[width], key=1, save_at=1, data_nodes=32)

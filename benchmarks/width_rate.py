@@ -17,7 +17,9 @@ def main(depths=(3, 4), seeds: int = 16) -> None:
     x, _, _ = problem.quadrature(64)
     rows = []
     for depth in depths:
-        embedding = nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+        embedding = nr.embeddings.Bidirectional(
+            2, depth, rank=4, input_scale=2.0, inputs=x, spread=0.5
+        )
         run = nr.couple(
             problem, embedding, WIDTHS, RATE, UNTIL, key=7, seeds=seeds, nodes=NODES, save_at=4,
             batch_size=64, carried=0, progress=True, data_nodes=DATA, **TOLERANCES,

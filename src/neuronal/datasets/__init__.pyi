@@ -1,6 +1,6 @@
 from .files import table
 from .included import BUNDLED, breast_cancer, diabetes, digits, wine
-from .shipped import diamonds, keel
+from .shipped import diamonds, fair, keel
 from .splits import Split
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "diabetes",
     "diamonds",
     "digits",
+    "fair",
     "keel",
     "table",
     "wine",

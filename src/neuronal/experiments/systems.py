@@ -45,8 +45,9 @@ class BidirectionalSystem(_System):
     input_scale: Positive | None = Field(
         default=None, description="Standard deviation of w_1 at the start; 1.5/sqrt(d) if left out."
     )
-    spread: Positive = Field(
-        default=0.5, description="The spread over inputs that the critical gain keeps."
+    spread: Positive | None = Field(
+        default=None,
+        description="The spread over inputs that the critical gain keeps; 2 (L - 2)^-0.3 if left out.",
     )
 
     @model_validator(mode="after")

@@ -100,7 +100,7 @@ def bidirectional_(
     rank: int = 16,
     gain: str | float | Sequence[float] = "critical",
     input_scale: float | None = None,
-    spread: float = 0.5,
+    spread: float | None = None,
     layers: Sequence[str] | None = None,
     activation: str | Activation | None = None,
 ) -> nn.Module:
