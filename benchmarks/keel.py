@@ -36,7 +36,7 @@ from neuronal.datasets.shipped import keel_table
 
 from .common import RESULTS, report
 
-FOLDS, MOST, WIDE = 5, 2000, (512, 512, 512)
+FOLDS, MOST, WIDE = 5, 1000, (512, 512, 512)
 REGRESSIONS = ("diabetes", "diamonds", "fair")
 KEPT = RESULTS / "keel_folds.json"
 
