@@ -24,6 +24,8 @@ from .common import RESULTS, problem_1d, report, seconds
 
 WIDTHS, SEEDS, UNTIL, TIMES, DATA = (64, 128, 512), 256, 10.0, 10, 32
 NODES, DIRECTIONS, RATE, BATCH = 512, 24, 0.02, 2
+COUNTS = (4, 8, 16)
+"""Directions whose cost is measured."""
 CASES = [("bidirectional", 2), ("bidirectional", 3), ("i.i.d.", 2), ("i.i.d.", 3)]
 CASES += [("bidirectional", 4), ("bidirectional", 6)]
 
@@ -100,23 +102,29 @@ def by(rate: float) -> str:
     return f"SGD {rate:g}" if rate else "flow"
 
 
-def cost(nodes: int = 1024, data: int = 128, rounds: int = 2) -> dict:
-    """Seconds of the law, of `solve` and of 64 networks of n = 512, at 65 times, L = 3."""
+def cost(nodes: int = 1024, data: int = 128, rounds: int = 2) -> list[dict]:
+    """Seconds of the law, of `solve` and of 64 networks of n = 512, at 65 times, L = 3; a row per number of
+    directions."""
     problem = problem_1d()
     x, _, _ = problem.quadrature(data)
     embedding = embedding_of("bidirectional", 3, x)
     keep = {"save_at": 64, "data_nodes": data}
+    laws: dict[int, nr.Fluctuations] = {}
+
+    def law(directions: int) -> np.ndarray:
+        laws[directions] = nr.fluctuations(
+            problem, embedding, UNTIL, nodes, directions=directions, **keep
+        )
+        return laws[directions].risk
+
     runs = {
         "solve": lambda: nr.solve(problem, embedding, UNTIL, nodes, **keep).network.weights,
-        "fluctuations": lambda: (
-            nr.fluctuations(problem, embedding, UNTIL, nodes, directions=16, **keep).risk
-        ),
         "a network of 512": lambda: (
             nr.solve(
                 problem, embedding.sample(512, 0), UNTIL, rtol=1e-3, atol=1e-5, **keep
             ).network.weights
         ),
-    }
+    } | {n: lambda n=n: law(n) for n in COUNTS}
     for run in runs.values():
         run()
     times = {name: [] for name in runs}
@@ -124,21 +132,31 @@ def cost(nodes: int = 1024, data: int = 128, rounds: int = 2) -> dict:
         for name, run in runs.items():
             times[name].append(seconds(run))
     median = {name: float(np.median(found)) for name, found in times.items()}
-    law = nr.fluctuations(problem, embedding, UNTIL, nodes, directions=16, **keep)
-    own = {
-        "sd, own error": float(np.max(law.risk_sd_error(512) / law.risk_sd(512))),
-        "shift, own error": float(
-            np.max(
-                np.sqrt(np.sum(law.data.risk_shift_error.values[:-1] ** 2, axis=0))
-                / np.abs(law.data.risk_shift.values[:-1]).sum(axis=0)
-            )
-        ),
-    }
-    ratio = {"of solve": median["fluctuations"] / median["solve"]}
-    ratio |= {"of 64 networks": median["fluctuations"] / (64 * median["a network of 512"])}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    memory = {"most memory of all, GiB": peak}
-    return {f"{name}, s": t for name, t in median.items()} | ratio | own | memory
+    return [
+        {
+            "directions": n,
+            "s": median[n],
+            "solve, s": median["solve"],
+            "a network of 512, s": median["a network of 512"],
+            "of solve": median[n] / median["solve"],
+            "of 64 networks": median[n] / (64 * median["a network of 512"]),
+            "risk sd, own error": float(np.max(laws[n].risk_sd_error(512) / laws[n].risk_sd(512))),
+            "shift, own error": _shift_error(laws[n]),
+            "most memory of all, GiB": peak,
+        }
+        for n in COUNTS
+    ]
+
+
+def _shift_error(law: nr.Fluctuations) -> float:
+    """Of the mean's shift by neurons, at worst over the times, as a share of it."""
+    errors = law.data.risk_shift_error.values[:-1]
+    return float(
+        np.max(
+            np.sqrt(np.sum(errors**2, axis=0)) / np.abs(law.data.risk_shift.values[:-1]).sum(axis=0)
+        )
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -38,7 +38,7 @@ from .common import RESULTS, report
 
 FOLDS, MOST, WIDE = 5, 1000, (512, 512, 512)
 REGRESSIONS = ("diabetes", "diamonds", "fair")
-KEPT = RESULTS / "keel_folds.json"
+KEPT = RESULTS / "keel_runs.jsonl"
 
 
 def _scaled(model: Any) -> Any:
@@ -89,17 +89,25 @@ def names() -> list[str]:
     return sorted([*list_data(), *REGRESSIONS], key=lambda name: data(name)[0].size)
 
 
+def kept() -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Scores and seconds of the folds that are there, by set and method."""
+    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for line in KEPT.read_text().splitlines() if KEPT.exists() else []:
+        run = json.loads(line)
+        found.setdefault(run["set"], {})[run["method"]] = run["folds"]
+    return found
+
+
 def measure(methods: list[str], sets: list[str]) -> None:
     """Fit and score what is not kept yet."""
     warnings.simplefilter("ignore", ConvergenceWarning)
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    there = kept()
     for name in sets:
         regression = name in REGRESSIONS
         x, y = data(name)
         split = (KFold if regression else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
         for method in methods:
-            folds = kept.setdefault(name, {}).get(method, [])
-            if len(folds) == FOLDS:
+            if method in there.get(name, {}):
                 continue
             folds = []
             model = METHODS[method](regression)
@@ -108,24 +116,24 @@ def measure(methods: list[str], sets: list[str]) -> None:
                 fitted = clone(model).fit(x[train], y[train])
                 seconds = time.process_time() - began
                 folds.append({"score": float(fitted.score(x[test], y[test])), "seconds": seconds})
-            kept[name][method] = folds
-            KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+            with KEPT.open("a") as file:
+                file.write(json.dumps({"set": name, "method": method, "folds": folds}) + "\n")
             mean = np.mean([fold["score"] for fold in folds])
             print(f"{name:18} {method:20} {mean:.4f}", flush=True)
 
 
 def summary() -> None:
     """Mean ranks over the sets that all methods have, and the critical difference of Nemenyi's test."""
-    kept = json.loads(KEPT.read_text())
-    there = [m for m in METHODS if any(m in found for found in kept.values())]
-    sets = [name for name, found in kept.items() if all(m in found for m in there)]
-    scores = np.array([[np.mean([f["score"] for f in kept[s][m]]) for m in there] for s in sets])
+    runs = kept()
+    there = [m for m in METHODS if any(m in found for found in runs.values())]
+    sets = [name for name, found in runs.items() if all(m in found for m in there)]
+    scores = np.array([[np.mean([f["score"] for f in runs[s][m]]) for m in there] for s in sets])
     ranks = stats.rankdata(-scores, axis=1)
     k, count = len(there), len(sets)
     critical = stats.studentized_range.ppf(0.95, k, np.inf) / np.sqrt(2)
     critical *= np.sqrt(k * (k + 1) / (6 * count))
-    first = [[kept[s][m][0]["seconds"] for s in sets] for m in there]
-    others = [[np.median([f["seconds"] for f in kept[s][m][1:]]) for s in sets] for m in there]
+    first = [[runs[s][m][0]["seconds"] for s in sets] for m in there]
+    others = [[np.median([f["seconds"] for f in runs[s][m][1:]]) for s in sets] for m in there]
     ours = there.index("ours")
     rows = [
         {

@@ -73,7 +73,7 @@ def benchmark(name: str) -> str:
     )
     tables = table(record["rows"])
     if "cost" in record:
-        tables += f"\n\n{table([record['cost']])}"
+        tables += f"\n\n{table(record['cost'])}"
     return f"{claim}.{notes}\n\n{tables}\n\n*{lead}; {versions}.*\n"
 
 
