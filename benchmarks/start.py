@@ -6,9 +6,10 @@ the factors of 2 from 0.2 to 25.6. A start whose risk is more curved has a small
 less MF time for its steps: none gains by a mere change of units, in weights, outputs or schedules. The risk
 is that on samples apart, above its infimum, over that of the best constant.
 
-Starts differ from the default in one thing at a time, then in several, on the targets of `CHOICE`; those of
-`HELD_OUT`, named before, are run for the finalists alone. Each run is kept as soon as it is there, and what
-is kept is not run again:
+Starts differ from a first one, of spread 0.5 at all depths, in one thing at a time, then in several, on
+the targets of `CHOICE`; those of `HELD_OUT`, named before, are run for the finalists alone. The spread of 2
+that falls as the power 0.3 of the depth is the default of `embeddings.Bidirectional`. Each run is kept as
+soon as it is there, and what is kept is not run again:
 
     python -m benchmarks.start [one pairs final falling] [--seconds 170]
 """
@@ -75,7 +76,7 @@ class Start:
             for f in fields(self)
             if getattr(self, f.name) != f.default
         ]
-        return ", ".join(other) or "default"
+        return ", ".join(other) or "spread 0.5"
 
     def network(self, target: Target, depth: int) -> nr.Network:
         """The limit's nodes at t = 0."""
@@ -210,7 +211,7 @@ DEEPEST = ("1-D waves", "2-D product", "1-D step, noise 0.3", "2-D ripples")
 
 
 def final() -> Iterator[Job]:
-    """The default and the finalists on all targets, those held out among them."""
+    """The first and the finalists on all targets, those held out among them."""
     for depths, names in (
         ((2, 3, 6), HELD_OUT),
         ((12,), TARGETS),
@@ -224,7 +225,7 @@ def final() -> Iterator[Job]:
 
 
 def falling() -> Iterator[Job]:
-    """Spreads that fall with depth, on all targets, the default beside them."""
+    """Spreads that fall with depth, on all targets, the first start beside them."""
     for depth, names in ((32, DEEPEST), (12, TARGETS), (6, TARGETS), (3, TARGETS)):
         for name in names:
             yield Start(), name, depth
@@ -273,7 +274,7 @@ def mean(values: Sequence[float]) -> float | str:
 
 
 def row_of(start: Start, there: dict[Job, list[float]]) -> dict[str, Any]:
-    """Its risks at their best rates over the default's, where both were run."""
+    """Its risks at their best rates over the first start's, where both were run."""
     over = {
         (name, depth): min(risks) / min(there[Start(), name, depth])
         for (s, name, depth), risks in there.items()
@@ -306,12 +307,12 @@ def tell() -> None:
     at_edge = sum(run["rate"] in (RATES[0], RATES[-1]) for run in runs)
     report(
         "start",
-        f"excess risk after {STEPS} steps of {BATCH} fresh samples over the default start's, each at its "
+        f"excess risk after {STEPS} steps of {BATCH} fresh samples over that of spread 0.5, each at its "
         f"own best rate: geometric means over {len(CHOICE)} targets",
         [{key: row.get(key, "") for key in columns} for row in rows],
         f"limits on {NODES} Sobol nodes per layer, rates falling to zero as half a cosine, the best of "
         f"factors of 2 from {RATES[0]:g} to {RATES[-1]:g} (the first or the last in {at_edge} of {len(runs)} "
-        f"runs); targets: {'; '.join(CHOICE)}; below 1 is better than the default; what has no figure was "
+        f"runs); targets: {'; '.join(CHOICE)}; below 1 is better than spread 0.5; what has no figure was "
         "not run; of digits the risk is that on rows apart",
         runs=runs,
     )
