@@ -178,3 +178,21 @@ def test_curves_kept_of_digits_are_those_of_the_code():
     before = kept("digits_band")["curves"]["of_widths"]["64"]["risks"][0]
     assert before[0] > 1.2 * before[-1]
     np.testing.assert_allclose(found, before, rtol=1e-2)
+
+
+@pytest.mark.parametrize("depth", [3, 6])
+def test_the_default_start_is_the_one_that_learned_fastest(depth):
+    """Of those run on targets that took no part in the choice; and at no depth slower than the first."""
+    from benchmarks import start
+
+    held_out = "targets held out"
+    rows = [row for row in kept("start")["rows"] if row[held_out] != ""]
+    best = start.Start(spread=2.0, fall=0.3)
+    assert min(rows, key=lambda row: row[held_out])["start"] == str(best)
+    of_best = next(row for row in rows if row["start"] == str(best))
+    assert all(of_best[f"L = {L}"] < 1 for L in (3, 6, 12, 32))
+    target = start.target("2-D product")
+    embedding = nr.embeddings.Bidirectional(3, depth, inputs=target.inputs(256))
+    now = embedding.quadrature(start.NODES, key=0, kernel="dense")
+    for w, measured in zip(now.matrices, best.network(target, depth).matrices, strict=True):
+        np.testing.assert_allclose(w, measured, rtol=1e-5)

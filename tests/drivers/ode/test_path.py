@@ -42,7 +42,7 @@ def problem(decay=0.05):
 def solved(kernel="dense", rtol=1e-4, **how):
     """A run and its networks at the records."""
     x = problem().quadrature(16)[0]
-    embedding = nr.embeddings.Bidirectional(2, 4, rank=3, input_scale=2.0, inputs=x)
+    embedding = nr.embeddings.Bidirectional(2, 4, rank=3, input_scale=2.0, spread=0.5, inputs=x)
     seen = []
     how = {"nodes": 24, "data_nodes": 8, "until": UNTIL, "atol": rtol / 100} | how
     watch = lambda t, loss, network: seen.append(network)
