@@ -8,10 +8,10 @@ is that on samples apart, above its infimum, over that of the best constant.
 
 Starts differ from a first one, of spread 0.5 at all depths, in one thing at a time, then in several, on
 the targets of `CHOICE`; those of `HELD_OUT`, named before, are run for the finalists alone. The spread of 2
-that falls as the power 0.3 of the depth is the default of `embeddings.Bidirectional`. Each run is kept as
-soon as it is there, and what is kept is not run again:
+that falls as the power 0.3 of the depth is the default of `embeddings.Bidirectional` where the activation is
+bounded. Each run is kept as soon as it is there, and what is kept is not run again:
 
-    python -m benchmarks.start [one pairs final falling] [--seconds 170]
+    python -m benchmarks.start [one pairs final ...] [--seconds 170]
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Start:
         output: the standard deviation of $w_L^0$.
         first, middle: $\xi_1$, and $\xi_i (L-2)$ of the middle layers, for $\xi_L = 1$.
         momentum: the share of a step that the next one keeps.
+        activation: of all hidden layers; starts are measured against the first one of the same.
     """
 
     scale: float = 1.5
@@ -69,14 +70,21 @@ class Start:
     first: float = 1.0
     middle: float = 1.0
     momentum: float = 0.0
+    activation: str = "tanh"
+
+    @property
+    def first_one(self) -> Start:
+        """What it is measured against."""
+        return Start(activation=self.activation)
 
     def __str__(self) -> str:
         other = [
             f"{f.name} {getattr(self, f.name):g}"
             for f in fields(self)
-            if getattr(self, f.name) != f.default
+            if f.name != "activation" and getattr(self, f.name) != f.default
         ]
-        return ", ".join(other) or "spread 0.5"
+        words = ", ".join(other) or "spread 0.5"
+        return words if self.activation == "tanh" else f"{self.activation}: {words}"
 
     def network(self, target: Target, depth: int) -> nr.Network:
         """The limit's nodes at t = 0."""
@@ -84,7 +92,8 @@ class Start:
         d = x.shape[1]
         with mixing(self.mix_every):
             embedding = nr.embeddings.Bidirectional(
-                d, depth, target.outputs, rank=self.rank, input_scale=self.scale / math.sqrt(d),
+                d, depth, target.outputs, self.activation, rank=self.rank,
+                input_scale=self.scale / math.sqrt(d),
                 spread=self.spread * max(depth - 2, 1) ** -self.fall, inputs=x,
             )  # fmt: skip
             network = embedding.quadrature(NODES, key=0, kernel="dense")
@@ -233,11 +242,21 @@ def falling() -> Iterator[Job]:
                 yield Start(spread=2.0, fall=power), name, depth
 
 
+def of_activations() -> Iterator[Job]:
+    """The default's spread with other activations, bounded and not."""
+    for activation in ("sin", "sigmoid", "silu", "relu"):
+        for depth in (3, 6):
+            for name in list(CHOICE)[:3]:
+                yield Start(activation=activation), name, depth
+                yield Start(spread=2.0, fall=0.3, activation=activation), name, depth
+
+
 DESIGNS: dict[str, Callable[[], Iterator[Job]]] = {
     "one": one_by_one,
     "pairs": in_pairs,
     "final": final,
     "falling": falling,
+    "activations": of_activations,
 }
 
 
@@ -276,9 +295,9 @@ def mean(values: Sequence[float]) -> float | str:
 def row_of(start: Start, there: dict[Job, list[float]]) -> dict[str, Any]:
     """Its risks at their best rates over the first start's, where both were run."""
     over = {
-        (name, depth): min(risks) / min(there[Start(), name, depth])
+        (name, depth): min(risks) / min(there[start.first_one, name, depth])
         for (s, name, depth), risks in there.items()
-        if s == start and (Start(), name, depth) in there
+        if s == start and (start.first_one, name, depth) in there
     }
     row: dict[str, Any] = {"start": str(start)}
     for depth in DEPTHS:

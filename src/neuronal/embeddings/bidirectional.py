@@ -54,6 +54,8 @@ one of the first signals more than another."""
 
 _SPREAD, _FALL = 2.0, 0.3
 """The spread at L = 3, and the power of 1/(L - 2) with which it falls: chosen by `benchmarks/start.py`."""
+_UNBOUNDED = 0.5
+"""The spread where the activation has no bound, which passes a larger one on to the steps' curvature."""
 
 _ROWS = 64
 """Inputs on which a critical gain is measured: a multiple of them."""
@@ -72,7 +74,8 @@ class Bidirectional(AbstractEmbedding):
         input_scale: s, the standard deviation of the first layer's weights;
             $1/\sqrt{d}$ times 1.5 if left out.
         spread: root mean square over neurons of the standard deviation of $H_i$ over inputs;
-            $2 (L-2)^{-0.3}$ if left out, with which networks of 3 to 32 layers learn fastest.
+            if left out $2 (L-2)^{-0.3}$, with which networks of 3 to 32 layers learn fastest, and 0.5
+            where the activation has no bound.
         inputs: `(m, d)`, on which the critical gain measures spread; standard normal inputs
             if left out. Give the problem's own where they lie far from those.
         biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left
@@ -128,7 +131,8 @@ class Bidirectional(AbstractEmbedding):
         if isinstance(gain, str):
             require(gain == "critical", f"gain: takes 'critical' or numbers, got {shown(gain)}")
             if spread is None:
-                spread = _SPREAD * max(depth - 2, 1) ** -_FALL
+                bounded = math.isfinite(self.activations[0].bound)
+                spread = _SPREAD * max(depth - 2, 1) ** -_FALL if bounded else _UNBOUNDED
             self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
             given = one_or_several("gain", gain, depth - 2)

@@ -47,7 +47,8 @@ class BidirectionalSystem(_System):
     )
     spread: Positive | None = Field(
         default=None,
-        description="The spread over inputs that the critical gain keeps; 2 (L - 2)^-0.3 if left out.",
+        description="The spread over inputs that the critical gain keeps; if left out 2 (L - 2)^-0.3, and "
+        "0.5 where the activation has no bound.",
     )
 
     @model_validator(mode="after")
