@@ -8,8 +8,8 @@ is that on samples apart, above its infimum, over that of the best constant.
 
 Starts differ from a first one, of spread 0.5 at all depths, in one thing at a time, then in several, on
 the targets of `CHOICE`; those of `HELD_OUT`, named before, are run for the finalists alone. The spread of 2
-that falls as the power 0.3 of the depth is the default of `embeddings.Bidirectional` where the activation is
-bounded. Each run is kept as soon as it is there, and what is kept is not run again:
+that falls as the power 0.3 of the depth is the default of `embeddings.Bidirectional` where the activation
+saturates. Each run is kept as soon as it is there, and what is kept is not run again:
 
     python -m benchmarks.start [one pairs final ...] [--seconds 170]
 """
@@ -243,7 +243,7 @@ def falling() -> Iterator[Job]:
 
 
 def of_activations() -> Iterator[Job]:
-    """The default's spread with other activations, bounded and not."""
+    """The default's spread with other activations, that saturate or not."""
     for activation in ("sin", "sigmoid", "silu", "relu"):
         for depth in (3, 6):
             for name in list(CHOICE)[:3]:

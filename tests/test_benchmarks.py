@@ -196,3 +196,6 @@ def test_the_default_start_is_the_one_that_learned_fastest(depth):
     now = embedding.quadrature(start.NODES, key=0, kernel="dense")
     for w, measured in zip(now.matrices, best.network(target, depth).matrices, strict=True):
         np.testing.assert_allclose(w, measured, rtol=1e-5)
+    given = {"activation": "silu", "inputs": target.inputs(256)}
+    mild = nr.embeddings.Bidirectional(3, depth, spread=0.5, **given)
+    assert nr.embeddings.Bidirectional(3, depth, **given).gains == mild.gains

@@ -54,8 +54,8 @@ one of the first signals more than another."""
 
 _SPREAD, _FALL = 2.0, 0.3
 """The spread at L = 3, and the power of 1/(L - 2) with which it falls: chosen by `benchmarks/start.py`."""
-_UNBOUNDED = 0.5
-"""The spread where the activation has no bound, which passes a larger one on to the steps' curvature."""
+_MILD = 0.5
+"""The spread where the activation does not saturate, and passes a larger one on to the steps' curvature."""
 
 _ROWS = 64
 """Inputs on which a critical gain is measured: a multiple of them."""
@@ -75,7 +75,7 @@ class Bidirectional(AbstractEmbedding):
             $1/\sqrt{d}$ times 1.5 if left out.
         spread: root mean square over neurons of the standard deviation of $H_i$ over inputs;
             if left out $2 (L-2)^{-0.3}$, with which networks of 3 to 32 layers learn fastest, and 0.5
-            where the activation has no bound.
+            where the activation does not saturate (is not both bounded and of a derivative never 0).
         inputs: `(m, d)`, on which the critical gain measures spread; standard normal inputs
             if left out. Give the problem's own where they lie far from those.
         biases: those of layers 2..L-1 at the start, one number for all or one per layer; none if left
@@ -131,8 +131,7 @@ class Bidirectional(AbstractEmbedding):
         if isinstance(gain, str):
             require(gain == "critical", f"gain: takes 'critical' or numbers, got {shown(gain)}")
             if spread is None:
-                bounded = math.isfinite(self.activations[0].bound)
-                spread = _SPREAD * max(depth - 2, 1) ** -_FALL if bounded else _UNBOUNDED
+                spread = _default_spread(self.activations[0], depth)
             self.gains = self._critical_gains(positive("spread", spread), inputs)
         else:
             given = one_or_several("gain", gain, depth - 2)
@@ -261,6 +260,11 @@ class Bidirectional(AbstractEmbedding):
             gains.append(spread / total)
             signal = np.asarray(f) * np.asarray(gains[-1], f.dtype)
         return tuple(gains)
+
+
+def _default_spread(activation: Activation, depth: int) -> float:
+    saturates = math.isfinite(activation.bound) and activation.derivative_nonzero
+    return _SPREAD * max(depth - 2, 1) ** -_FALL if saturates else _MILD
 
 
 @partial(jax.jit, static_argnames=("scale", "parts"))

@@ -48,7 +48,7 @@ class BidirectionalSystem(_System):
     spread: Positive | None = Field(
         default=None,
         description="The spread over inputs that the critical gain keeps; if left out 2 (L - 2)^-0.3, and "
-        "0.5 where the activation has no bound.",
+        "0.5 where the activation does not saturate.",
     )
 
     @model_validator(mode="after")
