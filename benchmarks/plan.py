@@ -46,6 +46,15 @@ def product() -> nr.Problem:
     return nr.Problem(law, nr.losses.PseudoHuber())
 
 
+def embeddings_for(problem: nr.Problem) -> Callable[[int], nr.embeddings.Bidirectional]:
+    """Of any depth, all of one spread."""
+    x, y, _ = problem.quadrature(256)
+    sizes = problem.distribution.input_dim, problem.loss.outputs(y)
+    return lambda depth: nr.embeddings.Bidirectional(
+        sizes[0], depth, sizes[1], spread=0.5, inputs=x
+    )
+
+
 class Case(NamedTuple):
     """A problem, and its law on rows held out."""
 
@@ -120,6 +129,7 @@ def row_of(name: str, of: str, grid: bool) -> dict:
         depths=DEPTHS,
         widths=PLANNED,
         batch_size=BATCH,
+        embedding=embeddings_for(problem),
         level=LEVEL,
         probes=PROBES,
         judge=None if judged is problem else judged.distribution,
@@ -147,7 +157,7 @@ def row_of(name: str, of: str, grid: bool) -> dict:
 
 def trained(problem: nr.Problem, judged: nr.Problem, budget: float) -> Iterator[tuple[float, str]]:
     """Of networks of the grid the least mean risk over shares of the budget; their place."""
-    of_depth = nr.transfer.bidirectional_for(problem)
+    of_depth = embeddings_for(problem)
     for depth, n, rate in itertools.product(DEPTHS, WIDTHS, RATES):
         embedding = of_depth(depth)
         steps = Shape(depth, embedding.input_dim, embedding.output_dim).steps(n, BATCH, budget)

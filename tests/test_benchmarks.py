@@ -161,7 +161,7 @@ def test_networks_trained_as_planned_have_the_mean_risk_kept():
     (row,) = (row for row in kept("plan")["rows"] if row["problem"] == "friedman1")
     problem, test = planning.PROBLEMS["friedman1"]()
     assert test is not None
-    embedding = nr.transfer.bidirectional_for(problem)(row["L"])
+    embedding = planning.embeddings_for(problem)(row["L"])
     until, risks = row["rate"] * row["steps"], []
     for seed in range(planning.SEEDS):
         neurons, samples = jax.random.split(jax.random.key(seed))

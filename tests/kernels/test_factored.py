@@ -166,7 +166,7 @@ def problem():
 @functools.cache
 def embedding(depth=4):
     x = problem().quadrature(16)[0]
-    return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, inputs=x)
+    return nr.embeddings.Bidirectional(2, depth, rank=4, input_scale=2.0, spread=0.5, inputs=x)
 
 
 @pytest.mark.slow

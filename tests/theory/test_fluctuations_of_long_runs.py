@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 def laws(problem, depth, until, nodes, **how):
     """By a loose tolerance and by a tight one."""
     x = problem.distribution.x
-    embedding = nr.embeddings.Bidirectional(x.shape[1], depth, inputs=x, **how)
+    embedding = nr.embeddings.Bidirectional(x.shape[1], depth, spread=0.5, inputs=x, **how)
     return [
         nr.fluctuations(problem, embedding, until, nodes, directions=4, save_at=4, rtol=rtol)
         for rtol in (0.1, 1e-3)

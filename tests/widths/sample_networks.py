@@ -42,7 +42,7 @@ def problem_1d():
 def limit(depth, until=10.0, nodes=256):
     problem = problem_1d()
     embedding = nr.embeddings.Bidirectional(
-        2, depth, rank=4, input_scale=2.0, inputs=problem.quadrature(64)[0]
+        2, depth, rank=4, input_scale=2.0, spread=0.5, inputs=problem.quadrature(64)[0]
     )
     return nr.solve(
         problem, embedding, until, nodes=nodes, save_at=1, rtol=1e-3, atol=1e-5, data_nodes=32
@@ -53,7 +53,7 @@ def limit(depth, until=10.0, nodes=256):
 def trained():
     problem = problem_1d()
     embedding = nr.embeddings.Bidirectional(
-        2, 3, rank=4, input_scale=2.0, inputs=problem.quadrature(64)[0]
+        2, 3, rank=4, input_scale=2.0, spread=0.5, inputs=problem.quadrature(64)[0]
     )
     network = embedding.sample(512, jax.random.key(0))
     return nr.train(problem, network, 0.2, 20.0, key=1, batch_size=8, save_at=1).network

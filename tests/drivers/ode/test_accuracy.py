@@ -24,7 +24,7 @@ def problem():
 @functools.cache
 def embedding(depth):
     x = problem().quadrature(16)[0]
-    return nr.embeddings.Bidirectional(2, depth, rank=2, input_scale=2.0, inputs=x)
+    return nr.embeddings.Bidirectional(2, depth, rank=2, input_scale=2.0, spread=0.5, inputs=x)
 
 
 @pytest.mark.slow
