@@ -50,7 +50,7 @@ def row_of(kernel: str, nodes: int, double: bool, rounds: int) -> dict:
         for a, b in pairwise(np.linspace(0, UNTIL, RECORDS + 1).tolist()):
             segment = driver.advance(state, pace, a, b, None)
             state, pace, steps = segment.state, segment.pace, steps + segment.steps
-            driver.loss(state.weights)
+            driver.loss(state)
         return steps
 
     with jax.enable_x64(double):

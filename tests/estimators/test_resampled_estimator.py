@@ -18,7 +18,7 @@ def test_an_estimator_is_resampled_and_learns_on():
     assert model.width == np.inf and model.network_.widths == (128, 128)
     whole = model.predict(x)
     near, far = rms(small.predict(x) - whole), rms(model.resample(64).predict(x) - whole)
-    assert near < far / 3
+    assert near < far / 2
     before = small.network_.weights[0]
     small.partial_fit(x, y)
     assert small.network_.widths == (64, 64)
