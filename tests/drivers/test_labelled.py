@@ -26,7 +26,7 @@ def test_the_labels_contract_as_the_equations_say(kind):
     run = RUNS[kind]()
     data = run.to_xarray(weights=True, preactivations=True, sensitivities=True)
     np.testing.assert_array_equal(data.risk, run.loss)
-    np.testing.assert_array_equal(data.prediction, run.predict(X))
+    np.testing.assert_allclose(data.prediction, run.predict(X), rtol=1e-12)
     # Equation (1), by the names of dimensions alone.
     phi = np.tanh
     h1 = (data.w_1 * data.x).sum("input")

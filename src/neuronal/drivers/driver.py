@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ..distributions import Samples
 from ..dynamics import Kernels
@@ -173,6 +173,12 @@ class Path(Protocol):
 
     def losses(self, times: Sequence[float]) -> list[float]:
         """The recorded losses at such times."""
+        ...
+
+    def predictions(
+        self, times: Sequence[float], x: Float[Array, "m d"]
+    ) -> list[Float[Array, "m k"]]:
+        """$\\hat y(x)$ at such times."""
         ...
 
 

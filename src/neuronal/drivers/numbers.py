@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import jax
@@ -35,6 +35,10 @@ class Run(Protocol):
 
     def at(self, t: float) -> Network:
         """The network at MF time t."""
+        ...
+
+    def networks(self) -> Iterator[Network]:
+        """Those at the recorded times."""
         ...
 
 

@@ -142,7 +142,7 @@ class TrajectoryPlot(ClassPlots):
         )
         rows = np.arange(min(whole("neurons", neurons, 1), w.shape[0]))
         picked = np.asarray(coordinates)
-        paths = [np.asarray(self._run.at(t).weights[0])[rows][:, picked] for t in self._run.times]
+        paths = [np.asarray(at.weights[0])[rows][:, picked] for at in self._run.networks()]
         ax = plane.moving(
             drawings.on(ax, (4.2, 4.0)), np.stack(paths), self._numbers.measure(0, rows)
         )
@@ -169,8 +169,7 @@ class TrajectoryPlot(ClassPlots):
         run = self._run
         place = whole("layer", layer, 1, run.network.depth) - 1
         found = []
-        for t in run.times:
-            network = run.at(t)
+        for network in run.networks():
             sides = self._numbers.sides(place, network)
             ordered = sides[::-1] if place == 0 else sides  # w_1 is (n_1, d)
             found.append(singular_values(network.weights[place], *ordered))

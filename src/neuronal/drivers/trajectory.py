@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from ..distributions.base import Samples
 from ..errors import InvalidInput
 from ..network import Network
 from ..problem import Problem
-from .driver import Driver, Pace, Recipe, Report, State
+from .driver import Driver, Pace, Path, Recipe, Report, State
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -129,20 +130,68 @@ class Trajectory:
 
     def state_at(self, t: float) -> State:
         """The state at MF time t, as `at` finds it."""
-        slack = 1e-9 * max(1.0, self.times[-1])
+        slack = self._slack
         require(
             self.times[0] - slack <= t <= self.times[-1] + slack,
             f"t: the run covers {self.times[0]:g} to {self.times[-1]:g}, got {shown(t)}",
         )
-        since, state, pace = next(kept for kept in reversed(self._states) if kept.time <= t + slack)
+        since, state, pace = self._kept_before(t)
         target = self._driver.snap(t)
         if target > since + slack:
             state = self._driver.advance(state, pace, since, target, None).state
         return state
 
+    @property
+    def _slack(self) -> float:
+        """By which MF times may differ and be the same."""
+        return 1e-9 * max(1.0, self.times[-1])
+
+    def _kept_before(self, t: float) -> Kept:
+        """The last state kept up to MF time t."""
+        return next(kept for kept in reversed(self._states) if kept.time <= t + self._slack)
+
     def predict(self, x: ArrayLike) -> Float[Array, "T m k"]:
-        r"""$\hat y(x; W(t))$ at every recorded time."""
-        return jnp.stack([self.at(t)(x) for t in self.times])
+        r"""$\hat y(x; W(t))$ at every recorded time.
+
+        In one run anew, between the steps of an ODE as exact as its records.
+        """
+        x = self.network.inputs(x)
+        found: list[Array] = []
+        for times, held in self._replayed():
+            if isinstance(held, State):
+                found.append(held.network(self.network)(x))
+            else:
+                found += held.predictions(times, x)
+        return jnp.stack(found)
+
+    def networks(self) -> Iterator[Network]:
+        """The networks at the recorded times in turn, found as by `predict`."""
+        for times, held in self._replayed():
+            states = [held] if isinstance(held, State) else map(held.state, times)
+            for state in states:
+                yield state.network(self.network)
+
+    def _replayed(self) -> Iterator[tuple[list[float], State | Path]]:
+        """The recorded times with the state or the path that holds them, from one state kept to the next."""
+        times, slack, done = self.times.tolist(), self._slack, 0
+        now, state, pace = self._states[0]
+        while done < len(times):
+            latest = self._kept_before(times[done])
+            if latest.time > now:
+                now, state, pace = latest
+            if times[done] <= now + slack:
+                yield [times[done]], state
+                done += 1
+                continue
+            segment = self._driver.advance(state, pace, now, times[done], times[-1])
+            state, pace = segment.state, segment.pace
+            if segment.path is None:
+                now = times[done]
+            else:
+                now, inside = segment.time, times[done : bisect_left(times, segment.time)]
+                yield inside, segment.path
+                done += len(inside)
+                segment.path = None  # as large as several states
 
     def to_xarray(
         self,
@@ -156,7 +205,7 @@ class Trajectory:
     ) -> xr.Dataset:
         r"""The run as an `xarray.Dataset` along `time`: `risk`, `prediction`, and what else is asked for.
 
-        States between those kept are run anew, as by `at`.
+        States between those kept are found as by `networks`.
 
         Args:
             x, y: samples `(m, d)`, and `(m,)` or `(m, k)`; those of the run's $E_Z$ if left out.
@@ -200,7 +249,7 @@ class Trajectory:
         return labelled(
             self.times,
             self.loss,
-            (self.at(t) for t in self.times),
+            self.networks(),
             samples,
             recipe.problem.loss,
             Asked(weights, preactivations, sensitivities),

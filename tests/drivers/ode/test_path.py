@@ -183,10 +183,36 @@ def test_networks_between_records_are_solved_to():
     for i in (5, 23, 64):
         assert distance(run.at(run.times[i]), expected[i]) < 1e-6
     x = problem().quadrature(8)[0]
-    np.testing.assert_allclose(
-        run.predict(x), np.stack([network(x) for network in expected]), atol=1e-6
-    )
-    assert distance(networks[64], run.network) == 0
+    predictions = np.stack([network(x) for network in expected])
+    np.testing.assert_allclose(run.predict(x), predictions, atol=1e-6)
+    again = list(run.networks())
+    np.testing.assert_allclose(np.stack([at(x) for at in again]), predictions, atol=1e-6)
+    assert distance(networks[64], run.network) == distance(again[64], run.network) == 0
+
+
+@pytest.mark.parametrize("budget", [1, 2**31])
+def test_records_are_looked_at_in_the_steps_of_the_run(budget, monkeypatch):
+    """However few of its states are kept: every record is in a step made once, the same to the bit."""
+    whole, networks = solved(rtol=1e-3)
+    steps, advance = [], whole._driver.advance
+
+    def counted(*arguments):
+        segment = advance(*arguments)
+        steps.append(segment.steps)
+        return segment
+
+    monkeypatch.setattr(whole._driver, "advance", counted)
+    start, times, report = whole.at(0.0), list(whole.times), nr.Report("", "")
+    run = record(whole._driver, start, times, report, budget=budget)
+    assert report.steps < len(times) / 2
+    for look in (lambda: run.predict(problem().quadrature(8)[0]), lambda: list(run.networks())):
+        steps.clear()
+        look()
+        assert (
+            report.steps - 1 <= sum(steps) <= report.steps
+        )  # the last may hold the last record alone
+    for network, expected in zip(run.networks(), networks, strict=True):
+        assert distance(network, expected) == 0
 
 
 @pytest.mark.slow

@@ -103,6 +103,8 @@ def test_states_between_records_are_those_of_a_run_that_records_them(drawn):
     x = np.array([[-0.5, 1.0], [0.3, 1.0]])
     np.testing.assert_allclose(whole.predict(x), fine.predict(x)[::10], rtol=1e-12)
     np.testing.assert_allclose(whole.loss, fine.loss[::10], rtol=1e-12)
+    for t, at in zip(fine.times, fine.networks(), strict=True):
+        np.testing.assert_array_equal(at(x), fine.at(t)(x))
     # 2.57 lies within a step: SGD is at its last step, k = 25.
     np.testing.assert_array_equal(whole.at(2.57)(x), fine.at(2.5)(x))
 

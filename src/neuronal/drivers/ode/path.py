@@ -65,12 +65,20 @@ class StepPath:
 
     def losses(self, times: Sequence[float]) -> list[float]:
         """The risks at these times."""
-        if len(times) > POINTS:
-            predictions = self._predictions(np.asarray(times))
-            if predictions is not None:
-                return self._losses_of(predictions)
+        predictions = self._interpolated(times, self.data.x)
+        if predictions is not None:
+            return self._losses_of(predictions)
         with within(self.over):
             return [float(self._risk(self._share(t))) for t in times]
+
+    def predictions(
+        self, times: Sequence[float], x: Float[Array, "m d"]
+    ) -> list[Float[Array, "m k"]]:
+        r"""$\hat y(x)$ at these times."""
+        predictions = self._interpolated(times, x)
+        if predictions is not None:
+            return list(jnp.asarray(predictions, x.dtype))
+        return [self._predicted(x, self._share(t)[None])[0] for t in times]
 
     def _share(self, t: float) -> Float[Array, ""]:
         dtype = self.network.weights[0].dtype
@@ -80,22 +88,29 @@ class StepPath:
         step = self.network, self.phase, self.names, self.stepper, self.stepper_state
         return _risk(*step, self.loss, self.data, share)
 
-    def _predictions(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T m k"] | None:
-        """By interpolation in time; None where that is not accurate enough."""
-        dtype, series = self.network.weights[0].dtype, np.polynomial.chebyshev
-        points = -np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
-        shares = jnp.asarray((points + 1) / 2, dtype)
+    def _predicted(
+        self, x: Float[Array, "m d"], shares: Float[Array, "p"]
+    ) -> Float[Array, "p m k"]:
         with within(self.over):
             step = self.network, self.phase, self.names, self.stepper, self.stepper_state
-            known = _predictions(*step, self.data.x, shares)
-        known = np.asarray(known, float)
+            return _predictions(*step, x, shares)
+
+    def _interpolated(
+        self, times: Sequence[float], x: Float[Array, "m d"]
+    ) -> Float[np.ndarray, "T m k"] | None:
+        """Predictions by interpolation in time; None where times are few or that is not accurate enough."""
+        if len(times) <= POINTS:
+            return None
+        dtype, series = self.network.weights[0].dtype, np.polynomial.chebyshev
+        points = -np.cos(np.pi * np.arange(POINTS) / (POINTS - 1))
+        known = np.asarray(self._predicted(x, jnp.asarray((points + 1) / 2, dtype)), float)
         to_coefficients = np.linalg.inv(series.chebvander(points, POINTS - 1))
         coefficients = np.tensordot(to_coefficients, known, 1)
         relative, absolute = self.tolerance
         bound = absolute + relative * np.abs(known).max()
         if not np.abs(coefficients[-1]).max() <= bound:  # what is not finite is above it too
             return None
-        places = 2 * (times - self.since) / (self.until - self.since) - 1
+        places = 2 * (np.asarray(times) - self.since) / (self.until - self.since) - 1
         return np.tensordot(series.chebvander(places, POINTS - 1), coefficients, 1)
 
     def _losses_of(self, predictions: Float[np.ndarray, "T m k"]) -> list[float]:
