@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import neuronal as nr
 from neuronal.drivers.ode.factored import FactoredRungeKutta, factored_start
 from neuronal.drivers.ode.stepper import Dense, RightHandSide
+from neuronal.drivers.storage import choose_kernel
 from neuronal.dynamics import layer_norms
 from neuronal.kernels import (
     Factored,
@@ -265,6 +266,12 @@ def test_a_start_given_dense_is_decomposed():
     assert nr.solve(problem(), wide, 0.1, data_nodes=8, save_at=1).report.kernel.startswith("fact")
 
 
+def choice_on(x, nodes=2048):
+    embedding = nr.embeddings.Bidirectional(x.shape[1], 4, inputs=x)
+    law = nr.distributions.Empirical(x, x[:, 0])
+    return choose_kernel(embedding, nodes, "auto", nr.Problem(law, nr.losses.Squared()), 1)[0]
+
+
 @pytest.mark.slow
 def test_what_is_chosen_and_why():
     def kernel_of(start, **how):
@@ -272,6 +279,11 @@ def test_what_is_chosen_and_why():
 
     assert kernel_of(embedding(), nodes=64) == "dense: fewer than 2048 neurons a layer"
     assert kernel_of(embedding(), nodes=2048).startswith("factored: 2048 neurons")
+    alike = np.linspace(-1, 1, 300)[:, None]
+    assert choice_on(np.hstack([alike, np.ones_like(alike)])) == "factored"
+    apart = np.random.default_rng(0).standard_normal((300, 20))
+    assert choice_on(apart) == "dense"
+    assert choice_on(apart, 4096) == choice_on(apart[:50]) == "factored"
     iid = nr.embeddings.IID(2, 4)
     assert "no known factors" in kernel_of(iid, nodes=64)
 

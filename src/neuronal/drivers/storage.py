@@ -6,6 +6,9 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from jaxtyping import Array, Float
+
 from ..checks import choice, hidden_sizes, require
 from ..embeddings import AbstractEmbedding
 from ..kernels.compression import as_factors, with_room_to_grow
@@ -16,6 +19,13 @@ from ..vocabulary import KERNELS
 FACTORED_FROM = 2048
 """Neurons per layer from which factored kernels pay: there, with 32 data points and compilation, a
 run takes as long on either (benchmarks/factored.py); more of either makes dense ones the slower."""
+DENSE_BELOW = 4096
+"""Neurons per layer below which dense kernels are looked at where samples differ much: they fit memory."""
+PER_ROW = 40
+"""Neurons per layer and row of a velocity from which factored kernels pay: a step brings the rows of all its
+stages back to few at a cost cubic in them. At 2048 neurons 64, 128 and 240 digits take 1.6, 5.8 and 10 times
+as long as on dense kernels."""
+_FEW, _SAMPLES, _SMALL = 256, 512, 1e-5
 
 
 def check_kernels(problem: Problem, start: AbstractEmbedding | Network) -> None:
@@ -32,11 +42,13 @@ def choose_kernel(
     nodes: int | Sequence[int],
     kernel: str,
     problem: Problem | None = None,
+    data_nodes: int | None = None,
 ) -> tuple[str, str]:
     """``dense`` or ``factored``, and why.
 
     Args:
         problem: that is learned, if its motion has a say.
+        data_nodes: of $E_Z$, if every velocity sums over them all.
 
     Raises:
         InvalidInput: an unknown kernel, or factored ones that start or motion cannot have.
@@ -71,7 +83,23 @@ def choose_kernel(
     smallest = min(n * m for n, m in itertools.pairwise(sizes)) ** 0.5
     if smallest < FACTORED_FROM:
         return "dense", f"fewer than {FACTORED_FROM} neurons a layer"
+    if problem is not None and data_nodes is not None and smallest < DENSE_BELOW:
+        rows = _independent(start, problem.quadrature(data_nodes)[0])
+        if smallest < PER_ROW * rows:
+            return (
+                "dense",
+                f"fewer than {PER_ROW} neurons a layer for each of {rows} samples unlike others",
+            )
     return "factored", f"{FACTORED_FROM} neurons a layer or more, and the start is low-rank"
+
+
+def _independent(start: AbstractEmbedding, x: Float[Array, "m d"]) -> int:
+    """How many samples the first layer's neurons tell apart: the rows that a velocity takes, or more."""
+    few = start.quadrature(_FEW, kernel="factored")
+    seen = x[:: -(-len(x) // _SAMPLES)].astype(few.weights[0].dtype)
+    scales = np.linalg.svd(np.asarray(few.forward(seen)[1][0], float), compute_uv=False)
+    tails = np.sqrt(np.cumsum(scales[::-1] ** 2)[::-1])
+    return int(np.sum(tails > _SMALL * tails[0]))
 
 
 SGD_COPIES = 2

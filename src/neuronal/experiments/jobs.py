@@ -80,12 +80,18 @@ def jobs(experiment: Experiment) -> Iterator[Job]:
 def start(experiment: Experiment, system: System, job: Job) -> Network:
     """The job's network at t = 0; one seed has the same neurons at every width."""
     if job.width is None:
-        limit = experiment.limit
-        kernel, _ = choose_kernel(system.embedding, limit.nodes, limit.kernel, system.problem)
+        limit, kernel = experiment.limit, _kernel(experiment, system)
         return system.embedding.quadrature(
             limit.nodes, limit.rule, experiment.run.seed, kernel=kernel
         )
     return system.embedding.sample(job.width, keys(experiment, job)[0])
+
+
+def _kernel(experiment: Experiment, system: System) -> str:
+    """How the limit's weights are kept, as `solve` chooses."""
+    limit = experiment.limit
+    given = system.embedding, limit.nodes, limit.kernel, system.problem, limit.data_nodes
+    return choose_kernel(*given)[0]
 
 
 def check_memory(experiment: Experiment, built: Built, todo: Sequence[Job]) -> None:
@@ -100,9 +106,7 @@ def check_memory(experiment: Experiment, built: Built, todo: Sequence[Job]) -> N
         if job.width is not None:
             sizes = (job.width,) * (system.embedding.depth - 1)
             require_memory("networks.widths", sizes, SGD_COPIES)
-        elif (
-            choose_kernel(system.embedding, limit.nodes, limit.kernel, system.problem)[0] == "dense"
-        ):
+        elif _kernel(experiment, system) == "dense":
             instead = ", or limit.kernel = 'factored'" if system.embedding.factored else ""
             sizes = system.embedding.sizes(limit.nodes, limit.rule, experiment.run.seed)
             copies = ode_copies(solver_named(limit.solver))

@@ -220,7 +220,7 @@ def start_of(
     is_embedding = isinstance(start, AbstractEmbedding)
     require(is_embedding or isinstance(start, Network), "start: takes an embedding or a network")
     problem.check(start)
-    kernel, why = choose_kernel(start, nodes, settings.kernel, problem)
+    kernel, why = choose_kernel(start, nodes, settings.kernel, problem, settings.data_nodes)
     over = mesh_for(settings.devices, start)
     if isinstance(start, AbstractEmbedding):
         if kernel == "dense" and over is None:
