@@ -132,9 +132,16 @@ def picture() -> bytes:
 
 
 def anew(page: Path) -> None:
-    """Run a page and write what it shows."""
+    """Run a page and write what it shows.
+
+    Raises:
+        RuntimeError: the page was edited while it ran.
+    """
+    text = page.read_text(encoding="utf-8")
     began, found = _spent(), iter(list(ran(page)))
     took = _spent() - began
+    if page.read_text(encoding="utf-8") != text:
+        raise RuntimeError(f"{page} was edited while it ran and is left as it is")
 
     def written(match: re.Match[str]) -> str:
         block = next(found)
@@ -148,7 +155,6 @@ def anew(page: Path) -> None:
         )
         return f"```{match['language']}\n{block.code}```\n{output}{match['images']}"
 
-    text = page.read_text(encoding="utf-8")
     page.write_text(BLOCK.sub(written, text), encoding="utf-8")
     seconds = (
         json.loads(SECONDS.read_text(encoding="utf-8")) if SECONDS.exists() else {}

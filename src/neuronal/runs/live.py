@@ -17,7 +17,7 @@ from ..experiments.jobs import Job, jobs
 from ..report import unfinished
 from ..report.document import Notice
 from ..report.figures import Shown
-from .pace import Pace, refresh, renewed
+from .renewal import Renewal, refresh, renewed
 
 
 class Live:
@@ -34,21 +34,21 @@ class Live:
         self._drawing = threading.Lock()
         self._figures: list[Shown] = []
         self._ended = False
-        self._pace = Pace()
+        self._renewal = Renewal()
 
     def record(self, job: Job, t: float, risk: float) -> None:
         """Take a record: the job, its MF time and its risk."""
         if job not in self._told:
             self._before[job] = self._glance(job)
         self._told.setdefault(job, []).append(risk)
-        if not self._pace.is_due:
+        if not self._renewal.is_due:
             return
         with self._drawing:
             if self._ended:
                 return
             words = f"Running: {job.title}, at t = {t:.4g} of {job.times[-1]:g}. {renewed()}"
             notice = Notice("running", words, refresh=refresh())
-            with self._pace.drawing(), suppress(Exception):
+            with self._renewal.drawing(), suppress(Exception):
                 states = self._states()
                 self._figures = unfinished.drawn(self._experiment, states)
                 unfinished.write(self._experiment, states, self._folder, notice, self._figures)

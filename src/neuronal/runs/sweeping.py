@@ -18,7 +18,7 @@ from ..experiments.sweep.conduct import OnDone
 from ..report import sweep as page
 from ..report.document import Notice
 from ..report.figures import Shown
-from .pace import Pace, refresh, renewed
+from .renewal import Renewal, refresh, renewed
 
 
 class LiveSweep:
@@ -30,17 +30,17 @@ class LiveSweep:
         self._figures: list[Shown] = []
         self._drawing = threading.Lock()
         self._ended = False
-        self._pace = Pace()
+        self._renewal = Renewal()
 
     def change(self, stands: Callable[[], xr.Dataset]) -> None:
         """Take a look at a sweep that goes on, by a function that gives its dataset as it stands."""
         self._stands = stands
-        if not self._pace.is_due:
+        if not self._renewal.is_due:
             return
         with self._drawing:
             if self._ended:
                 return
-            with self._pace.drawing(), suppress(Exception):
+            with self._renewal.drawing(), suppress(Exception):
                 data = stands()
                 words = f"Running: {_words(data)}. {renewed()}"
                 self._figures = page.drawn(data, self._folder)

@@ -12,7 +12,7 @@ SHARE = 0.03
 """Of the time that its pages may take."""
 
 
-class Pace:
+class Renewal:
     """When the next page is due: some seconds after the last one, and for a share of the time."""
 
     def __init__(self):
