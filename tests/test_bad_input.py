@@ -639,6 +639,7 @@ def test_activations_and_their_laws(names, call):
     refused(names, call)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("names", "call"), BIASES)
 def test_biases(names, call):
     refused(names, call)
@@ -683,6 +684,7 @@ def refused(names, call):
     assert len(message) > 10
 
 
+@pytest.mark.slow
 def test_what_the_cases_change_is_all_that_is_wrong_with_them():
     """The unchanged calls go through, so that each case fails for its own reason."""
     assert np.isfinite(train(data=STREAM).loss).all()

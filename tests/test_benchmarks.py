@@ -21,6 +21,7 @@ def table():
     return gpu.rows(gpu.SMALL)
 
 
+@pytest.mark.slow
 def test_single_precision_agrees_with_double_on_the_cpu(table):
     errors = [row["error"] for row in table[2:]]
     assert len(errors) == len(gpu.CASES)
@@ -28,6 +29,7 @@ def test_single_precision_agrees_with_double_on_the_cpu(table):
     assert min(errors) > 0  # two precisions were compared
 
 
+@pytest.mark.slow
 def test_rates_are_of_the_sizes_and_times_told(table):
     product, triad, *runs = table
     for row, case in zip(runs, gpu.CASES, strict=True):

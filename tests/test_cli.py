@@ -53,6 +53,7 @@ def test_run_then_report(call, tmp_path):
     assert tomllib.loads((folder / "config.toml").read_text())["run"]["until"] == 2.0
 
 
+@pytest.mark.slow
 def test_a_diverging_run_exits_with_2_and_says_when(call, tmp_path):
     system = CONTENT["systems"][0] | {"activation": "identity", "input_scale": 30.0}
     file = written(

@@ -74,6 +74,7 @@ class TestEmbeddings:
         expected = np.log1p(2 * check.scatter[0] / 3**0.5) / np.log(4)
         assert check.explained == pytest.approx(float(expected))
 
+    @pytest.mark.slow
     def test_independent_neurons_collapse_behind_the_second_layer(self):
         """Zero means: E[w phi] over n independent neurons is of order n^-1/2 in each layer (section 5)."""
         check = nr.transfer.check(nr.embeddings.IID(3, 3), (X, Y), nr.losses.Squared(), 0.1, **FEW)

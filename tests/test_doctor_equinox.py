@@ -41,16 +41,19 @@ def right():
     return nr.transfer.check(model, (X, Y), loss, sgd, **FEW)
 
 
+@pytest.mark.slow
 def test_a_model_of_the_right_scaling_has_no_fault(right):
     assert right.transfers
     assert list(right.data.layer.values) == ["layers[0]", "layers[1]", "layers[2]"]
 
 
+@pytest.mark.slow
 def test_a_readout_of_the_standard_scaling_is_named():
     check = nr.transfer.check(lambda n, key: model(n, key, 0.5), (X, Y), loss, sgd, **FEW)
     assert {(fault.layers, fault.kind) for fault in check.faults} == {(("layers[2]",), "readout")}
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_passes_written_out(right):
     w1, w2, w3 = (np.asarray(layer.weight, float) for layer in model(64, jax.random.key(1)).layers)
     at = right.data.sel(width=64, seed=1).isel(step=0)

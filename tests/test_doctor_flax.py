@@ -51,6 +51,7 @@ def test_figures_are_those_of_the_same_model_of_equinox():
         np.testing.assert_allclose(check.data[name].values, values.values, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_readout_of_the_standard_scaling_is_named():
     model = lambda n, key: Perceptron(n, key, 0.5)
     check = nr.transfer.check(model, (X, Y), loss, sgd, **FEW)
@@ -73,6 +74,7 @@ class Random(nnx.Module):
         return self.readout(self.drop(jnp.tanh(self.again(h))))
 
 
+@pytest.mark.slow
 def test_layers_called_twice_and_states_besides_parameters_are_seen():
     how = {"widths": (8, 16), "seeds": 1, "steps": 1}
     check = nr.transfer.check(Random, (X, Y), loss, lambda _: optax.adam(0.01), **how)

@@ -103,6 +103,7 @@ def test_passes_are_those_of_automatic_differentiation(system):
         same(delta * p, gradient)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(systems())
 def test_velocity_is_the_gradient_divided_by_both_measures(system):

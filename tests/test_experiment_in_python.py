@@ -56,6 +56,7 @@ def made(tmp_path_factory):
     return folder, experiment().run(folder)
 
 
+@pytest.mark.slow
 def test_it_is_the_run_of_the_file_to_the_bit(made, tmp_path):
     folder, data = made
     from_file = run_file(parse(CONTENT), tmp_path / "file")
@@ -77,6 +78,7 @@ def test_it_is_the_run_of_the_file_to_the_bit(made, tmp_path):
     assert "deep" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_folder_says_what_was_run_and_the_file_alone_cannot_run_it(made):
     folder, _ = made
     content = tomllib.loads((folder / "config.toml").read_text())
@@ -90,6 +92,7 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_it_is_gone_on_with_to_the_same_bits(made, tmp_path):
     def stop(job, t, risk):
         if job.width == 8 and t > 0.6:
@@ -102,6 +105,7 @@ def test_it_is_gone_on_with_to_the_same_bits(made, tmp_path):
         np.testing.assert_array_equal(again[name].values, made[1][name].values, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [

@@ -140,6 +140,7 @@ def test_averages_in_closed_form(radial):
     assert abs(radial["pieces, 40"](3.0) - np.mean(samples)) < 4 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RADIAL)
 def test_a_table_s_derivative_is_its_own_and_its_constants_hold(radial, name):
     phi = radial[name]

@@ -93,6 +93,7 @@ def test_weights_of_two_precisions_make_one_network():
         assert np.isfinite(run.loss).all()
 
 
+@pytest.mark.slow
 def test_networks_are_made_inside_transformed_functions():
     """An ensemble under vmap, a network under jit, a gradient through its making, are the plain ones."""
     embedding = nr.embeddings.Bidirectional(2, 3, rank=4)

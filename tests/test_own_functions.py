@@ -135,6 +135,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_of_functions_are_the_losses_of_these_functions(name):
     function, known = LOSSES[name]
@@ -204,6 +205,7 @@ def test_laws_of_scipy(name):
     assert (inputs.norm_bound().status == "proved") == bool(np.isfinite(law.support()).all())
 
 
+@pytest.mark.slow
 def test_coordinates_and_samplers_are_inputs():
     law = D.Regression(lambda x: x[0] * x[1], [stats.norm(), stats.beta(2, 2)])
     x, y = law.sample(jax.random.key(0), 4000)
@@ -247,6 +249,7 @@ def test_a_batch_stays_a_batch():
     assert D.Regression(target, D.Uniform(dim=2)).target is target
 
 
+@pytest.mark.slow
 def test_own_pieces_are_saved_and_handed_over(tmp_path):
     law = D.Regression(of_one, [stats.norm(), stats.beta(2, b=2)])
     problem = nr.Problem(law, L.of(pseudo_huber))

@@ -269,6 +269,7 @@ def test_what_cannot_be_drawn_is_refused(run):
             call()
 
 
+@pytest.mark.slow
 def test_a_law_of_wide_layers_is_that_of_its_first_neurons():
     """No matrix of a million rows is formed."""
     embedding = nr.embeddings.Bidirectional(1, 3, rank=2, gain=1.0)

@@ -75,6 +75,7 @@ def test_the_owner_may_refuse_or_have_a_cache_of_their_own(tmp_path):
     assert list(tmp_path.iterdir()) in ([], [tmp_path / "own"])
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "file").write_text("")
     found, errors = fit(NEURONAL_CACHE=str(tmp_path / "file"))

@@ -31,6 +31,7 @@ CONTENT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["solve", "train"])
 def test_a_run_tells_its_records(driver):
     """Times, risks and objectives are those of the trajectory; several functions hear the same."""
@@ -211,6 +212,7 @@ def test_a_run_that_diverges_has_a_page_that_says_where(tmp_path):
     assert f"diverged at t = {error.value.time:g}" in again.words
 
 
+@pytest.mark.slow
 def test_a_refused_run_leaves_the_page_as_it_is(tmp_path):
     folder = tmp_path / "a"
     content = CONTENT | {"networks": {}, "run": CONTENT["run"] | {"until": 1.0}}
@@ -221,6 +223,7 @@ def test_a_refused_run_leaves_the_page_as_it_is(tmp_path):
     assert (folder / "report.html").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_command_writes_lines_of_json(call, tmp_path):
     file = tmp_path / "small.toml"
     file.write_text(tomli_w.dumps(CONTENT))
@@ -235,6 +238,7 @@ def test_the_command_writes_lines_of_json(call, tmp_path):
     assert load(tmp_path / "a" / "config.toml").name == "small"
 
 
+@pytest.mark.slow
 def test_records_of_an_experiment_from_python(tmp_path):
     heard = []
     experiment = nr.Experiment(PROBLEM, {"deep": EMBEDDING}, 0.4, nodes=8, records=2)

@@ -58,6 +58,7 @@ def test_the_rate_found_is_that_of_the_least_mean_risk_and_the_runs_can_be_repea
     assert f"{tuned.learning_rate:g}" in str(tuned)
 
 
+@pytest.mark.slow
 def test_what_is_handed_on_is_plain_sgd_with_the_depth_balanced_schedule(problem):
     """xi_i = eps-independent cosine over the run, times 1/(L-2) in the middle; other sizes too."""
     rate, steps, depth = 0.5, 60, 5
@@ -175,6 +176,7 @@ def test_a_scan_goes_on_where_a_run_diverges_and_tells_each_risk(problem):
     assert [t[:3] for t in told] == [(3, 16, 0.2), (3, 16, 1e4)]
 
 
+@pytest.mark.slow
 def test_the_default_embedding_fits_classes_too():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3))

@@ -185,6 +185,7 @@ def test_all_steppers_and_kernels_move_units_alike(how):
     assert np.abs(plain.network(x) - plain.at(0.0)(x)).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_factored_sgd_moves_units_as_dense_sgd_does():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=3, gain=1.0, unit=U.Gaussian(1.0))
     runs = [
@@ -247,6 +248,7 @@ def test_the_cone_moves_places_without_mass_too():
     assert y.shape == (1, 1)
 
 
+@pytest.mark.slow
 def test_widths_and_carried_neurons_keep_the_unit():
     embedding = nr.embeddings.IID(2, 2, unit=U.Amplitude("tanh"))
     network = embedding.sample(16, 0)

@@ -29,6 +29,7 @@ def parts(activation, h):
         return [np.asarray(a) for a in (*activation.value_and_derivative(at), curve)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", A.ACTIVATIONS)
 @given(h=NUMBERS)
 @FEW

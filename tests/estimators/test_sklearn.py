@@ -109,6 +109,7 @@ def test_a_weight_is_a_repetition(model, y, width):
     assert np.abs(weighted - outputs(clone(model).fit(X, y))).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_wide_network_is_the_limit():
     """The distance falls with the width as sqrt(32 / 1024), here by 3 at the least."""
     given = {"batch_size": 64, "learning_rate": 0.05, "max_iter": 100, "depth": 3, "rank": 4}
@@ -123,6 +124,7 @@ def test_a_wide_network_is_the_limit():
     assert wide < 0.1 * Y.std()
 
 
+@pytest.mark.slow
 def test_the_rate_found_belongs_to_no_width():
     rates = [
         regressor(width=n, learning_rate=None, nodes=32).fit(X, Y).learning_rate_
@@ -213,6 +215,7 @@ def test_two_halves_of_a_warm_limit_are_the_whole():
     np.testing.assert_allclose(halves.predict(X), whole.predict(X), atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_partial_fit_is_an_epoch():
     model = classifier()
     half = X[LABELS == "same"]

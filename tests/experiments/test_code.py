@@ -84,6 +84,7 @@ def written(home, **changes):
     return file
 
 
+@pytest.mark.slow
 def test_its_functions_are_those_that_run(home):
     built = build(load(written(home)))
     x = jnp.asarray([[0.3, 1.0], [-0.8, 1.0]])

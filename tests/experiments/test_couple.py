@@ -43,6 +43,7 @@ def coupled(tmp_path_factory):
     return folder, data, told
 
 
+@pytest.mark.slow
 def test_the_dataset_is_written_and_read(coupled):
     folder, data, told = coupled
     xr.testing.assert_identical(xr.load_dataset(folder / "coupling.nc"), data)
@@ -61,6 +62,7 @@ def test_the_dataset_is_written_and_read(coupled):
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) == 2 * 3 * 2 * 2
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_rate_and_figure(coupled):
     _, data, _ = coupled
     text = page.page(data)
@@ -113,6 +115,7 @@ def test_the_page_and_the_terminal_show_what_is_predicted_and_what_cannot_be(pre
     assert "not predicted, al<i>ke: start: its neurons are all alike" in captured.get()
 
 
+@pytest.mark.slow
 def test_a_finished_coupling_is_not_lost(coupled):
     folder, data, _ = coupled
     with pytest.raises(InvalidInput, match="finished coupling"):

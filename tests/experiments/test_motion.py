@@ -93,6 +93,7 @@ def test_the_numbers_are_those_of_the_drivers(tmp_path):
     np.testing.assert_allclose(found.time / 0.05, np.round(found.time / 0.05), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_frozen_layers_stay(tmp_path):
     experiment = parse(with_motion({}, schedule={"kind": "depth_balanced", "frozen": [1, 2]}))
     run(experiment, tmp_path)

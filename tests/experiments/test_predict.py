@@ -119,6 +119,7 @@ def test_a_prediction_of_something_else_is_left_out_of_the_page(call, tmp_path):
     assert "Networks and their prediction" not in text()
 
 
+@pytest.mark.slow
 def test_nothing_is_written_where_no_system_can_be_predicted(call, tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text(tomli_w.dumps(RUN | {"systems": RUN["systems"][1:]}))

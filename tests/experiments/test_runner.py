@@ -222,6 +222,7 @@ def test_a_diverging_run_keeps_its_last_finite_checkpoint(tmp_path):
     assert not (tmp_path / "a" / "results.nc").exists()
 
 
+@pytest.mark.slow
 def test_classification_records_accuracy_on_held_out_data(tmp_path):
     content = copy.deepcopy(CONTENT)
     content["problem"] = {"kind": "wine"}

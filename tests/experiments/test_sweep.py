@@ -60,6 +60,7 @@ def test_finished_runs_are_kept_and_an_executor_changes_nothing(tmp_path):
     xr.testing.assert_equal(first.drop_vars("tries"), again.drop_vars("tries"))
 
 
+@pytest.mark.slow
 def test_a_diverging_combination_leaves_a_gap(tmp_path):
     system = {"activation": "identity", "input_scale": 30.0}
     content = CONTENT | {"systems": [CONTENT["systems"][0] | system], "loss": {"name": "squared"}}
@@ -119,6 +120,7 @@ def test_bad_settings_are_told_before_anything_runs(settings, says):
         points(parse(CONTENT), settings)
 
 
+@pytest.mark.slow
 def test_from_the_command_line(call, tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text(tomli_w.dumps(CONTENT))
@@ -161,6 +163,7 @@ def test_paths_of_data_are_those_of_the_experiments_file(tmp_path, monkeypatch):
     assert whole[0].experiment.problem.path == absolute
 
 
+@pytest.mark.slow
 def test_a_sweep_over_edited_data_is_refused(tmp_path):
     file = tmp_path / "d.csv"
     rows = "".join(f"{i},{i * i % 7}.5\n" for i in range(20))
@@ -329,6 +332,7 @@ def test_an_executor_that_is_shut_down_is_refused(tmp_path):
         sweep(parse(TINY), GRID, tmp_path, executor)
 
 
+@pytest.mark.slow
 def test_threads_keep_each_its_own_precision(tmp_path):
     settings = {"run.precision": ["float32", "float64"]}
     turn = sweep(parse(TINY), settings, tmp_path / "turn", 1)

@@ -35,6 +35,7 @@ def solved(monkeypatch):
     return steps
 
 
+@pytest.mark.slow
 def test_a_limit_that_no_setting_changes_is_solved_once(tmp_path, solved):
     settings = {"networks.batch_size": [1, 2], "systems.0.input_scale": [2.0, 3.0]}
     data = sweep(parse(CONTENT), settings, tmp_path / "s", 1)

@@ -69,6 +69,7 @@ def test_what_a_killed_worker_did_is_done_again(pool, home):
     assert futures[0].result() == 1 and futures[1].result() == 2
 
 
+@pytest.mark.slow
 def test_errors_of_what_is_called_come_back(pool):
     with pytest.raises(nr.InvalidInput, match="x: takes y"):
         pool.submit(refuse).result()
@@ -111,6 +112,7 @@ class Poisoned(Processes):
         return super().submit(fn, *args, **kwargs)
 
 
+@pytest.mark.slow
 def test_a_foreign_pool_that_breaks_leaves_the_rest_for_the_next_sweep(tmp_path):
     class Broken(ProcessPoolExecutor):
         def submit(self, fn, /, *args, **kwargs):
@@ -127,6 +129,7 @@ def test_a_foreign_pool_that_breaks_leaves_the_rest_for_the_next_sweep(tmp_path)
     assert all("was not begun: its worker was killed" in str(e) for e in data.error.values)
 
 
+@pytest.mark.slow
 def test_what_is_at_work_is_killed_when_a_sweep_is_stopped(tmp_path):
     pool = Processes(1)
     file = tmp_path / "pid"

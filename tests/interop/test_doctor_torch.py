@@ -69,6 +69,7 @@ def mlp(n):
     return nn.Sequential(nn.Linear(5, n), nn.Tanh(), nn.Linear(n, n), nn.Tanh(), nn.Linear(n, 1))
 
 
+@pytest.mark.slow
 def test_figures_of_a_linear_layer_are_those_of_autograd_and_of_the_step():
     """Of the middle layer, at the first step: its influence, that of its input, and eta delta <h, h'>."""
     (x, y), rate = batches()[0], 0.3

@@ -9,6 +9,7 @@ import pytest
 BRIDGES = ["torch", "onnx", "optax"]
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_no_extra():
     code = (
         "import neuronal.cli, neuronal.experiments.sweep, sys; neuronal.MeanFieldRegressor; "

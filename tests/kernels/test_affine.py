@@ -116,6 +116,7 @@ def test_solvers_agree_and_the_error_falls_at_their_order():
     assert 3.5 < errors[0].max() / errors[1].max() < 4.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_neurons_flow_to_their_own_weights_and_biases(layer):
     weights, biases, measures, q = system()
@@ -164,6 +165,7 @@ def test_networks_of_biased_neurons_approach_their_limit():
     assert 1 / 3 < scaled_error(16) / scaled_error(128) < 3
 
 
+@pytest.mark.slow
 def test_fluctuations_know_of_biases():
     """At small times the derivative of the prediction's fluctuation is that by finite differences."""
     weights, biases, measures, q = system(3)
@@ -216,6 +218,7 @@ def test_biases_of_an_embedding_are_functions_of_its_latents():
     assert "dense" in report.kernel and not big.factored
 
 
+@pytest.mark.slow
 def test_momentum_carries_biases_too():
     """A step of SGD's heavy ball, twice, by plain JAX; and the ODE to the same end as its flow."""
     weights, biases, _, _ = system()

@@ -23,6 +23,7 @@ from neuronal.kernels import (
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 7), st.integers(1, 7)),

@@ -38,6 +38,7 @@ def decaying(rng, n, n_out, rank):
     return jnp.asarray(u), jnp.asarray(v)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 7), st.integers(1, 7)),
@@ -61,6 +62,7 @@ def test_verbs_are_those_of_the_matrix(shape, rank, samples, seed):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "n_out", "rank"), [(900, 500, 60), (40, 30, 60), (200, 100, 20), (1, 1, 3)]
 )
@@ -312,6 +314,7 @@ def test_bad_input(start, how, says):
         nr.solve(nr.Problem(law, nr.losses.PseudoHuber()), start(), 1.0, nodes=8, **how)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_says_so():
     steep = nr.Problem(problem().distribution, nr.losses.Squared())
     with pytest.raises(nr.DivergenceError):

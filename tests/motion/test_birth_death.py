@@ -118,6 +118,7 @@ def test_the_risk_falls_by_what_both_motions_dissipate(name):
     assert lost > 0.01
 
 
+@pytest.mark.slow
 def test_measures_keep_their_sum_and_the_risk_its_balance_along_a_run():
     """Gauss's rule of the dissipation is the fall of the risk, to the integrator's tolerance."""
     network = NETWORKS["four layers"]
@@ -182,6 +183,7 @@ def test_a_layer_of_rate_zero_keeps_its_measure_and_without_rates_it_is_the_pape
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_records_between_steps_and_states_kept_have_their_measures():
     network, problem = NETWORKS["two layers"], problem_of(2, birth_death=lambda t: 0.5 + t)
     seen = {}
@@ -285,6 +287,7 @@ def test_neurons_that_die_and_are_copied_follow_the_measures_that_move():
     assert np.abs(np.asarray(limit) - 1 / kinds).max() > 0.1
 
 
+@pytest.mark.slow
 def test_copies_have_both_sides_of_their_neuron_and_a_run_taken_up_is_the_same():
     embedding = nr.embeddings.Bidirectional(2, 3, 2, rank=2, gain=1.0)
     start, problem = embedding.sample(12, 0), problem_of(3, birth_death=[20.0, 20.0])
@@ -308,6 +311,7 @@ def test_copies_have_both_sides_of_their_neuron_and_a_run_taken_up_is_the_same()
     np.testing.assert_array_equal(w[1], np.asarray(start.weights[1])[np.ix_(*rows)])
 
 
+@pytest.mark.slow
 def test_newborn_neurons_replace_those_that_die_and_change_no_prediction():
     embedding = nr.embeddings.IID(2, 2, 2, std=3.0)
     start = nr.embeddings.IID(2, 2, 2, mean=[5.0, 0.0], std=[0.1, 1.0]).sample(400, 0)

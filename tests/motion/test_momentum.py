@@ -187,6 +187,7 @@ def test_neurons_are_carried_to_their_own_weights_and_back(layer):
         nr.flow(seen, layer, start[:1], **how)
 
 
+@pytest.mark.slow
 def test_the_integrated_equation_is_solved_and_picard_s_iterates_reach_it():
     problem, embedding = nonlinear(0.5, 0.2)
     run = nr.solve(problem, embedding, 1.0, nodes=24, save_at=2, rtol=1e-9, atol=1e-11)
@@ -196,6 +197,7 @@ def test_the_integrated_equation_is_solved_and_picard_s_iterates_reach_it():
     assert iterates.distances[-1] < 1e-8 < 1e-3 < iterates.distances[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ode", "sgd"])
 def test_a_run_taken_up_again_goes_on_to_the_same_bits(kind):
     problem, embedding = nonlinear(0.5, 0.2)
@@ -243,6 +245,7 @@ def test_what_momentum_cannot_have_is_named():
             call()
 
 
+@pytest.mark.slow
 def test_a_certificate_tells_the_momentum_and_the_velocity_that_it_carries():
     problem, embedding = nonlinear(0.5)
     run = nr.solve(problem, embedding, 3.0, nodes=16, save_at=4)

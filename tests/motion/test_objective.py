@@ -43,6 +43,7 @@ def test_the_velocity_is_minus_its_gradient_in_l2():
     assert added + problem.risk(network) == pytest.approx(float(objective(network.weights)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_it_is_recorded_beside_the_risk(kernel):
     """Records lie within steps of the ODE, and at steps of SGD."""

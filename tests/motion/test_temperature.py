@@ -132,6 +132,7 @@ def test_an_interrupted_run_has_the_same_noise(friction):
             np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_kicks_are_normal_and_independent_of_the_samples():
     """With w_2 = 0, frozen, nothing moves w_1 but noise, whatever the sample."""
     law = nr.distributions.Regression(lambda x: 0 * x[:, 0], nr.distributions.Gaussian(2))
@@ -152,6 +153,7 @@ def test_kicks_are_normal_and_independent_of_the_samples():
     assert abs(np.mean(kicks[:, 0] * kicks[:, 1])) < 4 / np.sqrt(steps)
 
 
+@pytest.mark.slow
 def test_factored_middle_layers_stay_factored():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=2, gain=1.0)
     asked = nr.Problem(LAW, nr.losses.Squared(), temperature=[0.1, 0, 0.2], penalty=0.01)

@@ -186,6 +186,7 @@ def colours(svg):
     return ground, text, lines - {ground, style.LIGHT.grid, style.DARK.grid}
 
 
+@pytest.mark.slow
 def test_every_line_stands_out_from_its_ground(shown):
     """3 : 1 for lines and markers, 4.5 : 1 for text; what is drawn dark has no colour of the light theme."""
     themes = {theme.ground: theme for theme in (style.LIGHT, style.DARK)}
@@ -310,6 +311,7 @@ def test_the_risk_figure_has_the_infimum_and_the_limit(data):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_without_limit_infimum_or_networks_still_has_a_page(data):
     networks = data.drop_vars([n for n in data.data_vars if n.startswith("limit_")] + ["infimum"])
     text = page.page(networks)
@@ -396,6 +398,7 @@ def test_numbers_are_written_for_readers():
     assert document.number(1.234e-5) == "1.23\u202f×\u202f10⁻⁵" and document.number(np.nan) == "–"
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_files(folder, data, tmp_path):
     page.write(data, tmp_path, CERTIFICATES)
     for file in [folder / "report.html", *sorted((folder / "figures").iterdir())]:

@@ -37,6 +37,7 @@ def statuses(page):
     return {cell.text: row[2].text for row in page.rows for cell in row[:1]}
 
 
+@pytest.mark.slow
 def test_a_sweep_has_a_page_that_is_renewed_interrupted_and_gone_on_with(
     tmp_path, renewed, monkeypatch
 ):
@@ -85,6 +86,7 @@ def test_a_sweep_has_a_page_that_is_renewed_interrupted_and_gone_on_with(
     np.testing.assert_array_equal(begun[["time", "value"]], reached[["time", "value"]])
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_told_to_end_says_so_at_once(tmp_path, renewed, monkeypatch):
     """With the figures of its last renewal; nothing renews it any more."""
     pages = []

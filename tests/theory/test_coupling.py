@@ -80,6 +80,7 @@ def coupled():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_distances_obey_the_triangle_inequality(coupled):
     for name in ("prediction", "weight_max", "weight_rms"):
         distance = coupled.data[name]
@@ -87,6 +88,7 @@ def test_distances_obey_the_triangle_inequality(coupled):
         assert bool((distance.sel(pair="sgd-limit") <= sides * (1 + 1e-5)).all())
 
 
+@pytest.mark.slow
 def test_the_flow_leaves_the_limit_as_the_inverse_root_of_the_width(coupled):
     rate = coupled.rate()
     assert rate.low < -0.5 < rate.high or -0.7 < rate.slope < -0.3
@@ -94,11 +96,13 @@ def test_the_flow_leaves_the_limit_as_the_inverse_root_of_the_width(coupled):
         assert coupled.rate(of="weight_rms", layer=layer).slope < -0.25
 
 
+@pytest.mark.slow
 def test_sgd_leaves_its_flow_as_the_root_of_the_learning_rate(coupled):
     rate = coupled.rate("learning_rate", "sgd-flow")
     assert 0.3 < rate.slope < 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("along", ["width", "learning_rate"])
 def test_the_limit_predicts_the_prefactors(coupled, along):
     """To first order C is a function of the limit: within a fifth, or the interval over seeds."""
@@ -110,6 +114,7 @@ def test_the_limit_predicts_the_prefactors(coupled, along):
     assert f"predicted {found.predicted:.3g}" in str(found)
 
 
+@pytest.mark.slow
 def test_predicted_distances_follow_their_powers(coupled):
     predicted = coupled.data.predicted
     for pair, along, power in (("flow-limit", "width", -0.5), ("sgd-flow", "learning_rate", 0.5)):
@@ -132,6 +137,7 @@ def test_what_the_limit_cannot_predict_is_told():
     assert "not predicted: start: its neurons are all alike" in str(found)
 
 
+@pytest.mark.slow
 def test_rates_name_what_is_wrong(coupled):
     for arguments, name in (
         ({"along": "depth"}, "along"),

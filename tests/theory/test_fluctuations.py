@@ -190,6 +190,7 @@ class LinearNetwork:
         return end[:3], end[3:12].reshape(3, 3), end[12:]
 
 
+@pytest.mark.slow
 def test_a_linear_network_fluctuates_as_its_three_moments_do():
     linear, until = LinearNetwork(), 1.5
     law = nr.fluctuations(linear.problem, linear.network, until, save_at=1, directions=8, rtol=1e-7)
@@ -282,6 +283,7 @@ def test_a_deep_linear_network_fluctuates_as_its_eight_coefficients_do():
         np.testing.assert_allclose(found.prediction_bias, bias * deep.x, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_stable_rate_is_where_the_mean_square_of_a_perturbation_stops_falling(batch):
     """Two inputs at a right angle: each batch shrinks a component by as often as it saw its input."""
@@ -443,6 +445,7 @@ def test_the_width_for_an_excess_is_the_least(law):
     assert beyond(n) <= excess < beyond(n - 1)
 
 
+@pytest.mark.slow
 def test_refusals(law):
     for call, word in (
         (lambda: law.risk_sd(0), "width"),

@@ -59,6 +59,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_kernel_is_the_product_of_jacobians(name, kernel):

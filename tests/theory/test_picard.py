@@ -50,6 +50,7 @@ def test_a_longer_time_takes_more_iterates():
     assert near.distances[-1] < 1e-3 * far.distances[-1]
 
 
+@pytest.mark.slow
 def test_the_residual_is_of_the_tolerance_and_bounds_the_error_in_order():
     embedding = nr.embeddings.Bidirectional(2, 3, rank=3, input_scale=2.0)
     start = embedding.quadrature(24)

@@ -141,6 +141,7 @@ def test_ss19():
     same(ours, expected)
 
 
+@pytest.mark.slow
 def test_langevin():
     """theta <- theta - eta (grad dL/dq + 2 lambda' theta) + sqrt(2 lambda eta) noise."""
     n, d, eta, noise, strength = 100_000, 2, 0.01, 0.3, 0.2

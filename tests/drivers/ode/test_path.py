@@ -154,6 +154,7 @@ def test_solvers_without_dense_output_end_steps_at_records():
         assert distance(network, expected) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["dense", "factored"])
 def test_a_run_taken_up_behind_any_of_its_steps_gives_the_same_bits(kernel):
     """From the state, its time and the pace alone; also where records lie within the step after it."""

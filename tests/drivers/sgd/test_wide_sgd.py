@@ -83,6 +83,7 @@ def test_a_run_taken_up_again_is_the_same():
     np.testing.assert_allclose(rest.network(x), whole.network(x), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_no_array_of_width_times_width():
     """40,000 squared would be 6 GiB; the passes, a step and the risk need none of it."""
     start = networks(40_000, "factored", rank=2)

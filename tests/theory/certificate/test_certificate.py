@@ -107,6 +107,7 @@ def test_infinite_figures_are_words_in_json():
     assert rows["1.1 d2L bounded"]["figure"] == "inf"
 
 
+@pytest.mark.slow
 def test_a_trajectory_of_another_embedding_is_refused():
     problem = nr.Problem(BOUNDED, LOSS.PseudoHuber())
     trajectory = nr.solve(problem, EMB.Bidirectional(2, 2), 1.0, nodes=4, data_nodes=4, save_at=2)
