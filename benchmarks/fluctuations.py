@@ -62,7 +62,7 @@ def law_of(
     x, _, _ = problem.quadrature(DATA)
     embedding = embedding_of(kind, depth, x)
     # More nodes, where they are as cheap or tell, leave less of the limit's own error.
-    nodes = NODES * (8 if depth == 2 else 2 if kind == "i.i.d." else 1)
+    nodes = NODES * (8 if depth == 2 else 2 if kind == "i.i.d." or depth > 3 else 1)
     # Second derivatives on one set of nodes of Gaussian weights scatter by more than half of the shift.
     sets = 8 if (kind, depth) == ("i.i.d.", 2) else 1
     keep = {"save_at": TIMES, "data_nodes": DATA}
