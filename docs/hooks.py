@@ -257,6 +257,7 @@ def measured() -> str:
         best = [row["best rate"] for row in scan]
         ends = f"{varied}s {min(at)} to {max(at)}"
         moved.append(f"{kind}, {ends}: {cell(min(best))} to {cell(max(best))}")
+    ranks = [f"{row['method']}: {row['mean rank']:.2f}" for row in rows["keel"]]
     drawn = [row["measured / predicted"] for row in rows["resampling"]]
     figures = [
         ("Excess risk of the limit over the target's variance, one step and one time for every depth",
@@ -267,6 +268,7 @@ def measured() -> str:
         ("Online SGD on factored weights, batch 1, L = 4", wide, "wide_sgd"),
         ("Online SGD, PyTorch's time over ours, written by hand and with autograd", online, "online_sgd"),
         ("Best learning rates", moved, "transfer"),
+        ("Mean rank on real tables, all with their defaults; 1 is best", ranks, "keel"),
         ("Networks drawn from a trained limit, measured over predicted error",
          [f"{cell(min(drawn))} to {cell(max(drawn))}"], "resampling"),
     ]  # fmt: skip

@@ -148,12 +148,14 @@ def test_the_central_limit_theorem_kept_is_that_of_the_code():
 def test_curves_of_the_law_predicted_lie_in_its_band():
     rng = np.random.default_rng(0)
     mean, sd = np.linspace(2, 1, 4), np.array([0.1, 0.2, 0.2, 0.3])
-    row = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean, sd)
+    row = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean, mean, sd)
     assert abs(row["points inside"] - 0.95) < 0.01
     assert row["its s.e."] < 0.004
     assert abs(row["shift, measured"]) < 4 * row["its s.e. "]
     assert 0.9 < row["ratio over times, from"] <= row["to"] < 1.1
-    wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, sd)
+    off = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean + sd, mean, sd)
+    assert off["points inside"] > 0.94 > 0.9 > off["about the limit"]
+    wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, mean, sd)
     assert wide["points inside"] < 0.7
 
 
