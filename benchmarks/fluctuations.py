@@ -192,6 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def written(rows: list[dict], seeds: int, record: dict) -> None:
+    rows = sorted(rows, key=lambda row: CASES.index((row["embedding"], row["L"])))
     ratios = [row[name] for row in rows for name in ("risk sd, from", "to")]
     more = {"cost": record["cost"]} if "cost" in record else {}
     report(
