@@ -200,3 +200,20 @@ def test_the_risks_told_of_transfer_are_those_measured():
     assert len(told) == 6
     assert list(map(float, told[3:])) == pytest.approx(deep, rel=0.02)
     assert list(map(float, told[:3])) == pytest.approx(wide, rel=0.15)  # "about": of three widths
+
+
+def test_ranks_told_of_real_tables_are_those_measured():
+    text = (ROOT / "docs" / "guide" / "estimators.md").read_text(encoding="utf-8")
+    told = text.partition("## Beside what else is picked")[2]
+    kept = FIGURES["record"]("keel")
+    ranks = sorted(row["mean rank"] for row in kept["rows"])
+    numbers = [float(number) for number in re.findall(r"\d\.\d\d\b", told)]
+    assert numbers == pytest.approx([*ranks, kept["critical_difference"]], abs=0.0051)
+    assert f"on {len(kept['sets'])} tables" in told
+    (boosting,) = (row for row in kept["rows"] if row["method"] == "boosting")
+    assert f"ahead of ours on {boosting['sets where ours is behind']} of them" in told
+    gaps = re.findall(r"`(\w+)` \(\.(\d\d)\)", told)
+    assert len(gaps) == 6
+    for name, gap in gaps:
+        scores = kept["sets"][name]
+        assert abs(scores["ours"] - scores["boosting"]) == pytest.approx(float(f".{gap}"), abs=0.0051)
