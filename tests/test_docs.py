@@ -216,4 +216,6 @@ def test_ranks_told_of_real_tables_are_those_measured():
     assert len(gaps) == 6
     for name, gap in gaps:
         scores = kept["sets"][name]
-        assert abs(scores["ours"] - scores["boosting"]) == pytest.approx(float(f".{gap}"), abs=0.0051)
+        assert abs(scores["ours"] - scores["boosting"]) == pytest.approx(
+            float(f".{gap}"), abs=0.0051
+        )
