@@ -14,7 +14,7 @@ from neuronal.experiments import load, parse
 from neuronal.records import JSONLines, LoggerWarning, Record, logger
 from neuronal.records.record import told
 from neuronal.report import anew
-from neuronal.runs import pace
+from neuronal.runs import renewal
 from neuronal.runs.whole import run_whole
 
 X = np.linspace(-1, 1, 8)[:, None]
@@ -144,8 +144,8 @@ def test_mlflow_reads_what_is_written(tmp_path):
 @pytest.fixture
 def renewed(monkeypatch):
     """Pages of a run at every record: what is kept of each is its text."""
-    monkeypatch.setattr(pace, "EVERY", 0.0)
-    monkeypatch.setattr(pace, "SHARE", np.inf)
+    monkeypatch.setattr(renewal, "EVERY", 0.0)
+    monkeypatch.setattr(renewal, "SHARE", np.inf)
 
 
 class Stop(BaseException):

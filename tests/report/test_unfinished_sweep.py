@@ -8,7 +8,7 @@ from pages import outside, read
 
 from neuronal.experiments import interrupts, parse, run
 from neuronal.experiments.sweep import attempts
-from neuronal.runs import pace
+from neuronal.runs import renewal
 from neuronal.runs.sweeping import sweep_whole
 
 CONTENT = {
@@ -29,8 +29,8 @@ class Stop(BaseException):
 @pytest.fixture
 def renewed(monkeypatch):
     """Pages whenever the sweep has moved."""
-    monkeypatch.setattr(pace, "EVERY", 0.0)
-    monkeypatch.setattr(pace, "SHARE", np.inf)
+    monkeypatch.setattr(renewal, "EVERY", 0.0)
+    monkeypatch.setattr(renewal, "SHARE", np.inf)
 
 
 def statuses(page):
