@@ -206,7 +206,8 @@ def test_records_are_looked_at_in_the_steps_of_the_run(budget, monkeypatch):
     start, times, report = whole.at(0.0), list(whole.times), nr.Report("", "")
     run = record(whole._driver, start, times, report, budget=budget)
     assert report.steps < len(times) / 2
-    for look in (lambda: run.predict(problem().quadrature(8)[0]), lambda: list(run.networks())):
+    x = problem().quadrature(8)[0]
+    for look in (lambda: run.predict(x), lambda: list(run.networks())):
         steps.clear()
         look()
         assert (
@@ -214,6 +215,11 @@ def test_records_are_looked_at_in_the_steps_of_the_run(budget, monkeypatch):
         )  # the last may hold the last record alone
     for network, expected in zip(run.networks(), networks, strict=True):
         assert distance(network, expected) == 0
+    # More records than points of the interpolation lie in some step.
+    steps_with_records = [held for _, held in run._replayed() if isinstance(held, path.StepPath)]
+    assert len(times) > (path.POINTS + 1) * len(steps_with_records)
+    expected = np.stack([network(x) for network in networks])
+    np.testing.assert_allclose(run.predict(x), expected, atol=1e-4 * abs(expected).max())
 
 
 @pytest.mark.slow
