@@ -112,6 +112,11 @@ def test_wide_networks_are_factored_and_never_formed(problem):
     run = recipe.train(3000, 3, 0.5, 0)
     assert "factored" in run.report.kernel
     assert "dense" in recipe.train(64, 3, 0.5, 0).report.kernel
+    # The rank grows with every step where no two samples are alike.
+    x = np.random.default_rng(0).standard_normal((300, 20))
+    apart = nr.Problem(nr.distributions.Empirical(x, x[:, 0]), nr.losses.Squared())
+    rich = Recipe(apart, lambda d: nr.embeddings.Bidirectional(20, d, inputs=x), 4, batch_size=4)
+    assert "dense" in rich.train(2048, 3, 0.1, 0).report.kernel
 
 
 @pytest.mark.slow

@@ -27,6 +27,9 @@ from .schedules import Schedule, depth_balanced
 RATES = tuple(0.025 * 2**j for j in range(10))
 """Factors of 2, 0.025 to 12.8."""
 
+_SAMPLES = 512
+"""Nodes of $E_Z$ by which samples are told apart."""
+
 OfDepth = Callable[[int], AbstractEmbedding]
 
 
@@ -76,7 +79,7 @@ class Recipe:
         embedding = self.embedding(depth)
         require(embedding.depth == depth, f"embedding: gave depth {embedding.depth} for {depth}")
         sizes = hidden_sizes("width", width, depth)
-        kernel, _ = choose_kernel(embedding, sizes, "auto", self.problem)
+        kernel, _ = choose_kernel(embedding, sizes, "auto", self.problem, _SAMPLES)
         neurons, samples = jax.random.split(key_of(key))
         return train(
             self.problem.with_schedules(self.schedules(depth, learning_rate)),

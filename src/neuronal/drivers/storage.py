@@ -24,7 +24,7 @@ DENSE_BELOW = 4096
 PER_ROW = 40
 """Neurons per layer and row of a velocity from which factored kernels pay: a step brings the rows of all its
 stages back to few at a cost cubic in them. At 2048 neurons 64, 128 and 240 digits take 1.6, 5.8 and 10 times
-as long as on dense kernels."""
+as long as on dense kernels, and SGD on 1347 of them, whose rank goes to 1465 in 60 steps, 66 times."""
 _FEW, _SAMPLES, _SMALL = 256, 512, 1e-5
 
 
@@ -48,7 +48,7 @@ def choose_kernel(
 
     Args:
         problem: that is learned, if its motion has a say.
-        data_nodes: of $E_Z$, if every velocity sums over them all.
+        data_nodes: of $E_Z$, by which samples are told apart; left out, samples do not count.
 
     Raises:
         InvalidInput: an unknown kernel, or factored ones that start or motion cannot have.

@@ -14,6 +14,7 @@ from ..datasets.scale import Scale
 from ..distributions import Samples
 from ..drivers.storage import choose_kernel
 from ..network import Network
+from ..problem import Problem
 from .parameters import is_limit
 from .samples import Rows, biased
 from .training import SEARCH_WIDTH, State, Training, Trial, narrowed
@@ -50,7 +51,8 @@ def start(estimator: Any, samples: Rows, outputs: int, training: Training) -> li
             return embedding.sample(int(estimator.width), key)
         nodes = int(estimator.nodes)
         asked = "auto" if training.momentum is None else "dense"
-        kernel, _ = choose_kernel(embedding, nodes, asked)
+        problem = Problem(samples.law(inputs, targets), training.loss)
+        kernel, _ = choose_kernel(embedding, nodes, asked, problem, 1)
         return embedding.quadrature(nodes, key=key, kernel=kernel)
 
     states = [State(inputs, targets, int(s), initial(int(s)), limit) for s in seeds]
