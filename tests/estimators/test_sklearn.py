@@ -413,3 +413,16 @@ def test_other_classes_in_a_later_part_are_refused(classes):
     for same in (None, [0, 1, 2], [2, 0, 1], np.array([0.0, 1.0, 2.0, 2.0])):
         model.partial_fit(x, labels, classes=same)
     assert model.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_limit_on_samples_far_apart_keeps_its_weights_dense():
+    """The rank of factored ones would grow with every step."""
+    x = np.random.default_rng(0).standard_normal((300, 20))
+    alike = np.linspace(-1, 1, 300)[:, None] * np.ones(20)
+    given = {"width": np.inf, "nodes": 2048, "max_iter": 1, "learning_rate": 0.1}
+    kept = [
+        nr.MeanFieldRegressor(random_state=0, **given).fit(inputs, inputs[:, 0]).network_.factored
+        for inputs in (x, alike)
+    ]
+    assert kept == [False, True]

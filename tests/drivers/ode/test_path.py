@@ -210,9 +210,8 @@ def test_records_are_looked_at_in_the_steps_of_the_run(budget, monkeypatch):
     for look in (lambda: run.predict(x), lambda: list(run.networks())):
         steps.clear()
         look()
-        assert (
-            report.steps - 1 <= sum(steps) <= report.steps
-        )  # the last may hold the last record alone
+        # The last step may hold the last record alone, which is a state kept.
+        assert report.steps - 1 <= sum(steps) <= report.steps
     for network, expected in zip(run.networks(), networks, strict=True):
         assert distance(network, expected) == 0
     # More records than points of the interpolation lie in some step.
