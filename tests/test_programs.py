@@ -19,13 +19,12 @@ import json, jax, numpy as np
 hits = []
 jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
 import neuronal as nr
-network = nr.embeddings.IID(2, 3).sample(8, 0)
+value = np.asarray(nr.embeddings.IID(2, 3).sample(8, 0)(np.ones((3, 2)))).tolist()
 print(json.dumps({
     "dir": jax.config.jax_compilation_cache_dir,
     "size": jax.config.jax_compilation_cache_max_size,
     "found": hits.count("/jax/compilation_cache/cache_hits"),
-    "missed": hits.count("/jax/compilation_cache/cache_misses"),
-    "value": np.asarray(network(np.ones((3, 2)))).tolist(),
+    "value": value,
 }))
 """
 
@@ -45,9 +44,10 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     first, _ = fit(NEURONAL_CACHE=str(tmp_path))
     (place,) = tmp_path.iterdir()
     assert first["dir"] == str(place) and first["size"] == programs.MOST_BYTES
-    assert list(place.glob("*-cache"))
+    # Which ones are kept depends on how fast they compile here.
+    kept = len(list(place.glob("*-cache")))
     second, _ = fit(NEURONAL_CACHE=str(tmp_path))
-    assert first["found"] == 0 and second["missed"] < first["missed"] / 2 < second["found"]
+    assert first["found"] == 0 and second["found"] == kept > 0
     assert second["value"] == first["value"]
 
 
