@@ -148,15 +148,30 @@ def test_the_central_limit_theorem_kept_is_that_of_the_code():
 def test_curves_of_the_law_predicted_lie_in_its_band():
     rng = np.random.default_rng(0)
     mean, sd = np.linspace(2, 1, 4), np.array([0.1, 0.2, 0.2, 0.3])
-    row = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean, mean, sd)
+    none, normal = 0 * sd, rng.normal(size=(4000, 4))
+    row = digits_band.row_of(64, mean + sd * normal, mean, mean, sd, none)
     assert abs(row["points inside"] - 0.95) < 0.01
+    assert row["points inside"] == row["of the deviation"]
     assert row["its s.e."] < 0.004
     assert abs(row["shift, measured"]) < 4 * row["its s.e. "]
     assert 0.9 < row["ratio over times, from"] <= row["to"] < 1.1
-    off = digits_band.row_of(64, mean + sd * rng.normal(size=(4000, 4)), mean + sd, mean, sd)
+    off = digits_band.row_of(64, mean + sd * normal, mean + sd, mean, sd, none)
     assert off["points inside"] > 0.94 > 0.9 > off["about the limit"]
-    wide = digits_band.row_of(64, mean + 2 * sd * rng.normal(size=(4000, 4)), mean, mean, sd)
+    wide = digits_band.row_of(64, mean + 2 * sd * normal, mean, mean, sd, none)
     assert wide["points inside"] < 0.7
+    unknown = np.array([0.0, 0.9, 2.0, 2.0]) * sd
+    all_of_it = np.hypot(sd, unknown)
+    told = digits_band.row_of(64, mean + all_of_it * normal, mean, mean, sd, unknown)
+    assert abs(told["points inside"] - 0.95) < 0.01 > abs(told["inside then"] - 0.95)
+    assert told["of the deviation"] < 0.75 and told["mean told"] == "1 of 3"
+
+
+def test_rows_of_digits_are_those_of_their_curves():
+    found = kept("digits_band")
+    rows = digits_band.rows_of(found["curves"])
+    assert [row.keys() for row in rows] == [row.keys() for row in found["rows"]]
+    for row, before in zip(rows, found["rows"], strict=True):
+        assert row == pytest.approx(before)
 
 
 @pytest.mark.slow
