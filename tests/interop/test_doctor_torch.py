@@ -1,5 +1,8 @@
 """The doctor on PyTorch's models: what is planted is named, and nothing else; parts by independent means."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -152,6 +155,25 @@ def test_modules_called_otherwise_are_seen():
     assert {"attention.in_proj_weight", "attention.out_proj.weight", "model.shift"} <= set(
         check.data.part.values
     )
+
+
+def test_nothing_is_kept_of_the_passes():
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.first, self.readout = nn.Linear(5, n), nn.Linear(n, 1)
+
+        def forward(self, x):
+            z = self.first(x)
+            seen.append(weakref.ref(z))
+            return self.readout(torch.softmax(z, -1))
+
+    sgd = lambda model: torch.optim.SGD(model.parameters(), 0.1)
+    nr.transfer.check(Watched, batches()[0], squared, sgd, widths=(16, 32), seeds=2, steps=1)
+    gc.collect()
+    assert seen and not any(output() is not None for output in seen)
 
 
 @pytest.mark.parametrize(

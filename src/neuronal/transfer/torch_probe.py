@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,18 +27,18 @@ NOISE = 0
 
 @dataclass
 class _Call:
-    """A layer's call: its arguments and output, detached, the derivative in it, and the output itself."""
+    """A layer's call: its arguments and output, detached, the derivatives in it, and the output itself."""
 
     arguments: tuple[Any, ...]
     options: dict[str, Any]
     output: torch.Tensor
-    down: torch.Tensor | None = None
+    derivatives: list[torch.Tensor] = field(default_factory=list)
     tensor: Any = None
 
-    def keep(self, gradient: torch.Tensor) -> None:
-        """The first gradient that comes is that of the pass."""
-        if self.down is None:
-            self.down = gradient.detach().clone()
+    @property
+    def down(self) -> torch.Tensor | None:
+        """The derivative in the output: the first that came is that of the pass."""
+        return self.derivatives[0] if self.derivatives else None
 
 
 class TorchProbe:
@@ -126,7 +127,7 @@ class TorchProbe:
             call = _Call(detached(arguments), detached(options), found.detach().clone())
             if found.requires_grad:
                 call.tensor = found
-                found.register_hook(call.keep)
+                found.register_hook(partial(_add_first, call.derivatives))
             self.calls.setdefault(name, []).append(call)
             if name not in self.order:
                 self.order.append(name)
@@ -249,6 +250,12 @@ def _through(end: Any, outputs: dict[str, Any], down: Any) -> dict[str, Any]:
             above = pulled(outputs[name], torch.ones_like(outputs[name]), names[:i])
             felt = {n: g for n, g in felt.items() if n not in above}
     return felt
+
+
+def _add_first(derivatives: list[torch.Tensor], derivative: torch.Tensor) -> None:
+    """A hook, which is kept with the tensor: one that knew the tensor too would never be freed."""
+    if not derivatives:
+        derivatives.append(derivative.detach().clone())
 
 
 def _influence(calls: list[_Call]) -> float:
