@@ -3,13 +3,16 @@
 import math
 
 import diffrax
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from scipy import stats
 
 import neuronal as nr
+from neuronal.checks import shown
 from neuronal.drivers.ode.choice import check_solver
 from neuronal.theory.fokker_planck import FokkerPlanck
 
@@ -582,6 +585,30 @@ OF_OTHER_KINDS = [
     np.array(X, object), np.zeros((3, 2), "datetime64[D]"), [[1.0, 2.0], [3.0]],
     [["1", "2"]] * 3, [[None, 1.0]] * 3, {"a": 1}, b"12", [[10**400, 1]] * 3,
 ]  # fmt: skip
+
+
+@hypothesis.given(
+    st.lists(st.floats() | st.text()) | st.text() | st.tuples(st.integers()) | st.none()
+)
+def test_a_value_in_a_message_is_the_beginning_of_what_python_shows(value):
+    words = " ".join(repr(value).split())
+    assert shown(value) == (words if len(words) <= 100 else f"{words[:100]}...")
+
+
+def test_long_values_in_a_message_are_not_written_out():
+    class Costly:
+        def __repr__(self):
+            written.append(self)
+            return "c"
+
+    written = []
+    assert shown([Costly() for _ in range(10**4)]).startswith("[c, c, c") and len(written) < 200
+    assert shown(np.zeros((30, 2))) == "an array of shape (30, 2)"
+    assert (
+        shown([np.zeros(30), jnp.ones(2)])
+        == "[an array of shape (30,), Array([1., 1.], dtype=float32)]"
+    )
+    assert shown(np.arange(3)) == "array([0, 1, 2])"
 
 
 def test_numbers_beyond_the_precision_are_told_from_nan():

@@ -23,6 +23,8 @@ LARGEST = 2**31 - 1
 """Of counts: as many as JAX's integers hold."""
 _LONG = 100
 """Signs of a value in a message."""
+_FEW = 16
+"""Elements of an array up to which a message has them."""
 
 
 def is_number(value: object) -> bool:
@@ -96,10 +98,22 @@ def non_negative(name: str, value: Any) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value in a message: on one line, and NumPy's number as Python's."""
-    plain = value.item() if isinstance(value, np.generic) else value
-    words = " ".join(repr(plain).split())
+    """A value in a message: on one line, NumPy's number as Python's, an array of many by its shape.
+
+    Quick whatever the value: messages are composed before it is known whether they are needed.
+    """
+    words = " ".join(_words(value).split())
     return words if len(words) <= _LONG else f"{words[:_LONG]}..."
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, np.ndarray | jax.Array) and value.size > _FEW:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, list | tuple):
+        value = value[: _LONG + 1]  # of which no more would be shown
+        if any(isinstance(element, np.ndarray | jax.Array) for element in value):
+            return f"[{', '.join(map(_words, value))}]"
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def shares(name: str, value: ArrayLike, m: int) -> Float[np.ndarray, "m"]:
