@@ -1,6 +1,7 @@
 """Bad input gets one message that names the field, as `InvalidInput`, a `ValueError`."""
 
 import math
+from collections import namedtuple
 
 import diffrax
 import hypothesis
@@ -609,6 +610,7 @@ def test_long_values_in_a_message_are_not_written_out():
         == "[an array of shape (30,), Array([1., 1.], dtype=float32)]"
     )
     assert shown(np.arange(3)) == "array([0, 1, 2])"
+    assert shown(namedtuple("Pair", "a b")(1, 2)) == "Pair(a=1, b=2)"
 
 
 def test_numbers_beyond_the_precision_are_told_from_nan():

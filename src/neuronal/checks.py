@@ -109,7 +109,7 @@ def shown(value: Any) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, np.ndarray | jax.Array) and value.size > _FEW:
         return f"an array of shape {value.shape}"
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         value = value[: _LONG + 1]  # of which no more would be shown
         if any(isinstance(element, np.ndarray | jax.Array) for element in value):
             return f"[{', '.join(map(_words, value))}]"
