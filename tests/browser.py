@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-WIDTHS = runpy.run_path(str(Path(__file__).resolve().parents[1] / "docs" / "widths.py"))
-"""Of the documentation's own check: how Chromium is found and started."""
+WIDTHS = Path(__file__).resolve().parents[1] / "docs" / "widths.py"
+"""The documentation's own check, which knows how Chromium is found and started."""
 
 LOOK = r"""
 () => {
@@ -68,14 +68,15 @@ class Seen:
 def looks(path: Path) -> dict[tuple[int, str], Seen]:
     """The page in each window, by its width in pixels and its colours; skips where there is no Chromium."""
     api = pytest.importorskip("playwright.sync_api")
-    if WIDTHS["browser_path"]() is None:
+    widths = runpy.run_path(str(WIDTHS))
+    if widths["browser_path"]() is None:
         pytest.skip("no Chromium on this machine; .ci/run installs it")
     found = {}
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=WIDTHS["browser_path"](), args=[*WIDTHS["QUIET"]]
+            executable_path=widths["browser_path"](), args=[*widths["QUIET"]]
         )
-        for width in (WIDTHS["WIDE"], WIDTHS["NARROW"]):
+        for width in (widths["WIDE"], widths["NARROW"]):
             for colours in ("light", "dark"):
                 page = browser.new_page(
                     viewport={"width": width, "height": 900}, color_scheme=colours

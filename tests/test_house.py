@@ -3,8 +3,13 @@
 import ast
 import importlib
 import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
 import types
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -131,3 +136,45 @@ def test_the_map_of_the_paper_names_files_that_are_there():
             "certificate": f"neuronal.theory.{name}",
         }
         importlib.import_module(full[name.split(".")[0]])
+
+
+COLLECT = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+import pytest
+sys.exit(pytest.main(["--collect-only", "-q", "-n0", "-m", "", "-p", "no:cacheprovider"]))
+"""
+
+
+def required(project: dict, extra: str) -> set[str]:
+    """Names of the distributions that an extra asks for, by way of other extras too."""
+    found = set()
+    for line in project["optional-dependencies"][extra]:
+        name, extras = re.match(r"([\w.-]+)(?:\[(.*?)\])?", line).groups()
+        if name == project["name"]:
+            found |= set().union(*(required(project, other) for other in extras.split(",")))
+        else:
+            found.add(name.lower())
+    return found
+
+
+@pytest.mark.slow
+def test_tests_are_collected_where_their_own_extra_alone_is_installed():
+    """As by the README's command: what only developers have is asked for within tests, which skip."""
+    root = SRC.parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    others = set().union(*(required(project, e) for e in extras)) - required(project, "test")
+    assert {"torch", "playwright"} <= others
+    hidden = [m for m, of in packages_distributions().items() if {d.lower() for d in of} <= others]
+    assert {"torch", "playwright"} <= set(hidden)
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECT, *hidden], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -12,9 +12,7 @@ from scipy import linalg
 import neuronal as nr
 from neuronal.drivers.ode import solve as ode
 from neuronal.drivers.sgd import train as sgd
-from neuronal.interop.torch import from_torch, parameter_groups, to_torch
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("float64")
 
 TIMES = np.linspace(0, 2, 5)
@@ -121,6 +119,9 @@ def test_without_friction_energy_is_conserved_and_with_it_lost():
 @pytest.mark.parametrize("batch", [1, 4])
 def test_steps_are_those_of_torch(batch):
     """eps and gamma are PyTorch's rate eps^2, times the factors of width, and momentum 1 - eps gamma."""
+    torch = pytest.importorskip("torch")
+    from neuronal.interop.torch import from_torch, parameter_groups, to_torch
+
     eps, friction, decay = 0.1, 0.7, [0.3, 0.1, 0.2]
     rates = [nr.schedules.constant(0.5), nr.schedules.constant(2.0), nr.schedules.constant()]
     rng = np.random.default_rng(batch)
