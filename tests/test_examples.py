@@ -27,6 +27,8 @@ def test_the_examples_of_a_module_run(name):
         if "interop" not in name:
             raise
         pytest.skip(f"{name} needs an extra: {error}")
+    if ">>> import torch" in inspect.getsource(module):
+        pytest.importorskip("torch")
     tried = doctest.testmod(module)
     assert tried.attempted > 0 and tried.failed == 0
 
