@@ -8,8 +8,8 @@ times its error is below the deviation, and *inside then*. Points of one curve g
 error of the share is that between curves. *shift*: of the mean risk from the limit's at the last time,
 measured, and predicted with its own error.
 
-Second derivatives have heavy tails: the weights of a few nodes turn at times of their own, and around these
-the mean's shift is told many times too large by that set of nodes. So the law is a mean over several sets.
+Second derivatives have heavy tails: at times of its own each set of nodes tells a shift of the mean that is
+many times too large. So the law is a mean over several sets.
 """
 
 from __future__ import annotations
